@@ -1,0 +1,1 @@
+"""Task folders that lmms-eval searches."""

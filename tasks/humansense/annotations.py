@@ -1,0 +1,183 @@
+"""From the items of an annotation file to docs: one flat record per question, one type per field.
+
+Validation happens here and nowhere else. Standard library only.
+"""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any, TypedDict
+
+from . import scoring
+from .prompts import PATTERNS, Pattern
+from .taxonomy import BY_CODE, TASKS, Resolution, Task, resolve_task_types
+
+
+class Annotations(TypedDict):
+    """What one annotation file holds: its docs, and how its `task_type` names were read."""
+
+    docs: list["Doc"]
+    resolution: Resolution
+
+
+class Doc(TypedDict):
+    """One question of HumanSense.
+
+    `id` is its file and place ("VQA-12"), `code` and `level` its task's, `pattern` how it is answered, `answer` the
+    annotated answer as text and `gold` its parsed form, `media` the annotated path, `frame_count` and `fps` those of
+    the clip (0 for audio), `transcript` the annotated ASR text ("" where there is none).
+    """
+
+    id: str
+    code: str
+    level: str
+    task_type: str
+    question: str
+    pattern: Pattern
+    options: list[str]
+    answer: str
+    gold: str
+    media: str
+    frame_count: int
+    fps: float
+    transcript: str
+
+
+class DataError(ValueError):
+    """The data can not be used; the message names the file, the item and field, and what to do."""
+
+
+FILES: Mapping[str, str] = {"VQA": "HumanSense_VQA.json", "AQA": "HumanSense_AQA.json"}
+"""The annotation files: video questions and audio questions."""
+
+
+def file_of(task: Task) -> str:
+    """The key in `FILES` of the file that holds a task's questions."""
+    return "AQA" if task.is_audio else "VQA"
+
+
+def read(text: str | bytes, key: str, overrides: Mapping[str, str] | None = None) -> Annotations:
+    """Read the annotation file `key` ("VQA" or "AQA") from its JSON text.
+
+    Raises DataError for a file that is not one JSON array of items, or an item that lacks or mistypes a field, and
+    taxonomy.TaxonomyError for task types that can not be told apart.
+    """
+    name = FILES[key]
+    try:
+        items = json.loads(text)
+    except ValueError as error:
+        raise DataError(f"{name} is not valid JSON ({error}); download it again.") from error
+    if not isinstance(items, list) or not items:
+        raise DataError(f"{name} must be one JSON array with at least one question; download it again.")
+    fields = [_Item(name, place, item) for place, item in enumerate(items)]
+    tasks = tuple(task for task in TASKS if file_of(task) == key)
+    resolution = resolve_task_types(Counter(item.text("task_type") for item in fields), tasks, overrides)
+    docs = [
+        _doc(f"{key}-{place}", item, BY_CODE[resolution.codes[item.text("task_type")]])
+        for place, item in enumerate(fields)
+        if item.text("task_type") in resolution.codes
+    ]
+    return {"docs": docs, "resolution": resolution}
+
+
+def _doc(doc_id: str, item: "_Item", task: Task) -> Doc:
+    pattern = item.pattern()
+    options = item.options(pattern)
+    answer = item.answer(pattern)
+    return {
+        "id": doc_id,
+        "code": task.code,
+        "level": task.level,
+        "task_type": item.text("task_type"),
+        "question": item.text("question"),
+        "pattern": pattern,
+        "options": options,
+        "answer": answer,
+        "gold": scoring.gold(answer, pattern, options),
+        "media": item.media(),
+        "frame_count": 0 if task.is_audio else item.number("full_frame_number", int),
+        "fps": 0.0 if task.is_audio else item.number("fps", float),
+        "transcript": item.optional_text("asr_en"),
+    }
+
+
+class _Item:
+    """One item of an annotation file, with readers that name file, item and field when something is wrong."""
+
+    def __init__(self, file: str, place: int, item: Any) -> None:
+        self.where = f"{file}, item {place} (the first is 0)"
+        if not isinstance(item, dict):
+            raise DataError(f"{self.where} is not an object with video_path and questions.")
+        questions = item.get("questions")
+        if not isinstance(questions, dict):
+            raise self.wrong("questions", "is missing" if questions is None else "must be an object")
+        self.item: dict[str, Any] = item
+        self.questions: dict[str, Any] = questions
+
+    def wrong(self, field: str, what: str) -> DataError:
+        return DataError(f"{self.where}: the field {field} {what}.")
+
+    def value(self, field: str) -> Any:
+        value = self.questions.get(field)
+        if value is None:
+            raise self.wrong(f"questions.{field}", "is missing")
+        return value
+
+    def text(self, field: str) -> str:
+        value = self.value(field)
+        if not isinstance(value, str) or not value.strip():
+            raise self.wrong(f"questions.{field}", f"must be a text, not {value!r}")
+        return value
+
+    def optional_text(self, field: str) -> str:
+        return "" if self.questions.get(field) is None else str(self.questions[field])
+
+    def media(self) -> str:
+        path = self.item.get("video_path")
+        if not isinstance(path, str) or not path.strip():
+            raise self.wrong("video_path", "is missing" if path is None else f"must be a path, not {path!r}")
+        return path
+
+    def pattern(self) -> Pattern:
+        name = self.text("question_pattern")
+        if name not in PATTERNS:
+            raise self.wrong("questions.question_pattern", f"is {name!r}; known are {', '.join(map(repr, PATTERNS))}")
+        return PATTERNS[name]
+
+    def options(self, pattern: Pattern) -> list[str]:
+        if pattern in ("count", "yesno"):
+            return []
+        options = self.value("options")
+        if not isinstance(options, list) or not 2 <= len(options) <= 26:
+            raise self.wrong("questions.options", f"must be a list of 2 or more options, not {options!r}")
+        return [_as_text(option, self.wrong("questions.options", f"holds {option!r}")) for option in options]
+
+    def answer(self, pattern: Pattern) -> str:
+        value = self.value("answer")
+        answer = _as_text(value, self.wrong("questions.answer", f"must be a text or a number, not {value!r}"))
+        if not answer.strip():
+            raise self.wrong("questions.answer", "is empty")
+        if pattern == "count" and not answer.strip().isdecimal():
+            raise self.wrong("questions.answer", f"must be a whole number for a counting question, not {value!r}")
+        return answer
+
+    def number(self, field: str, kind: Callable[[float], Any]) -> Any:
+        value = self.value(field)
+        try:
+            number = float(value) if not isinstance(value, bool) else math.nan
+        except (TypeError, ValueError):
+            number = math.nan
+        # The release divides by int(fps), so a rate under one frame per second can not be used.
+        if not math.isfinite(number) or number < 1:
+            raise self.wrong(f"questions.{field}", f"must be a number of at least 1, not {value!r}")
+        return kind(number)
+
+
+def _as_text(value: Any, error: DataError) -> str:
+    """A text as it stands, a number as one would write it (4 and 4.0 are "4"); raises `error` for anything else."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise error
+    return str(int(value)) if float(value).is_integer() else str(value)

@@ -1,0 +1,105 @@
+"""The docs of a task, and the local media file of a doc.
+
+Where the data are: the environment variable HUMANSENSE_DATA (a folder or an fsspec URL), else the dataset repository
+on the Hub at the revision HUMANSENSE_REVISION ("main" if unset).
+"""
+
+import os
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+from loguru import logger
+
+from . import annotations, storage
+from .annotations import DataError, Doc
+from .taxonomy import BY_CODE, Resolution, TaxonomyError, parse_overrides
+
+_MOST_NAMED = 5
+
+
+class LocatedDoc(Doc):
+    """A doc with where its media file lies: the release's root and the name of the file in it."""
+
+    root: str
+    file: str
+
+
+def release_root(repository: str) -> str:
+    """The folder or URL of the release to use; `repository` is the dataset repository that publishes it."""
+    root = os.environ.get("HUMANSENSE_DATA", "").strip()
+    if root:
+        return os.path.expanduser(root)
+    revision = os.environ.get("HUMANSENSE_REVISION", "").strip() or "main"
+    return f"hf://datasets/{repository}@{revision}"
+
+
+def load(code: str, root: str, complete: bool = True) -> list[LocatedDoc]:
+    """The docs of the task `code` ("AR") from the release at `root`, in the order of the annotation file.
+
+    `complete` says that the whole release is expected there: then counts that differ from the paper's are warned of.
+    Raises DataError, with a message for the user, when the annotations or the media do not fit together.
+    """
+    key = annotations.file_of(BY_CODE[code])
+    try:
+        read = _read(root, key, os.environ.get("HUMANSENSE_TASK_TYPES", ""), complete)
+    except TaxonomyError as error:
+        raise DataError(str(error)) from error
+    docs = [doc for doc in read["docs"] if doc["code"] == code]
+    if not docs:
+        raise DataError(f"{annotations.FILES[key]} in {root} has no question of {code} ({BY_CODE[code].name}).")
+    return _located(docs, root, key)
+
+
+def local_media(doc: LocatedDoc) -> Path:
+    """The local media file of a doc, fetched now if it is remote or packed.
+
+    Raises DataError when it can not be had.
+    """
+    return _store(doc).fetch(doc["file"]).absolute()
+
+
+def local_media_if_fetched(doc: LocatedDoc) -> Path | None:
+    """The local media file of a doc if it is already there."""
+    return _store(doc).find_local(doc["file"])
+
+
+def _store(doc: LocatedDoc) -> storage.MediaStore:
+    return storage.open_media(doc["root"], annotations.file_of(BY_CODE[doc["code"]])).store
+
+
+@lru_cache(maxsize=8)
+def _read(root: str, key: str, overrides: str, complete: bool) -> annotations.Annotations:
+    read = annotations.read(storage.open_release(root).annotations(key), key, parse_overrides(overrides))
+    _log(read["resolution"], annotations.FILES[key], complete)
+    return read
+
+
+def _log(resolution: Resolution, file: str, complete: bool) -> None:
+    for name, code in resolution.codes.items():
+        how = resolution.how[name]
+        # lmms-eval shows warnings only: a name that had to be guessed is worth one.
+        level = "INFO" if how in ("name", "override") else "WARNING"
+        logger.log(level, "{}: task_type {} is read as {} (decided by its {}).", file, name, code, how)
+    for name, count in resolution.skipped.items():
+        logger.warning("{}: {} questions of task_type {} are left out, as in the release.", file, count, name)
+    for warning in resolution.warnings if complete else ():
+        logger.warning("{}: {}", file, warning)
+
+
+def _located(docs: Iterable[Doc], root: str, key: str) -> list[LocatedDoc]:
+    index = storage.open_media(root, key)
+    located: list[LocatedDoc] = []
+    problems = []
+    for doc in docs:
+        try:
+            located.append({**doc, "root": root, "file": index.find(doc["media"])})
+        except DataError as error:
+            problems.append(f"item {doc['id'].partition('-')[2]}: {error}")
+    if problems:
+        more = f"; and {len(problems) - _MOST_NAMED} more" if len(problems) > _MOST_NAMED else ""
+        raise DataError(
+            f"{annotations.FILES[key]}: the media of {len(problems)} questions (field video_path) cannot be told: "
+            f"{'; '.join(problems[:_MOST_NAMED])}{more}. Put the files there or mend the paths."
+        )
+    return located

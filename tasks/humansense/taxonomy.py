@@ -1,0 +1,228 @@
+"""The 15 tasks of HumanSense: the only list of them in this package.
+
+Source: arXiv 2508.10576 (codes, names, levels, question counts) and the release's evaluation code
+(the seven `task_type` names that it mentions). The release's other `task_type` names are not documented,
+which is why `resolve_task_types` exists.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Input = Literal["video", "video+sound", "audio"]
+
+SKIPPED_TASK_TYPES = ("Abnormal_Recognition",)
+"""Types that the annotation files may hold and the benchmark leaves out (the release's scorer skips them)."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One of the 15 tasks.
+
+    `aliases` are `task_type` names it may have in the annotation files (compared by `normalise`), `keywords` words
+    that name this task and no other, `count` the number of questions in the paper.
+    """
+
+    code: str
+    name: str
+    level: Literal["L1", "L2", "L3", "L4"]
+    count: int
+    input: Input
+    aliases: tuple[str, ...]
+    keywords: tuple[str, ...] = ()
+
+    @property
+    def has_sound(self) -> bool:
+        """Whether the question is about something heard: the sound of its video, or an audio file."""
+        return self.input != "video"
+
+    @property
+    def is_audio(self) -> bool:
+        """Whether the question has an audio file instead of a video."""
+        return self.input == "audio"
+
+
+TASKS: tuple[Task, ...] = (
+    Task("AR", "Action Recognition", "L1", 300, "video", ("Action_Recognition",), ("action",)),
+    Task("ER", "Emotion Recognition", "L1", 300, "video",
+         ("Emotion_Recognition", "Expression_Recognition", "Facial_Expression_Recognition", "Facial_Expression"),
+         ("emotion", "expression")),
+    Task("GR", "Gesture Recognition", "L1", 300, "video", ("Gesture_Recognition",), ("gesture",)),
+    Task("PA", "Person Appearance", "L1", 300, "video",
+         ("Person_Appearance", "Personal_Appearance", "Person_Appearance_Recognition", "Appearance_Recognition"),
+         ("appearance", "face", "attribute")),
+    Task("AC", "Abnormal Classification", "L2", 100, "video",
+         ("Abnormal_Classification", "Anomaly_Classification"), ("abnormal", "anomaly")),
+    Task("CM", "Complex Motion", "L2", 281, "video",
+         ("Complex_Motion", "Complex_Motion_Recognition", "Motion_Recognition"), ("motion",)),
+    Task("HC", "Human Counting with ReID", "L2", 360, "video",
+         ("Human_Counting", "Human_Counting_ReID", "Human_Counting_with_ReID", "Person_Counting", "People_Counting"),
+         ("count", "reid")),
+    Task("TR", "Talking Person Recognition", "L2", 300, "video+sound",
+         ("Talkingperson_Recognition", "Talking_Person_Recognition"), ("talking", "talkingperson", "speaker")),
+    Task("FR1", "Familiarity Recognition", "L3", 200, "video+sound", ("Familiarity_Recognition",), ("familiarity",)),
+    Task("FR2", "Fraud Recognition", "L3", 300, "audio", ("Fraud_Recognition",), ("fraud",)),
+    Task("LD", "Lie Detection", "L3", 200, "video", ("Lie_Detection", "Lie_Recognition", "Deception_Detection"),
+         ("lie", "decept")),
+    Task("RR1", "Relation Recognition", "L3", 150, "video+sound",
+         ("Relation_Recognition", "Relationship_Recognition"), ("relation", "relationship")),
+    Task("RR2", "Rapport Recognition", "L3", 200, "video+sound", ("Rapport_Recognition",), ("rapport",)),
+    Task("ES", "Emotion Strategy", "L4", 300, "video+sound",
+         ("Emo_Strategy", "Emotion_Strategy", "Emotional_Strategy"), ("strategy",)),
+    Task("PC", "Psychological Chat", "L4", 291, "audio",
+         ("Psychological_Chat", "Psychological_Chat_Room"), ("psychological", "chat")),
+)  # fmt: skip
+
+BY_CODE: Mapping[str, Task] = {task.code: task for task in TASKS}
+LEVELS: tuple[str, ...] = ("L1", "L2", "L3", "L4")
+
+
+class TaxonomyError(ValueError):
+    """The `task_type` names of an annotation file cannot be told apart; the message says what to type."""
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """Which task each `task_type` belongs to.
+
+    `codes` maps a `task_type` to its task's code, `how` to the rule that decided it, `skipped` holds the types that
+    are left out with their number of items, `warnings` one sentence per count that differs from the paper's.
+    """
+
+    codes: dict[str, str]
+    how: dict[str, str]
+    skipped: dict[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def words(task_type: str) -> list[str]:
+    """The lower-case words of a `task_type`, however they are joined (`_`, space, hyphen, CamelCase)."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", task_type)
+    return re.findall(r"[a-z0-9]+", spaced.lower())
+
+
+def normalise(task_type: str) -> str:
+    """A form of `task_type` in which case, separators and word order no longer matter."""
+    return " ".join(sorted(words(task_type)))
+
+
+def parse_overrides(text: str) -> dict[str, str]:
+    """`HUMANSENSE_TASK_TYPES` ("Their_Name=PA,Other_Name=HC") as a mapping from `task_type` to code.
+
+    Raises TaxonomyError for an entry without `=` or with an unknown code.
+    """
+    overrides = {}
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        task_type, separator, code = (piece.strip() for piece in entry.partition("="))
+        if not separator or code.upper() not in BY_CODE:
+            raise TaxonomyError(
+                f"HUMANSENSE_TASK_TYPES has the entry {entry!r}; write Their_Name=CODE with a CODE of "
+                f"{', '.join(BY_CODE)}."
+            )
+        overrides[task_type] = code.upper()
+    return overrides
+
+
+def resolve_task_types(
+    counts: Mapping[str, int], tasks: tuple[Task, ...] = TASKS, overrides: Mapping[str, str] | None = None
+) -> Resolution:
+    """Find the task of every `task_type` of an annotation file.
+
+    `counts` holds the number of items of each `task_type`, `tasks` the tasks that may occur in this file. The rules,
+    in order: an override; an exact or alias match; a keyword that names one task only; among what is left, the one
+    task with exactly this number of questions. Two types may share a task only through overrides.
+
+    Raises TaxonomyError when a type stays unresolved or two types claim one task, naming the types, their counts
+    and the override to type.
+    """
+    by_name = {normalise(name): code for name, code in (overrides or {}).items()}
+    skipped_names = {normalise(name) for name in SKIPPED_TASK_TYPES} - set(by_name)
+    skipped = {name: count for name, count in counts.items() if normalise(name) in skipped_names}
+    open_types = [name for name in counts if name not in skipped]
+    codes = {name: by_name[normalise(name)] for name in open_types if normalise(name) in by_name}
+    how = dict.fromkeys(codes, "override")
+    for rule, find in (("name", _by_alias), ("keyword", _by_keyword)):
+        free = _without(tasks, codes)
+        found = {name: find(name, free) for name in open_types if name not in codes}
+        codes |= {name: code for name, code in found.items() if code is not None}
+        how |= {name: rule for name, code in found.items() if code is not None}
+    by_count = _by_count(counts, _without(tasks, codes), [name for name in open_types if name not in codes])
+    codes |= by_count
+    how |= dict.fromkeys(by_count, "count")
+    _refuse_unresolved(counts, tasks, open_types, codes, how)
+    return Resolution(codes, how, skipped, _count_warnings(counts, tasks, codes))
+
+
+def _without(tasks: tuple[Task, ...], codes: Mapping[str, str]) -> tuple[Task, ...]:
+    taken = set(codes.values())
+    return tuple(task for task in tasks if task.code not in taken)
+
+
+def _by_alias(name: str, tasks: tuple[Task, ...]) -> str | None:
+    # "Talkingperson" and "Talking_Person" are one name: the joined form is compared as well as the sorted words.
+    sorted_words, joined = normalise(name), "".join(words(name))
+    for task in tasks:
+        for alias in (*task.aliases, task.name, task.code):
+            if sorted_words == normalise(alias) or joined == "".join(words(alias)):
+                return task.code
+    return None
+
+
+def _by_keyword(name: str, tasks: tuple[Task, ...]) -> str | None:
+    found = {task.code for task in tasks if any(_has_keyword(name, keyword) for keyword in task.keywords)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _has_keyword(name: str, keyword: str) -> bool:
+    # A short keyword ("lie") must be a whole word, or "Client" would be a lie; a longer one may begin a word.
+    if len(keyword) <= 4:
+        return keyword in words(name)
+    return any(word.startswith(keyword) for word in words(name))
+
+
+def _by_count(counts: Mapping[str, int], free: tuple[Task, ...], left: list[str]) -> dict[str, str]:
+    found = {}
+    for name in left:
+        fitting = [task.code for task in free if task.count == counts[name]]
+        rivals = [other for other in left if counts[other] == counts[name]]
+        if len(fitting) == 1 and len(rivals) == 1:
+            found[name] = fitting[0]
+    return found
+
+
+def _refuse_unresolved(
+    counts: Mapping[str, int],
+    tasks: tuple[Task, ...],
+    open_types: list[str],
+    codes: Mapping[str, str],
+    how: Mapping[str, str],
+) -> None:
+    by_rule = Counter(code for name, code in codes.items() if how[name] != "override")
+    claims = Counter(codes.values())
+    clashing = {code for code, count in claims.items() if count > 1 and by_rule[code]}
+    wrong = [name for name in open_types if codes.get(name) is None or codes[name] in clashing]
+    if not wrong:
+        return
+    listed = ", ".join(f"{name} ({counts[name]} questions)" for name in wrong)
+    open_tasks = [task for task in tasks if task.code not in claims or task.code in clashing]
+    wanted = ", ".join(f"{task.code} = {task.name} ({task.count})" for task in open_tasks) or "none"
+    example = ",".join(f"{name}=CODE" for name in wrong)
+    raise TaxonomyError(
+        f"The annotations have task types that cannot be told apart: {listed}. Tasks without a type: {wanted}. "
+        f'Say which is which with HUMANSENSE_TASK_TYPES="{example}".'
+    )
+
+
+def _count_warnings(counts: Mapping[str, int], tasks: tuple[Task, ...], codes: Mapping[str, str]) -> tuple[str, ...]:
+    warnings = []
+    for task in tasks:
+        names = [name for name, code in codes.items() if code == task.code]
+        found = sum(counts[name] for name in names)
+        if found != task.count:
+            warnings.append(
+                f"{task.code} ({task.name}) has {found} questions in this release, the paper has {task.count}"
+                + (f" (task_type {', '.join(names)})." if names else ": no task_type of the file belongs to it.")
+            )
+    return tuple(warnings)
