@@ -1,0 +1,67 @@
+"""The command `lmms-humansense`. Heavy modules are imported by the commands that need them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import __version__, plugin
+
+app = typer.Typer(
+    help="HumanSense for lmms-eval: try it, find its tasks, make a tiny model.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options of the command itself."""
+
+
+@app.command()
+def path() -> None:
+    """Print the task folder, for `lmms-eval tasks list --include-path "$(lmms-humansense path)"`."""
+    typer.echo(plugin.task_folder())
+
+
+@app.command("tiny-model")
+def tiny_model(
+    directory: Annotated[Path, typer.Argument(help="Where to write the checkpoint.")],
+    seed: Annotated[int, typer.Option(help="Seed of the random weights.")] = 0,
+) -> None:
+    """Write a random Qwen2.5-Omni checkpoint of under a million parameters, to try things with."""
+    from .tiny_model import write_tiny_model
+
+    try:
+        typer.echo(write_tiny_model(directory, seed))
+    except (OSError, ValueError) as error:
+        _stop(str(error))
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option(help="Where the results go.")] = Path("humansense_demo"),
+) -> None:
+    """Run the embedded sample through lmms-eval with a tiny random model: the whole way, in minutes, on a CPU."""
+    from .demo import DemoError, run_demo
+
+    try:
+        run_demo(output)
+    except DemoError as error:
+        _stop(str(error))
+
+
+def _stop(message: str) -> None:
+    typer.secho(message, err=True, fg=typer.colors.RED)
+    raise typer.Exit(1)

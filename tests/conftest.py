@@ -1,0 +1,32 @@
+"""Shared fixtures: one tiny checkpoint, and one task manager, because finding all of lmms-eval's tasks takes seconds."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Read when the libraries are imported: no test may look for a hub.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+
+@pytest.fixture(autouse=True)
+def _no_user_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATA", "REVISION", "TASK_TYPES", "HEARS", "SEES"):
+        monkeypatch.delenv(f"HUMANSENSE_{name}", raising=False)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from lmms_humansense.tiny_model import write_tiny_model
+
+    return write_tiny_model(tmp_path_factory.mktemp("checkpoint") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def task_manager() -> Any:
+    import lmms_eval.models  # noqa: F401  # loads the entry points, as every way of starting lmms-eval does
+    from lmms_eval.tasks import TaskManager
+
+    return TaskManager("ERROR", model_name="dummy")

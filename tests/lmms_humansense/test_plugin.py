@@ -1,0 +1,90 @@
+"""lmms-eval finds the tasks and models, and nobody else's are harmed."""
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lmms_humansense import plugin
+
+
+def new_manager(include_path: str | None = None, include_defaults: bool = True) -> Any:
+    from lmms_eval.tasks import TaskManager
+
+    return TaskManager("ERROR", include_path=include_path, include_defaults=include_defaults)
+
+
+def test_the_entry_point_is_declared() -> None:
+    from importlib.metadata import entry_points
+
+    found = entry_points(group="lmms_eval.models")
+    assert [entry.value for entry in found if entry.name == "humansense"] == ["lmms_humansense.plugin:register"]
+
+
+def test_tasks_and_models_are_found(task_manager: Any) -> None:
+    from lmms_eval.models import list_available_models
+
+    assert {"humansense", "humansense_ar", "humansense_sample_pc"} <= set(task_manager.all_tasks)
+    assert "humansense_omni" in list_available_models()
+
+
+def test_registering_again_changes_nothing(task_manager: Any) -> None:
+    from lmms_eval.tasks import TaskManager
+
+    before = TaskManager.initialize_tasks
+    first, second = plugin.register(), plugin.register()
+    assert first == second
+    assert TaskManager.initialize_tasks is before
+
+
+def test_a_task_of_include_path_wins_over_ours(task_manager: Any, tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("task: humansense_ar\ndataset_path: json\n")
+    assert new_manager(str(tmp_path)).task_index["humansense_ar"]["yaml_path"] == str(own)
+
+
+def test_upstreams_tasks_win_over_ours(task_manager: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugin, "_our_tasks", lambda manager: {"mme": {"type": "task", "yaml_path": "ours"}})
+    assert new_manager().task_index["mme"]["yaml_path"] != "ours"
+
+
+def test_without_the_defaults_only_the_included_tasks_are_there(task_manager: Any, tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("task: own\ndataset_path: json\n")
+    assert new_manager(str(tmp_path), include_defaults=False).all_tasks == ["own"]
+
+
+def test_broken_yaml_of_ours_costs_one_warning_and_our_tasks_only(
+    task_manager: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "broken.yaml").write_text("task: [")
+    monkeypatch.setattr(plugin, "task_folder", lambda: tmp_path)
+    with caplog.at_level(logging.WARNING):
+        tasks = new_manager().all_tasks
+    assert "mme" in tasks
+    assert "humansense" not in tasks
+    assert len(caplog.records) == 1
+
+
+def test_a_lmms_eval_that_cannot_be_wrapped_costs_one_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise ImportError("no TaskManager here")
+
+    monkeypatch.setattr(plugin, "_search_task_folder", fail)
+    with caplog.at_level(logging.WARNING):
+        assert plugin.register() == []
+    assert [record.message for record in caplog.records] == [
+        "lmms-humansense is installed but cannot be used, its tasks and models are missing: no TaskManager here"
+    ]
+
+
+def test_importing_the_plugin_imports_no_torch() -> None:
+    code = "import sys, lmms_humansense.plugin as p; assert not {'torch', 'lmms_eval'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_task_folder_holds_the_tasks() -> None:
+    assert (plugin.task_folder() / "humansense" / "humansense_ar.yaml").is_file()
