@@ -10,15 +10,17 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
 from . import scoring
+from .parsing import option_letters
 from .prompts import PATTERNS, Pattern
 from .taxonomy import BY_CODE, TASKS, Resolution, Task, resolve_task_types
 
 
 class Annotations(TypedDict):
-    """What one annotation file holds: its docs, and how its `task_type` names were read."""
+    """What one annotation file holds: its docs, how its `task_type` names were read, and what is odd about it."""
 
     docs: list["Doc"]
     resolution: Resolution
+    warnings: list[str]
 
 
 class Doc(TypedDict):
@@ -78,7 +80,15 @@ def read(text: str | bytes, key: str, overrides: Mapping[str, str] | None = None
         for place, item in enumerate(fields)
         if item.text("task_type") in resolution.codes
     ]
-    return {"docs": docs, "resolution": resolution}
+    warnings = [f"{name}: {warning}" for warning in resolution.warnings]
+    warnings += [f"{name}, item {doc['id'].partition('-')[2]}: {_oddity(doc)}" for doc in docs if _oddity(doc)]
+    return {"docs": docs, "resolution": resolution, "warnings": warnings}
+
+
+def _oddity(doc: Doc) -> str:
+    if not doc["options"] or set(doc["gold"]) <= set(option_letters(doc["options"])):
+        return ""
+    return f"the answer {doc['answer']!r} is none of its {len(doc['options'])} options, so nobody can be right."
 
 
 def _doc(doc_id: str, item: "_Item", task: Task) -> Doc:
@@ -131,7 +141,10 @@ class _Item:
         return value
 
     def optional_text(self, field: str) -> str:
-        return "" if self.questions.get(field) is None else str(self.questions[field])
+        value = self.questions.get(field)
+        if value is not None and not isinstance(value, str):
+            raise self.wrong(f"questions.{field}", f"must be a text, not {value!r}")
+        return value or ""
 
     def media(self) -> str:
         path = self.item.get("video_path")
@@ -151,7 +164,8 @@ class _Item:
         options = self.value("options")
         if not isinstance(options, list) or not 2 <= len(options) <= 26:
             raise self.wrong("questions.options", f"must be a list of 2 or more options, not {options!r}")
-        return [_as_text(option, self.wrong("questions.options", f"holds {option!r}")) for option in options]
+        wanted = "must be a list of texts or numbers"
+        return [_as_text(option, self.wrong("questions.options", f"{wanted}, not {option!r}")) for option in options]
 
     def answer(self, pattern: Pattern) -> str:
         value = self.value("answer")
@@ -166,7 +180,7 @@ class _Item:
         value = self.value(field)
         try:
             number = float(value) if not isinstance(value, bool) else math.nan
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = math.nan
         # The release divides by int(fps), so a rate under one frame per second can not be used.
         if not math.isfinite(number) or number < 1:
@@ -178,6 +192,10 @@ def _as_text(value: Any, error: DataError) -> str:
     """A text as it stands, a number as one would write it (4 and 4.0 are "4"); raises `error` for anything else."""
     if isinstance(value, str):
         return value
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
         raise error
     return str(int(value)) if float(value).is_integer() else str(value)
+
+
+_LARGEST = 1e9
+"""No number in an answer or option is this large; NaN and infinity are not smaller."""

@@ -8,12 +8,13 @@ import os
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+from urllib.parse import quote
 
 from loguru import logger
 
 from . import annotations, storage
 from .annotations import DataError, Doc
-from .taxonomy import BY_CODE, Resolution, TaxonomyError, parse_overrides
+from .taxonomy import BY_CODE, TaxonomyError, parse_overrides
 
 _MOST_NAMED = 5
 
@@ -31,7 +32,7 @@ def release_root(repository: str) -> str:
     if root:
         return os.path.expanduser(root)
     revision = os.environ.get("HUMANSENSE_REVISION", "").strip() or "main"
-    return f"hf://datasets/{repository}@{revision}"
+    return f"hf://datasets/{repository}@{quote(revision, safe='')}"
 
 
 def load(code: str, root: str, complete: bool = True) -> list[LocatedDoc]:
@@ -71,20 +72,21 @@ def _store(doc: LocatedDoc) -> storage.MediaStore:
 @lru_cache(maxsize=8)
 def _read(root: str, key: str, overrides: str, complete: bool) -> annotations.Annotations:
     read = annotations.read(storage.open_release(root).annotations(key), key, parse_overrides(overrides))
-    _log(read["resolution"], annotations.FILES[key], complete)
+    _log(read, annotations.FILES[key], complete)
     return read
 
 
-def _log(resolution: Resolution, file: str, complete: bool) -> None:
+def _log(read: annotations.Annotations, file: str, complete: bool) -> None:
+    resolution = read["resolution"]
     for name, code in resolution.codes.items():
         how = resolution.how[name]
         # lmms-eval shows warnings only: a name that had to be guessed is worth one.
         level = "INFO" if how in ("name", "override") else "WARNING"
         logger.log(level, "{}: task_type {} is read as {} (decided by its {}).", file, name, code, how)
     for name, count in resolution.skipped.items():
-        logger.warning("{}: {} questions of task_type {} are left out, as in the release.", file, count, name)
-    for warning in resolution.warnings if complete else ():
-        logger.warning("{}: {}", file, warning)
+        logger.warning("{}: {} of task_type {} left out, as in the release.", file, _questions(count), name)
+    for warning in read["warnings"] if complete else ():
+        logger.warning("{}", warning)
 
 
 def _located(docs: Iterable[Doc], root: str, key: str) -> list[LocatedDoc]:
@@ -99,7 +101,11 @@ def _located(docs: Iterable[Doc], root: str, key: str) -> list[LocatedDoc]:
     if problems:
         more = f"; and {len(problems) - _MOST_NAMED} more" if len(problems) > _MOST_NAMED else ""
         raise DataError(
-            f"{annotations.FILES[key]}: the media of {len(problems)} questions (field video_path) cannot be told: "
+            f"{annotations.FILES[key]}: the media of {_questions(len(problems))} (field video_path) cannot be told: "
             f"{'; '.join(problems[:_MOST_NAMED])}{more}. Put the files there or mend the paths."
         )
     return located
+
+
+def _questions(count: int) -> str:
+    return f"{count} question{'' if count == 1 else 's'}"

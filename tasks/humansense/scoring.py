@@ -62,7 +62,7 @@ def gold(answer: str, pattern: Pattern, options: Sequence[str] = ()) -> str:
 
 def credit(parsed: str | None, right: str, pattern: Pattern) -> float:
     """1 for the right answer, 0.5 for a multi-select answer that misses letters but has no wrong one, else 0."""
-    if parsed is None:
+    if not parsed:
         return 0.0
     if pattern == "multi" and set(parsed) < set(right):
         return 0.5

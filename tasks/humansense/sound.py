@@ -17,14 +17,24 @@ def waveform(path: Path) -> NDArray[np.float32]:
 
     Raises DataError for a file without sound that can be decoded.
     """
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLING_RATE)
+    import librosa
+
+    # FFmpeg's own downmix is louder than the mean of the channels that models are used to.
+    planes = av.AudioResampler(format="fltp")
     try:
         with av.open(str(path)) as container:
-            frames = [part for frame in container.decode(audio=0) for part in resampler.resample(frame)]
-            parts = [part.to_ndarray()[0] for part in [*frames, *resampler.resample(None)]]
-    except (av.FFmpegError, IndexError) as error:
+            if not container.streams.audio:
+                raise DataError(f"{path} has no sound track.")
+            stream = container.streams.audio[0]
+            frames = [part for frame in container.decode(stream) for part in planes.resample(frame)]
+            rate = stream.rate
+    except av.FFmpegError as error:
         raise DataError(f"{path} has no sound that can be decoded ({error}).") from error
-    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+    if not frames:
+        raise DataError(f"{path} has a sound track without any sound in it.")
+    mono = np.concatenate([frame.to_ndarray().mean(axis=0, dtype=np.float32) for frame in frames])
+    resampled: NDArray[np.float32] = librosa.resample(mono, orig_sr=rate, target_sr=SAMPLING_RATE)
+    return resampled
 
 
 def duration(path: Path) -> float | None:

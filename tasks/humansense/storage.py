@@ -7,18 +7,21 @@ requests where it is remote.
 
 import os
 import shutil
-import tempfile
 import threading
 import unicodedata
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from hashlib import sha256
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import unquote
+from uuid import uuid4
 
 import fsspec
 import huggingface_hub
+import huggingface_hub.constants
 from fsspec.implementations.local import LocalFileSystem
 
 from .annotations import FILES, DataError
@@ -49,14 +52,15 @@ class MediaStore(Protocol):
 class Release:
     """One copy of the release.
 
-    `root` is a folder or an fsspec URL. Raises DataError when there are no annotation files.
+    `root` is a folder or an fsspec URL. Raises DataError when there are no annotation files, or it can not be read.
     """
 
     def __init__(self, root: str) -> None:
-        self.fs, path = fsspec.core.url_to_fs(root)
-        # The repository itself holds the release in a folder beside the training data; both forms are accepted.
-        bases = [path.rstrip("/"), f"{path.rstrip('/')}/{FOLDER}"]
-        found = [base for base in bases if any(self.fs.exists(f"{base}/{name}") for name in FILES.values())]
+        with _naming(root):
+            self.fs, path = fsspec.core.url_to_fs(root)
+            # The repository itself holds the release in a folder beside the training data; both forms are accepted.
+            bases = [path.rstrip("/"), f"{path.rstrip('/')}/{FOLDER}"]
+            found = [base for base in bases if any(_exists(self.fs, f"{base}/{name}") for name in FILES.values())]
         if not found:
             raise DataError(
                 f"There is no {' or '.join(FILES.values())} in {root}; "
@@ -67,20 +71,22 @@ class Release:
     def annotations(self, key: str) -> bytes:
         """The bytes of the annotation file `key` ("VQA" or "AQA"). Raises DataError when it is not there."""
         path = f"{self.root}/{FILES[key]}"
-        if not self.fs.exists(path):
-            raise DataError(f"{path} is missing; the questions about {MEDIA[key]} are in it.")
-        if isinstance(self.fs, huggingface_hub.HfFileSystem):
-            return Path(_download_from_hub(self.fs, path)).read_bytes()
-        content: bytes = self.fs.cat_file(path)
-        return content
+        with _naming(path):
+            if not _exists(self.fs, path):
+                raise DataError(f"{path} is missing; the questions about {MEDIA[key]} are in it.")
+            if isinstance(self.fs, huggingface_hub.HfFileSystem):
+                return Path(_download_from_hub(self.fs, path)).read_bytes()
+            content: bytes = self.fs.cat_file(path)
+            return content
 
     def media(self, key: str) -> MediaStore:
         """The media of the annotation file `key`; unpacked files win. Raises DataError if there are none."""
         folder, archive = f"{self.root}/{MEDIA[key]}", f"{self.root}/{MEDIA[key]}.zip"
-        if self.fs.isdir(folder):
-            return _Folder(self.fs, folder)
-        if self.fs.exists(archive):
-            return _Archive(self.fs, archive)
+        with _naming(self.root):
+            if self.fs.isdir(folder) and self.fs.ls(folder):
+                return _Folder(self.fs, folder)
+            if _exists(self.fs, archive):
+                return _Archive(self.fs, archive)
         raise DataError(
             f"There is neither {MEDIA[key]}/ nor {MEDIA[key]}.zip in {self.root}; "
             f"the questions of {FILES[key]} need it."
@@ -103,8 +109,8 @@ class MediaIndex:
         Raises DataError when no file fits, or several fit equally well.
         """
         candidates = self._by_basename.get(_parts(path)[-1], [])
-        lengths = {name: _common_suffix(path, name) for name in candidates}
-        best = [name for name in candidates if lengths[name] == max(lengths.values())]
+        fits = {name: _fit(path, name) for name in candidates}
+        best = [name for name in candidates if fits[name] == max(fits.values())]
         if not best:
             raise DataError(f"{path} is not in {self.store.where}")
         if len(best) > 1:
@@ -135,24 +141,35 @@ class _Folder:
     def __init__(self, fs: fsspec.AbstractFileSystem, base: str) -> None:
         self.fs, self.where = fs, base
 
-    @cached_property
+    @property
     def names(self) -> list[str]:
-        return [path[len(self.where) + 1 :] for path in self.fs.find(self.where)]
+        return list(self._paths)
+
+    @cached_property
+    def _paths(self) -> dict[str, str]:
+        """Where the file of each name is."""
+        with _naming(self.where):
+            if isinstance(self.fs, LocalFileSystem):
+                return {str(path.relative_to(self.where)): str(path) for path in _walk(self.where)}
+            paths = {path[len(self.where) + 1 :]: path for path in self.fs.find(self.where)}
+        # Web servers list their files by address.
+        return {unquote(name): path for name, path in paths.items()} if self.where.startswith("http") else paths
 
     def find_local(self, name: str) -> Path | None:
-        path = self._path(name)
+        path = self._local(name)
         return path if path.exists() else None
 
     def fetch(self, name: str) -> Path:
-        path = self._path(name)
+        path = self._local(name)
         if not path.exists():
-            _write_atomically(path, lambda file: self.fs.get_file(f"{self.where}/{name}", file))
+            with _naming(self._paths[name]):
+                _write_atomically(path, lambda file: self.fs.get_file(self._paths[name], file))
         return path
 
-    def _path(self, name: str) -> Path:
+    def _local(self, name: str) -> Path:
         if isinstance(self.fs, LocalFileSystem):
-            return Path(self.where) / name
-        return _cached_path(_identity(self.fs, f"{self.where}/{name}"), name)
+            return Path(self._paths[name])
+        return _cached_path(_identity(self.fs, self._paths[name]), name)
 
 
 class _Archive:
@@ -166,13 +183,14 @@ class _Archive:
     @cached_property
     def _zip(self) -> zipfile.ZipFile:
         try:
-            return zipfile.ZipFile(self.fs.open(self.where, "rb"))
+            return zipfile.ZipFile(self.fs.open(self.where, "rb", block_size=_BLOCK))
         except zipfile.BadZipFile as error:
             raise DataError(f"{self.where} is not a complete zip file ({error}); download it again.") from error
 
     @cached_property
     def names(self) -> list[str]:
-        return [info.filename for info in self._zip.infolist() if not info.is_dir()]
+        with _naming(self.where):
+            return [info.filename for info in self._zip.infolist() if not info.is_dir()]
 
     def find_local(self, name: str) -> Path | None:
         path = _cached_path(self._identity, name)
@@ -181,16 +199,45 @@ class _Archive:
     def fetch(self, name: str) -> Path:
         path = _cached_path(self._identity, name)
         if not path.exists():
-            _write_atomically(path, lambda file: self._extract(name, file))
+            with _naming(f"{name} in {self.where}"):
+                _write_atomically(path, lambda file: self._extract(name, file))
         return path
 
-    def _extract(self, name: str, target: str) -> None:
+    def _extract(self, name: str, target: Path) -> None:
         # One reader at a time: the members share the archive's file object. Reading to the end checks the CRC.
-        try:
-            with self._lock, self._zip.open(name) as member, open(target, "wb") as file:
-                shutil.copyfileobj(member, file, 1 << 20)
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-            raise DataError(f"{name} cannot be taken out of {self.where}: {error}.") from error
+        with self._lock, self._zip.open(name) as member, target.open("wb") as file:
+            shutil.copyfileobj(member, file, 1 << 20)
+
+
+_BLOCK = 1 << 18
+"""Bytes that are read ahead in a remote archive: few requests for a long clip, little wasted on a short one."""
+
+
+@contextmanager
+def _naming(what: str) -> Iterator[None]:
+    """Turn whatever goes wrong in the block into a DataError that names `what` was read."""
+    try:
+        yield
+    except DataError:
+        raise
+    # File systems, networks and codecs each have exceptions of their own; none of them names the file.
+    except Exception as error:
+        raise DataError(f"{what} cannot be read ({type(error).__name__}: {error}).") from error
+
+
+def _exists(fs: fsspec.AbstractFileSystem, path: str) -> bool:
+    # fsspec's own `exists` takes every error, a lost network too, for a missing file.
+    try:
+        fs.info(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _walk(folder: str) -> Iterator[Path]:
+    """All files below a folder, also through links to folders."""
+    for place, _, files in os.walk(folder, followlinks=True):
+        yield from (Path(place, file) for file in files)
 
 
 def _parts(path: str) -> list[str]:
@@ -198,41 +245,39 @@ def _parts(path: str) -> list[str]:
     return unicodedata.normalize("NFC", path).replace("\\", "/").strip("/").split("/")
 
 
-def _common_suffix(path: str, name: str) -> int:
-    length = 0
-    for ours, theirs in zip(reversed(_parts(path)), reversed(_parts(name)), strict=False):
-        if ours != theirs:
-            break
-        length += 1
-    return length
+def _fit(path: str, name: str) -> tuple[int, bool]:
+    """How well a file's name fits an annotated path: the parts they share at the end, and whether that is all of it."""
+    ours, theirs = _parts(path), _parts(name)
+    shared = 0
+    while shared < min(len(ours), len(theirs)) and ours[-1 - shared] == theirs[-1 - shared]:
+        shared += 1
+    return shared, shared == len(theirs)
 
 
 def _identity(fs: fsspec.AbstractFileSystem, path: str) -> str:
     """A name for the content at `path` that changes when it is replaced."""
     info: dict[str, Any] = fs.info(path)
-    marks = (str(info.get(key)) for key in ("size", "mtime", "ETag", "etag", "LastModified", "blob_id", "created"))
+    marks = (str(info.get(key)) for key in ("size", "mtime", "ETag", "etag", "LastModified", "blob_id"))
     return sha256("\n".join([path, *marks]).encode()).hexdigest()[:16]
 
 
 def _cached_path(identity: str, name: str) -> Path:
     """Where the file `name` of the store `identity` is kept. Raises DataError for a name that leads elsewhere."""
-    parts = PurePosixPath(name).parts
-    if not parts or name.startswith("/") or ".." in parts or "\\" in name or "\0" in name:
+    parts = _parts(name)
+    if name.startswith(("/", "\\")) or ":" in parts[0] or "\0" in name or not {"", ".", ".."}.isdisjoint(parts):
         raise DataError(f"The media file name {name!r} leads out of its folder; it is refused.")
     return cache_folder().joinpath("media", identity, *parts)
 
 
-def _write_atomically(path: Path, write: Callable[[str], Any]) -> None:
+def _write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
     """Make `path` by calling `write` with the name of a file beside it, which is then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
-    os.close(handle)
+    temporary = path.with_name(f".{uuid4().hex}.part")
     try:
         write(temporary)
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
 
 
 def _download_from_hub(fs: huggingface_hub.HfFileSystem, path: str) -> str:

@@ -99,7 +99,8 @@ class Resolution:
 
 def words(task_type: str) -> list[str]:
     """The lower-case words of a `task_type`, however they are joined (`_`, space, hyphen, CamelCase)."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", task_type)
+    # "ReID" is one word, and a name in odd capitals ("eMOTION") has no CamelCase to split.
+    spaced = re.sub(r"(?<=[a-z]{2})(?=[A-Z][a-z]{2})", " ", task_type)
     return re.findall(r"[a-z0-9]+", spaced.lower())
 
 
@@ -142,6 +143,7 @@ def resolve_task_types(
     skipped = {name: count for name, count in counts.items() if normalise(name) in skipped_names}
     open_types = [name for name in counts if name not in skipped]
     codes = {name: by_name[normalise(name)] for name in open_types if normalise(name) in by_name}
+    _refuse_foreign(codes, tasks)
     how = dict.fromkeys(codes, "override")
     for rule, find in (("name", _by_alias), ("keyword", _by_keyword)):
         free = _without(tasks, codes)
@@ -153,6 +155,15 @@ def resolve_task_types(
     how |= dict.fromkeys(by_count, "count")
     _refuse_unresolved(counts, tasks, open_types, codes, how)
     return Resolution(codes, how, skipped, _count_warnings(counts, tasks, codes))
+
+
+def _refuse_foreign(codes: Mapping[str, str], tasks: tuple[Task, ...]) -> None:
+    for name, code in codes.items():
+        if code not in {task.code for task in tasks}:
+            raise TaxonomyError(
+                f"HUMANSENSE_TASK_TYPES says {name}={code}, but the file that has {name} has no questions of {code}; "
+                f"it has those of {', '.join(task.code for task in tasks)}."
+            )
 
 
 def _without(tasks: tuple[Task, ...], codes: Mapping[str, str]) -> tuple[Task, ...]:
@@ -222,7 +233,7 @@ def _count_warnings(counts: Mapping[str, int], tasks: tuple[Task, ...], codes: M
         found = sum(counts[name] for name in names)
         if found != task.count:
             warnings.append(
-                f"{task.code} ({task.name}) has {found} questions in this release, the paper has {task.count}"
+                f"{task.code} ({task.name}) has {found} questions in these annotations, the paper has {task.count}"
                 + (f" (task_type {', '.join(names)})." if names else ": no task_type of the file belongs to it.")
             )
     return tuple(warnings)

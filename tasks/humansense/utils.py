@@ -75,7 +75,7 @@ def _has_sense(sense: str, kwargs: dict[str, Any] | None) -> bool:
     override = os.environ.get(f"HUMANSENSE_{sense.upper()}", "").strip()
     if override not in ("", "0", "1"):
         _stop(f"HUMANSENSE_{sense.upper()} is {override!r}; set it to 1 or 0.")
-    return override == "1" if override else bool((kwargs or {}).get(sense))
+    return override == "1" if override else bool((kwargs or {}).get(sense, sense == "sees"))
 
 
 def _check_senses(doc: LocatedDoc, kwargs: dict[str, Any] | None) -> None:

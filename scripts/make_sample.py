@@ -1,0 +1,304 @@
+#!/usr/bin/env python3
+"""Make the embedded sample of the benchmark: a few drawn clips, spoken recordings and questions about them.
+
+The sample has the layout and the JSON form of the release (``HumanSense_VQA.json``, ``HumanSense_AQA.json``,
+``videos/``, ``audios/``), so that the same loader reads both and every task can be tried without a download.
+What it holds is declared in ``sample_clips.py`` and ``sample_questions.py``; the pictures come from
+``sample_drawing.py``, the voices from the program espeak-ng.
+The same versions of PyAV, Pillow and espeak-ng make the same bytes, and running it again changes nothing.
+
+    python scripts/make_sample.py [--out DIR]
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import shutil
+import string
+import subprocess
+import sys
+import wave
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from numpy.typing import NDArray
+from sample_clips import CLIPS, RECORDINGS, VOICES, Clip, Line, Recording
+from sample_drawing import draw_frame
+from sample_questions import QUESTIONS, Question
+
+DEFAULT_OUT = Path(__file__).resolve().parent.parent / "tasks" / "humansense_sample"
+SPEECH_RATE = 22050  # what espeak-ng's voices are made at
+MAX_BYTES = 3_000_000  # the sample is part of the package
+JSON_FILES = {"videos": "HumanSense_VQA.json", "audios": "HumanSense_AQA.json"}
+
+COUNTING = "Question and answer (Arabic numerals)"
+SINGLE_CHOICE = "Multiple-choice question (select one answer choice)"
+MULTI_SELECT = "Multiple-choice question (select one or more answer choices)"
+
+# The release gives a transcript for the tasks whose sound matters, and for no other.
+TASKS_WITH_TRANSCRIPT = {
+    "Talkingperson_Recognition",
+    "Familiarity_Recognition",
+    "Relation_Recognition",
+    "Rapport_Recognition",
+    "Emo_Strategy",
+    "Fraud_Recognition",
+    "Psychological_Chat",
+}
+AUDIO_TASKS = {"Fraud_Recognition", "Psychological_Chat"}
+
+Samples = NDArray[np.int16]
+
+
+class SampleError(Exception):
+    """The sample cannot be made; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Track:
+    """Sound at ``SPEECH_RATE``, and who speaks from when to when (in seconds)."""
+
+    samples: Samples
+    spans: tuple[tuple[str, float, float], ...] = ()
+
+    def speaking(self, t: float) -> dict[str, float]:
+        """How far the mouth of whoever speaks at ``t`` is open: the loudness around that moment, from 0 to 1."""
+        window = self.samples[max(0, round((t - 0.03) * SPEECH_RATE)) : round((t + 0.03) * SPEECH_RATE)]
+        if not window.size:
+            return {}
+        loudness = float(np.sqrt(np.mean(window.astype(np.float64) ** 2)))
+        return {who: min(1.0, loudness / 6000) for who, start, end in self.spans if start <= t < end}
+
+
+def check_tools() -> None:
+    """Stop before anything is written if a program or an encoder is missing."""
+    if shutil.which("espeak-ng") is None:
+        raise SampleError(
+            "the sample's voices are made by the program espeak-ng, which was not found: install it "
+            "(Debian, Ubuntu: apt-get install espeak-ng; macOS: brew install espeak-ng) and run this again."
+        )
+    if "libx264" not in av.codecs_available:
+        raise SampleError("this PyAV cannot encode H.264 (libx264): install the wheel from PyPI (pip install av).")
+
+
+def say(line: Line) -> Samples:
+    """Let espeak-ng say one line."""
+    voice = VOICES[line.who]
+    options = ["-v", voice.variant, "-p", str(voice.pitch), "-s", str(voice.speed)]
+    result = subprocess.run(["espeak-ng", *options, "--stdout", line.text], capture_output=True, check=False)
+    if result.returncode != 0 or not result.stdout:
+        raise SampleError(f"espeak-ng could not say {line.text!r}: {result.stderr.decode(errors='replace').strip()}")
+    with wave.open(io.BytesIO(result.stdout)) as spoken:
+        if spoken.getframerate() != SPEECH_RATE:
+            raise SampleError(f"espeak-ng spoke at {spoken.getframerate()} Hz, expected {SPEECH_RATE} Hz.")
+        # The program writes its header before it knows the length, so everything that follows is taken.
+        return np.frombuffer(spoken.readframes(spoken.getnframes()), dtype=np.int16)
+
+
+def speak(lines: Sequence[Line]) -> Track:
+    """Say lines one after the other."""
+    parts: list[Samples] = []
+    spans: list[tuple[str, float, float]] = []
+    position = 0
+    for line in lines:
+        pause = np.zeros(round(line.pause * SPEECH_RATE), dtype=np.int16)
+        words = say(line)
+        start = position + pause.size
+        position = start + words.size
+        parts += [pause, words]
+        spans.append((line.who, start / SPEECH_RATE, position / SPEECH_RATE))
+    return Track(np.concatenate(parts), tuple(spans))
+
+
+def play(notes: Sequence[int], seconds: float) -> Track:
+    """A soft tune, half a second a note, for clips whose sound says nothing."""
+    t = np.arange(round(0.5 * SPEECH_RATE)) / SPEECH_RATE
+    fade = np.minimum(1, t / 0.02) * np.exp(-5 * t)
+    tune = [2500 * fade * np.sin(2 * np.pi * 440 * 2 ** ((note - 69) / 12) * t) for note in notes]
+    return Track(np.resize(np.concatenate(tune), round(seconds * SPEECH_RATE)).astype(np.int16))
+
+
+def track_of(clip: Clip) -> Track | None:
+    """The sound of a clip, exactly as long as its pictures, or None for a silent one."""
+    if not clip.lines:
+        return play(clip.tune, clip.seconds) if clip.tune else None
+    track = speak(clip.lines)
+    length = round(clip.seconds * SPEECH_RATE)
+    if track.samples.size > length:
+        spoken = track.samples.size / SPEECH_RATE
+        raise SampleError(f"{clip.path}: what is said takes {spoken:.1f} s, the clip only {clip.seconds} s.")
+    return Track(np.pad(track.samples, (0, length - track.samples.size)), track.spans)
+
+
+def frame_count(clip: Clip) -> int:
+    """The number of frames that a clip gets."""
+    return round(float(clip.seconds * clip.fps))
+
+
+def _audio_frame(samples: Samples) -> av.AudioFrame:
+    frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
+    frame.sample_rate = SPEECH_RATE
+    frame.pts = 0
+    frame.time_base = Fraction(1, SPEECH_RATE)
+    return frame
+
+
+def _audio_packets(stream: AudioStream, clip: Clip, track: Track) -> Iterator[av.Packet]:
+    """Encode a clip's sound at the clip's own rate and number of channels."""
+    layout = "stereo" if clip.stereo else "mono"
+    resampler = AudioResampler(format="fltp", layout=layout, rate=clip.sound_rate, frame_size=1024)
+    for frame in [*resampler.resample(_audio_frame(track.samples)), *resampler.resample(None)]:
+        yield from stream.encode(frame)
+    yield from stream.encode(None)
+
+
+def _video_packets(stream: av.VideoStream, clip: Clip, track: Track | None) -> Iterator[av.Packet]:
+    """Draw and encode a clip's pictures."""
+    for index in range(frame_count(clip)):
+        t = float(index / clip.fps)
+        picture = draw_frame(clip.scene, clip.size, t, track.speaking(t) if track else {})
+        frame = av.VideoFrame.from_image(picture)
+        frame.pts = index
+        frame.time_base = 1 / clip.fps
+        yield from stream.encode(frame)
+    yield from stream.encode(None)
+
+
+def write_clip(clip: Clip, path: Path) -> None:
+    """Draw, voice and encode one clip; one thread and no version or date in the file, so that the bytes repeat."""
+    track = track_of(clip)
+    options = {"movflags": "+faststart", "fflags": "+bitexact"}
+    with av.open(str(path), "w", format="mp4", options=options) as container:
+        video = container.add_stream("libx264", rate=clip.fps)
+        video.width, video.height = clip.size
+        video.pix_fmt = "yuv420p"
+        # Without mbtree, as its vector code reads memory that it did not fill, and the bytes would not always repeat.
+        video.options = {"crf": "34", "preset": "slow", "tune": "animation", "g": "100", "mbtree": "0"}
+        video.codec_context.thread_count = 1
+        packets: list[av.Packet] = []
+        if track is not None:
+            audio = container.add_stream("aac", rate=clip.sound_rate, layout="stereo" if clip.stereo else "mono")
+            audio.codec_context.bit_rate = 48_000 if clip.stereo else 24_000
+            packets += _audio_packets(audio, clip, track)
+        packets += _video_packets(video, clip, track)
+        for packet in sorted(packets, key=lambda packet: (packet.dts or 0) * packet.time_base):
+            container.mux(packet)
+
+
+def write_recording(recording: Recording, path: Path) -> None:
+    """Voice one recording and write it as 16-bit mono WAV."""
+    resampler = AudioResampler(format="s16", layout="mono", rate=recording.sound_rate)
+    frames = [*resampler.resample(_audio_frame(speak(recording.lines).samples)), *resampler.resample(None)]
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(recording.sound_rate)
+        file.writeframes(b"".join(frame.to_ndarray().tobytes() for frame in frames))
+
+
+def question_fields(question: Question, media: Clip | Recording) -> dict[str, Any]:
+    """The ``questions`` object of an item, in the release's words."""
+    pattern = MULTI_SELECT if question.multi else SINGLE_CHOICE if question.options else COUNTING
+    fields: dict[str, Any] = {
+        "question": question.text,
+        "task_type": question.task_type,
+        "question_pattern": pattern,
+        "answer": question.answer,
+    }
+    if question.options:
+        letters = string.ascii_uppercase
+        fields["options"] = [f"{letter}. {text}" for letter, text in zip(letters, question.options, strict=False)]
+    if question.time_stamp:
+        fields["time_stamp"] = question.time_stamp
+    if isinstance(media, Clip):
+        fields |= {"full_frame_number": frame_count(media), "fps": media.fps_value}
+    if question.task_type in TASKS_WITH_TRANSCRIPT:
+        if not media.lines:
+            raise SampleError(f"{media.path}: {question.task_type} asks about speech, but nobody speaks.")
+        fields["asr_en"] = " ".join(line.text for line in media.lines)
+    return fields
+
+
+def items(folder: str) -> list[dict[str, Any]]:
+    """The items about the media in ``videos`` or ``audios``."""
+    media: dict[str, Clip | Recording] = {m.path: m for m in (*CLIPS, *RECORDINGS)}
+    result: list[dict[str, Any]] = []
+    for question in QUESTIONS:
+        if (question.task_type in AUDIO_TASKS) != (folder == "audios"):
+            continue
+        about = media[question.about]
+        item: dict[str, Any] = {"video_path": f"data/{folder}/{about.path}"}
+        if isinstance(about, Clip) and about.shown_as:
+            item |= {"video_or_clip": about.shown_as, "time": f"[0:00:00 - 0:00:{int(about.seconds):02d}]"}
+        result.append({**item, "questions": question_fields(question, about)})
+    return result
+
+
+def check_folder(out: Path) -> None:
+    """Refuse a folder that holds something else, such as the release, so that its files are never written over."""
+    ours = {out / "videos" / clip.path for clip in CLIPS} | {out / "audios" / sound.path for sound in RECORDINGS}
+    there = {path for folder in JSON_FILES for path in (out / folder).rglob("*") if path.is_file()}
+    there |= {*out.glob("*.zip")}
+    for name, known in zip(JSON_FILES.values(), (CLIPS[0].path, RECORDINGS[0].path), strict=True):
+        path = out / name
+        if path.exists() and known not in path.read_text(encoding="utf-8"):
+            there.add(path)
+    others = sorted(str(path.relative_to(out)) for path in there - ours)
+    if others:
+        shown = ", ".join(others[:3]) + (", …" if len(others) > 3 else "")
+        raise SampleError(
+            f"{out} holds files that are not part of the sample ({shown}): name an empty folder with --out."
+        )
+
+
+def make_sample(out: Path) -> None:
+    """Write the whole sample into ``out``."""
+    check_tools()
+    check_folder(out)
+    written: list[Path] = []
+    for clip in CLIPS:
+        path = out / "videos" / clip.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_clip(clip, path)
+        written.append(path)
+    for recording in RECORDINGS:
+        path = out / "audios" / recording.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_recording(recording, path)
+        written.append(path)
+    for folder, name in JSON_FILES.items():
+        path = out / name
+        path.write_text(json.dumps(items(folder), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        written.append(path)
+    for path in written:
+        print(f"{path.stat().st_size:>9,} bytes  {path.relative_to(out)}")
+    total = sum(path.stat().st_size for path in written)
+    print(f"{total:>9,} bytes in all, {len(QUESTIONS)} questions: {dict(Counter(q.task_type for q in QUESTIONS))}")
+    if total > MAX_BYTES:
+        raise SampleError(f"the sample has {total:,} bytes, more than the {MAX_BYTES:,} that the package may carry.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run from the command line; 0 if the sample was made."""
+    parser = argparse.ArgumentParser(description="Make the embedded sample of the HumanSense benchmark.")
+    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, metavar="DIR", help="where to (default: %(default)s)")
+    try:
+        make_sample(parser.parse_args(arguments).out)
+    except SampleError as error:
+        print(f"make_sample: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
