@@ -1,0 +1,360 @@
+"""The docs of a task and the local file of a doc, from a release in any layout and from the Hub."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hub
+import huggingface_hub.constants
+import pytest
+import releases
+from lmms_humansense.tasks.humansense import data
+from lmms_humansense.tasks.humansense.annotations import DataError, Doc
+from lmms_humansense.tasks.humansense.taxonomy import TASKS
+from loguru import logger
+from releases import Content, item
+
+
+@pytest.fixture(autouse=True)
+def _own_cache_and_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.refuse_other_addresses(monkeypatch)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def logged() -> Iterator[list[str]]:
+    """What was logged: "LEVEL message"."""
+    lines: list[str] = []
+    sink = logger.add(lambda line: lines.append(line.rstrip("\n")), level=0, format="{level} {message}")
+    yield lines
+    logger.remove(sink)
+
+
+def written(folder: Path, *items: dict[str, Any], videos: tuple[str, ...] = ("action/clip.mp4",)) -> str:
+    """The root of an unpacked release with these video questions."""
+    return releases.write(folder, "unpacked", Content(vqa=list(items), videos=dict.fromkeys(videos, b"clip")))
+
+
+# Where the data are.
+
+
+def test_without_a_setting_the_data_are_the_dataset_repository_on_the_hub() -> None:
+    assert data.release_root("owner/name") == "hf://datasets/owner/name@main"
+
+
+def test_the_revision_of_the_repository_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUMANSENSE_REVISION", " v1.0 ")
+    assert data.release_root("owner/name") == "hf://datasets/owner/name@v1.0"
+
+
+@pytest.mark.parametrize("root", ["/data/release", "relative/release", "memory://release", "s3://bucket/release"])
+def test_a_set_place_wins_and_is_taken_as_it_stands(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUMANSENSE_REVISION", "v1.0")
+    monkeypatch.setenv("HUMANSENSE_DATA", f" {root} ")
+    assert data.release_root("owner/name") == root
+
+
+def test_a_blank_place_is_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUMANSENSE_DATA", " ")
+    assert data.release_root("owner/name").startswith("hf://")
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("HUMANSENSE_DATA", "~/release")
+    written(tmp_path / "release", item())
+    assert data.release_root("owner/name") == str(tmp_path / "release")
+    assert len(data.load("AR", data.release_root("owner/name"))) == 1
+
+
+# The docs of a task.
+
+
+@pytest.mark.parametrize("layout", releases.LAYOUTS)
+def test_a_task_is_loaded_from_every_layout(layout: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = releases.small()
+    monkeypatch.setenv("HUMANSENSE_DATA", releases.write(tmp_path / "release", layout, content))
+    root = data.release_root("owner/name")
+    docs = data.load("AR", root, complete=False)
+    assert [(doc["id"], doc["gold"]) for doc in docs] == [("VQA-0", "B"), ("VQA-2", "C")]
+    clips = [data.local_media(doc).read_bytes() for doc in docs]
+    assert clips == [content.videos["action/one.mp4"], content.videos["action/two.mp4"]]
+    (call,) = data.load("FR2", root, complete=False)
+    assert data.local_media(call).read_bytes() == content.audios["calls/call.wav"]
+    (meeting,) = data.load("TR", root, complete=False)
+    assert meeting["transcript"] == "Hello."
+
+
+def test_a_doc_is_flat_and_says_where_its_file_lies(tmp_path: Path) -> None:
+    root = written(tmp_path, item(answer=4, question_pattern=releases.COUNT, fps="30"), item(fps=29.97))
+    docs = data.load("AR", root, complete=False)
+    for doc in docs:
+        assert set(doc) == {*Doc.__annotations__, "root", "file"}
+        assert (doc["root"], doc["file"]) == (root, "action/clip.mp4")
+    types = [{name: type(value) for name, value in doc.items()} for doc in docs]
+    assert types[0] == types[1]
+    assert set(types[0].values()) == {str, int, float, list}
+
+
+def test_questions_may_share_one_clip(tmp_path: Path) -> None:
+    root = written(tmp_path, item(), item(question="And then", answer="C"), item(task_type="Gesture_Recognition"))
+    docs = [*data.load("AR", root, complete=False), *data.load("GR", root, complete=False)]
+    assert len(docs) == 3
+    assert len({data.local_media(doc) for doc in docs}) == 1
+
+
+def test_a_local_file_has_an_absolute_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path / "release", item())
+    monkeypatch.chdir(tmp_path)
+    (doc,) = data.load("AR", "./release/", complete=False)
+    path = data.local_media(doc)
+    monkeypatch.chdir("/")
+    assert path.is_absolute()
+    assert path.read_bytes() == b"clip"
+
+
+def test_a_packed_file_is_there_once_it_was_fetched(tmp_path: Path) -> None:
+    (doc, other) = data.load("AR", releases.write(tmp_path, "packed", releases.small()), complete=False)
+    assert data.local_media_if_fetched(doc) is None
+    path = data.local_media(doc)
+    assert data.local_media_if_fetched(doc) == path
+    assert data.local_media_if_fetched(other) is None
+
+
+def test_training_data_are_not_read(tmp_path: Path) -> None:
+    root = releases.write(tmp_path, "repository", releases.small())
+    for path in (tmp_path / "train_data").iterdir():
+        path.write_bytes(b"neither JSON nor a zip file")
+    docs = data.load("AR", root, complete=False)
+    assert [data.local_media(doc).read_bytes()[:14] for doc in docs] == [b"the first clip", b"the second cli"]
+
+
+def test_a_task_without_questions_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as error:
+        data.load("GR", written(tmp_path, item()), complete=False)
+    assert "HumanSense_VQA.json" in str(error.value)
+    assert "GR (Gesture Recognition)" in str(error.value)
+
+
+def test_task_types_that_can_not_be_told_are_an_error_of_the_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = written(tmp_path, item(task_type="Zither_Playing"))
+    with pytest.raises(DataError, match='HUMANSENSE_TASK_TYPES="Zither_Playing=CODE"'):
+        data.load("AR", root)
+    monkeypatch.setenv("HUMANSENSE_TASK_TYPES", "Zither_Playing=AR")
+    assert len(data.load("AR", root)) == 1
+
+
+@pytest.mark.parametrize("setting", ["Zither_Playing", "Zither_Playing=XY", "=AR,Other"])
+def test_a_bad_setting_for_task_types_is_an_error_of_the_data(
+    setting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUMANSENSE_TASK_TYPES", setting)
+    with pytest.raises(DataError, match="HUMANSENSE_TASK_TYPES has the entry"):
+        data.load("AR", written(tmp_path, item()))
+
+
+# What is logged.
+
+
+def test_counts_that_differ_from_the_papers_are_warned_of_where_the_whole_release_is_expected(
+    tmp_path: Path, logged: list[str]
+) -> None:
+    data.load("AR", written(tmp_path, item(), item()))
+    warnings = [line for line in logged if line.startswith("WARNING")]
+    assert len(warnings) == sum(not task.is_audio for task in TASKS)
+    assert any(
+        "HumanSense_VQA.json: AR (Action Recognition) has 2 questions" in line and "the paper has 300" in line
+        for line in warnings
+    )
+
+
+def test_counts_are_not_warned_of_in_a_part_of_the_release(tmp_path: Path, logged: list[str]) -> None:
+    data.load("AR", written(tmp_path, item(), item()), complete=False)
+    assert [line for line in logged if line.startswith("WARNING")] == []
+
+
+def test_the_papers_counts_give_no_warning(tmp_path: Path, logged: list[str]) -> None:
+    video_tasks = [task for task in TASKS if not task.is_audio]
+    items = [item(task_type=task.aliases[0]) for task in video_tasks for _ in range(task.count)]
+    root = written(tmp_path, *items)
+    assert sum(len(data.load(task.code, root)) for task in video_tasks) == 3882 - 300 - 291
+    assert [line for line in logged if line.startswith("WARNING")] == []
+
+
+def test_left_out_questions_are_counted_in_one_line(tmp_path: Path, logged: list[str]) -> None:
+    abnormal = item("data/videos/nowhere.mp4", task_type="Abnormal_Recognition")
+    root = written(tmp_path, item(), abnormal, abnormal, item())
+    assert [doc["id"] for doc in data.load("AR", root, complete=False)] == ["VQA-0", "VQA-3"]
+    lines = [line for line in logged if "Abnormal_Recognition" in line]
+    assert len(lines) == 1
+    assert "HumanSense_VQA.json: 2 questions of task_type Abnormal_Recognition left out" in lines[0]
+
+
+def test_how_a_task_type_was_read_is_logged_and_a_guess_is_a_warning(tmp_path: Path, logged: list[str]) -> None:
+    data.load("AR", written(tmp_path, item(), item(task_type="Hand_Gesture")), complete=False)
+    assert "INFO HumanSense_VQA.json: task_type Action_Recognition is read as AR (decided by its name)." in logged
+    assert "WARNING HumanSense_VQA.json: task_type Hand_Gesture is read as GR (decided by its keyword)." in logged
+
+
+def test_a_file_is_read_and_logged_once(tmp_path: Path, logged: list[str]) -> None:
+    root = written(tmp_path, item(), item(task_type="Gesture_Recognition"))
+    data.load("AR", root)
+    before = len(logged)
+    data.load("GR", root)
+    assert len(logged) == before
+
+
+# Media that are not there.
+
+
+def test_missing_media_are_told_in_one_message_with_at_most_five_paths(tmp_path: Path) -> None:
+    paths = [f"data/videos/lost/{number}.mp4" for number in range(7)]
+    root = written(tmp_path, item(), *map(item, paths), item())
+    with pytest.raises(DataError) as error:
+        data.load("AR", root, complete=False)
+    message = str(error.value)
+    assert message.startswith("HumanSense_VQA.json: the media of 7 questions")
+    assert str(tmp_path / "videos") in message
+    for number, path in enumerate(paths):
+        assert (f"item {number + 1}: {path}" in message) == (number < 5)
+    assert "and 2 more" in message
+    assert "\n" not in message
+
+
+def test_five_missing_media_are_all_named_and_no_more_are_promised(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as error:
+        data.load("AR", written(tmp_path, *[item(f"lost/{number}.mp4") for number in range(5)]), complete=False)
+    assert "item 4: lost/4.mp4" in str(error.value)
+    assert "more" not in str(error.value)
+
+
+def test_ambiguous_media_are_told_with_what_they_could_be(tmp_path: Path) -> None:
+    root = written(tmp_path, item("data/clip.mp4"), videos=("one/clip.mp4", "two/clip.mp4"))
+    with pytest.raises(DataError, match=r"item 0: data/clip\.mp4 could be any of one/clip\.mp4, two/clip\.mp4"):
+        data.load("AR", root, complete=False)
+
+
+def test_missing_media_of_another_task_are_no_hindrance(tmp_path: Path) -> None:
+    root = written(tmp_path, item(), item("lost.mp4", task_type="Gesture_Recognition"))
+    assert len(data.load("AR", root, complete=False)) == 1
+
+
+# The Hub. Its client reads its settings when it is imported, so it runs in processes of its own.
+
+_PROBE = """
+import builtins, json, os, sys
+
+sys.path.insert(0, sys.argv[1])
+import hub
+
+hub.refuse_other_addresses(builtins)
+from lmms_humansense.tasks.humansense import data
+
+found = {}
+for revision in json.loads(sys.argv[2]):
+    os.environ.pop("HUMANSENSE_REVISION", None)
+    if revision:
+        os.environ["HUMANSENSE_REVISION"] = revision
+    try:
+        docs = data.load("AR", data.release_root(hub.REPOSITORY), complete=False)
+        path = data.local_media(docs[0])
+        found[revision] = {"docs": len(docs), "path": str(path), "clip": path.read_bytes().decode()}
+    except Exception as error:
+        found[revision] = {"error": type(error).__name__, "message": str(error)}
+print(json.dumps(found))
+"""
+
+
+def probe(home: Path, endpoint: str, *revisions: str, **settings: str) -> dict[str, Any]:
+    """For each revision ("" for none): what a fresh process gets of the task AR from the Hub at `endpoint`."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("HF_", "HUMANSENSE_")) and not name.lower().endswith("_proxy")
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", _PROBE, str(Path(__file__).parent), json.dumps(revisions)],
+        env={**kept, "HF_ENDPOINT": endpoint, "HF_HOME": str(home), **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+class FromHub:
+    """What processes got from a stand-in for the Hub, and what they asked it for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home = folder / "home"
+        revisions = {name: folder / name.replace("/", "_") for name in ("main", "v2", "next/2")}
+        for name, path in revisions.items():
+            clip = {"action/clip.mp4": f"the clip of {name}".encode()}
+            releases.write(path, "repository", Content(vqa=[item()], videos=clip if name != "main" else clip | large()))
+        self.archive_size = (revisions["main"] / "bench_data/videos.zip").stat().st_size
+        with hub.serving(hub.dataset(revisions)) as server:
+            self.first = probe(self.home, server.url, "")[""]
+            self.sent_first = server.sent("main/bench_data/videos.zip")
+            self.second = probe(self.home, server.url, "", "v2", "next/2", "nosuch")
+            self.sent_second = server.sent("main/bench_data/videos.zip") - self.sent_first
+            self.offline = probe(self.home, server.url, "", HF_HUB_OFFLINE="1")[""]
+            self.paths = server.paths()
+        self.unreachable = probe(folder / "another home", server.url, "")[""]
+
+
+def large() -> dict[str, bytes]:
+    """32 MiB of other clips."""
+    return {f"filling/{number}.mp4": random.Random(number).randbytes(1 << 20) for number in range(32)}
+
+
+@pytest.fixture(scope="module")
+def from_hub(tmp_path_factory: pytest.TempPathFactory) -> FromHub:
+    return FromHub(tmp_path_factory.mktemp("hub"))
+
+
+def test_without_any_setting_a_clip_comes_from_the_hub(from_hub: FromHub) -> None:
+    assert from_hub.first == {"docs": 1, "path": from_hub.first.get("path"), "clip": "the clip of main"}
+    assert Path(from_hub.first["path"]).is_relative_to(from_hub.home / "humansense")
+
+
+def test_a_clip_from_the_hub_costs_far_less_than_its_archive(from_hub: FromHub) -> None:
+    assert 0 < from_hub.sent_first < from_hub.archive_size / 4
+
+
+def test_a_second_run_transfers_no_more_than_the_list_of_the_archive(from_hub: FromHub) -> None:
+    assert from_hub.second[""] == from_hub.first
+    assert from_hub.sent_second < 10_000
+
+
+def test_the_training_data_on_the_hub_are_never_asked_for(from_hub: FromHub) -> None:
+    assert any("bench_data/videos.zip" in path for path in from_hub.paths)
+    assert not any("train_data" in path for path in from_hub.paths)
+
+
+@pytest.mark.parametrize("revision", ["v2", "next/2"])
+def test_the_revision_is_passed_on_to_the_hub(revision: str, from_hub: FromHub) -> None:
+    assert from_hub.second[revision].get("clip") == f"the clip of {revision}", from_hub.second[revision]
+
+
+def test_a_revision_that_does_not_exist_is_named(from_hub: FromHub) -> None:
+    assert from_hub.second["nosuch"]["error"] == "DataError"
+    assert "nosuch" in from_hub.second["nosuch"]["message"]
+
+
+def test_a_hub_that_can_not_be_reached_is_an_error_of_the_data(from_hub: FromHub) -> None:
+    assert from_hub.unreachable["error"] == "DataError", from_hub.unreachable
+    assert hub.REPOSITORY in from_hub.unreachable["message"]
+
+
+def test_offline_a_fetched_clip_is_used_or_the_reason_is_given(from_hub: FromHub) -> None:
+    assert from_hub.offline == from_hub.first or "offline" in from_hub.offline["message"].lower(), from_hub.offline

@@ -1,0 +1,445 @@
+"""Where a release lies, and how one of its media becomes a local file: by name, once, whole or not at all."""
+
+import os
+import random
+import stat
+import subprocess
+import sys
+import threading
+import unicodedata
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import fsspec
+import hub
+import huggingface_hub.constants
+import pytest
+import releases
+from fsspec.registry import known_implementations
+from lmms_humansense.tasks.humansense import storage
+from lmms_humansense.tasks.humansense.annotations import DataError
+from lmms_humansense.tasks.humansense.storage import MediaIndex, MediaStore, Release
+
+CLIP = b"the clip"
+
+
+class Names:
+    """A media store that has names only."""
+
+    where = "the store"
+
+    def __init__(self, *names: str) -> None:
+        self.names = list(names)
+
+    def find_local(self, name: str) -> Path | None:
+        raise NotImplementedError
+
+    def fetch(self, name: str) -> Path:
+        raise NotImplementedError
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    hub.refuse_other_addresses(monkeypatch)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def memory() -> Iterator[str]:
+    """The name of an empty folder of the memory file system."""
+    yield "release"
+    fs = fsspec.filesystem("memory")
+    fs.rm("/release", recursive=True)
+
+
+def files_below(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def archive(folder: Path, members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> tuple[Path, MediaStore]:
+    """A release with one `videos.zip`, opened."""
+    releases.write_annotations(folder, releases.small())
+    path = releases.write_zip(folder / "videos.zip", members, compression=compression)
+    return path, Release(str(folder)).media("VQA")
+
+
+# Finding a file by the path that the annotations give.
+
+
+@pytest.mark.parametrize(
+    ("path", "names", "found"),
+    [
+        pytest.param("a/b.mp4", ["a/b.mp4", "c/b.mp4"], "a/b.mp4", id="the same path"),
+        pytest.param("data/videos/a/b.mp4", ["a/b.mp4", "c/b.mp4"], "a/b.mp4", id="a shorter name"),
+        pytest.param("a/b.mp4", ["x/y/a/b.mp4", "x/y/c/b.mp4"], "x/y/a/b.mp4", id="a longer name"),
+        pytest.param("data/videos/a/b.mp4", ["bench/videos/a/b.mp4"], "bench/videos/a/b.mp4", id="another top folder"),
+        pytest.param("data/videos/a/b.mp4", ["b.mp4"], "b.mp4", id="only the base name"),
+        pytest.param("data/videos/a/b.mp4", ["x/a/b.mp4", "videos/a/b.mp4", "b.mp4"], "videos/a/b.mp4", id="longest"),
+        pytest.param("data/videos/a/b.mp4", ["videos/c/b.mp4", "a/b.mp4"], "a/b.mp4", id="suffix, not prefix"),
+        pytest.param("./data/videos/a/b.mp4", ["videos/a/b.mp4"], "videos/a/b.mp4", id="a leading dot"),
+        pytest.param("/data/videos/a/b.mp4", ["videos/a/b.mp4"], "videos/a/b.mp4", id="a leading slash"),
+        pytest.param(r"data\videos\a\b.mp4", ["videos/a/b.mp4"], "videos/a/b.mp4", id="backslashes in the path"),
+        pytest.param("data/videos/a/b.mp4", [r"videos\a\b.mp4"], r"videos\a\b.mp4", id="backslashes in the name"),
+        pytest.param("videos/a/b.mp4", ["videos/a/b.mp4", "__MACOSX/videos/a/._b.mp4"], "videos/a/b.mp4", id="macOS"),
+        pytest.param("videos/a b (1)#%20?.mp4", ["a b (1)#%20?.mp4"], "a b (1)#%20?.mp4", id="special characters"),
+    ],
+)
+def test_a_path_means_the_file_with_the_longest_common_suffix(path: str, names: list[str], found: str) -> None:
+    assert MediaIndex(Names(*names)).find(path) == found
+
+
+def test_composed_and_decomposed_letters_are_the_same() -> None:
+    composed, decomposed = (unicodedata.normalize("NFC", "й/é.mp4"), unicodedata.normalize("NFD", "й/é.mp4"))
+    assert composed != decomposed
+    assert MediaIndex(Names(decomposed, "other.mp4")).find(f"data/{composed}") == decomposed
+    assert MediaIndex(Names(composed, "other.mp4")).find(f"data/{decomposed}") == composed
+
+
+def test_files_that_fit_equally_well_are_all_named() -> None:
+    with pytest.raises(DataError) as error:
+        MediaIndex(Names("one/clip.mp4", "two/clip.mp4", "other.mp4")).find("data/videos/clip.mp4")
+    assert str(error.value) == "data/videos/clip.mp4 could be any of one/clip.mp4, two/clip.mp4 in the store"
+
+
+def test_a_name_that_is_wholly_the_end_of_the_path_beats_a_deeper_one() -> None:
+    assert MediaIndex(Names("a/clip.mp4", "other/a/clip.mp4")).find("data/videos/a/clip.mp4") == "a/clip.mp4"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param("data/videos/a/c.mp4", id="another name"),
+        pytest.param("data/videos/a/B.mp4", id="another case"),
+        pytest.param("data/videos/a/b.mov", id="another ending"),
+        pytest.param("data/videos/a", id="a folder"),
+        pytest.param("data/videos/a/", id="a folder with a slash"),
+    ],
+)
+def test_a_path_that_is_no_file_is_refused_by_name(path: str) -> None:
+    with pytest.raises(DataError) as error:
+        MediaIndex(Names("videos/a/b.mp4")).find(path)
+    assert str(error.value) == f"{path} is not in the store"
+
+
+def test_folders_in_an_archive_are_no_files(tmp_path: Path) -> None:
+    releases.write_annotations(tmp_path, releases.small())
+    releases.write_zip(tmp_path / "videos.zip", {"videos/a/b.mp4": CLIP}, folders=["videos/", "videos/a/"])
+    assert Release(str(tmp_path)).media("VQA").names == ["videos/a/b.mp4"]
+
+
+# What is there, and what is not.
+
+
+@pytest.mark.parametrize("layout", releases.LAYOUTS)
+@pytest.mark.parametrize("key", ["VQA", "AQA"])
+def test_a_release_is_found_in_every_layout(layout: str, key: str, tmp_path: Path) -> None:
+    content = releases.small()
+    release = Release(releases.write(tmp_path, layout, content))
+    items, files = (content.vqa, content.videos) if key == "VQA" else (content.aqa, content.audios)
+    assert release.annotations(key)
+    index = MediaIndex(release.media(key))
+    for item in items:
+        path = item["video_path"]
+        assert index.store.fetch(index.find(path)).read_bytes() == files[path.split("/", 2)[2]]
+
+
+@pytest.mark.parametrize("layout", ["unpacked", "packed", "repository"])
+def test_a_release_may_lie_in_any_file_system(layout: str, tmp_path: Path, memory: str, home: Path) -> None:
+    content = releases.small()
+    fsspec.filesystem("memory").put(releases.write(tmp_path / "made", layout, content), f"/{memory}", recursive=True)
+    index = MediaIndex(Release(f"memory://{memory}").media("VQA"))
+    name = index.find("data/videos/action/two.mp4")
+    assert index.store.find_local(name) is None
+    path = index.store.fetch(name)
+    assert path.read_bytes() == content.videos["action/two.mp4"]
+    assert path.is_relative_to(home)
+    assert index.store.find_local(name) == path
+    assert len(files_below(home)) == 1
+
+
+def test_no_annotation_file_is_refused_with_what_to_set(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as error:
+        Release(str(tmp_path / "nowhere"))
+    assert str(tmp_path / "nowhere") in str(error.value)
+    assert "HUMANSENSE_DATA" in str(error.value)
+
+
+@pytest.mark.parametrize(("key", "file"), [("VQA", "HumanSense_VQA.json"), ("AQA", "HumanSense_AQA.json")])
+def test_the_missing_one_of_two_annotation_files_is_named(key: str, file: str, tmp_path: Path) -> None:
+    root = releases.write(tmp_path, "packed", releases.small())
+    (tmp_path / file).unlink()
+    with pytest.raises(DataError, match=file):
+        Release(root).annotations(key)
+
+
+@pytest.mark.parametrize(
+    ("key", "media", "file"), [("VQA", "videos", "HumanSense_VQA.json"), ("AQA", "audios", "HumanSense_AQA.json")]
+)
+def test_missing_media_are_named_with_the_questions_that_need_them(
+    key: str, media: str, file: str, tmp_path: Path
+) -> None:
+    releases.write_annotations(tmp_path, releases.small())
+    with pytest.raises(DataError) as error:
+        Release(str(tmp_path)).media(key)
+    assert f"neither {media}/ nor {media}.zip" in str(error.value)
+    assert file in str(error.value)
+    assert str(tmp_path) in str(error.value)
+
+
+def test_an_address_that_no_file_system_knows_is_refused() -> None:
+    with pytest.raises(DataError, match="nosuch"):
+        Release("nosuch://bucket/release")
+
+
+def test_a_file_system_that_is_not_installed_is_refused_with_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = {"class": "no_such_module.FileSystem", "err": "Install bucketfs"}
+    monkeypatch.setitem(known_implementations, "bucket", missing)
+    with pytest.raises(DataError, match="Install bucketfs"):
+        Release("bucket://release")
+
+
+# Unpacked media.
+
+
+def test_unpacked_media_win_and_are_used_where_they_lie(tmp_path: Path, home: Path) -> None:
+    root = releases.write(tmp_path, "packed", releases.small())
+    releases.write_files(tmp_path / "videos", {"action/one.mp4": b"unpacked"})
+    store = Release(root).media("VQA")
+    assert store.find_local("action/one.mp4") == tmp_path / "videos/action/one.mp4"
+    assert store.fetch("action/one.mp4").read_bytes() == b"unpacked"
+    assert files_below(home) == set()
+
+
+@pytest.mark.parametrize("linked", ["videos", "videos/action", "videos/action/one.mp4"])
+def test_folders_and_files_may_be_links(linked: str, tmp_path: Path) -> None:
+    content = releases.small()
+    elsewhere = tmp_path / "elsewhere"
+    releases.write_files(elsewhere / "videos", content.videos)
+    root = tmp_path / "release"
+    releases.write_annotations(root, content)
+    (root / linked).parent.mkdir(parents=True, exist_ok=True)
+    (root / linked).symlink_to(elsewhere / linked)
+    index = MediaIndex(Release(str(root)).media("VQA"))
+    path = index.store.fetch(index.find("data/videos/action/one.mp4"))
+    assert path.read_bytes() == content.videos["action/one.mp4"]
+
+
+# Members of an archive.
+
+
+def test_only_the_members_that_are_asked_for_are_taken_out(tmp_path: Path, home: Path) -> None:
+    _, store = archive(tmp_path, {"videos/a.mp4": CLIP, "videos/b.mp4": b"another", "videos/c.mp4": b"a third"})
+    assert files_below(home) == set()
+    assert store.find_local("videos/b.mp4") is None
+    path = store.fetch("videos/b.mp4")
+    assert path.read_bytes() == b"another"
+    assert [name.rpartition("/")[2] for name in files_below(home)] == ["b.mp4"]
+    assert (store.find_local("videos/b.mp4"), store.find_local("videos/a.mp4")) == (path, None)
+
+
+def test_a_member_is_taken_out_once_whoever_asks_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, store = archive(tmp_path, {"videos/a.mp4": CLIP})
+    path = store.fetch("videos/a.mp4")
+    monkeypatch.setattr(zipfile.ZipFile, "open", None)
+    assert store.fetch("videos/a.mp4") == path
+    assert Release(str(tmp_path)).media("VQA").fetch("videos/a.mp4") == path
+
+
+def test_members_with_one_base_name_stay_apart(tmp_path: Path) -> None:
+    _, store = archive(tmp_path, {"videos/a/clip.mp4": b"first", "videos/b/clip.mp4": b"second"})
+    assert [store.fetch(name).read_bytes() for name in store.names] == [b"first", b"second"]
+
+
+def test_the_archives_of_two_releases_stay_apart(tmp_path: Path) -> None:
+    stores = [archive(tmp_path / name, {"videos/a.mp4": name.encode()})[1] for name in ("one", "two")]
+    assert [store.fetch("videos/a.mp4").read_bytes() for store in stores] == [b"one", b"two"]
+
+
+def test_a_changed_archive_is_taken_out_anew(tmp_path: Path) -> None:
+    path, store = archive(tmp_path, {"videos/a.mp4": b"old content"})
+    before = store.fetch("videos/a.mp4")
+    releases.write_zip(path, {"videos/a.mp4": b"new content"})
+    os.utime(path, (1_900_000_000, 1_900_000_000))
+    changed = Release(str(tmp_path)).media("VQA")
+    assert changed.find_local("videos/a.mp4") is None
+    assert changed.fetch("videos/a.mp4").read_bytes() == b"new content"
+    assert before.read_bytes() == b"old content"
+
+
+@pytest.mark.parametrize("place", [0, 0.5, 1], ids=["start", "middle", "end"])
+@pytest.mark.parametrize(
+    "compression",
+    [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA],
+    ids=["stored", "deflated", "bzip2", "lzma"],
+)
+def test_a_damaged_member_is_refused_by_name_and_leaves_nothing(
+    compression: int, place: float, tmp_path: Path, home: Path
+) -> None:
+    clip = random.Random(0).randbytes(3000) + b"the same again " * 200
+    path, store = archive(tmp_path, {"videos/a.mp4": clip, "videos/b.mp4": clip}, compression)
+    releases.damage(path, "videos/a.mp4", place)
+    with pytest.raises(DataError) as error:
+        store.fetch("videos/a.mp4")
+    assert "videos/a.mp4" in str(error.value)
+    assert str(path) in str(error.value)
+    assert files_below(home) == set()
+    assert store.fetch("videos/b.mp4").read_bytes() == clip
+
+
+@pytest.mark.parametrize("kept", [0, 1, 22, 1000, -1, -30])
+def test_a_cut_off_archive_is_refused_by_name(kept: int, tmp_path: Path) -> None:
+    path, _ = archive(tmp_path, {"videos/a.mp4": bytes(3000), "videos/b.mp4": bytes(3000)})
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(DataError, match=r"videos\.zip is not a complete zip file .*download it again"):
+        MediaIndex(Release(str(tmp_path)).media("VQA"))
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 1000), (1000, 2000), (0, 3100)])
+def test_an_archive_with_a_hole_is_refused_by_name(start: int, end: int, tmp_path: Path, home: Path) -> None:
+    path, _ = archive(tmp_path, {"videos/a.mp4": bytes(3000), "videos/b.mp4": bytes(3000)})
+    content = path.read_bytes()
+    path.write_bytes(content[:start] + content[end:])
+    store = Release(str(tmp_path)).media("VQA")
+    with pytest.raises(DataError, match=r"videos/a\.mp4.*videos\.zip"):
+        store.fetch("videos/a.mp4")
+    assert files_below(home) == set()
+
+
+def test_a_member_that_needs_a_password_is_refused_by_name(tmp_path: Path, home: Path) -> None:
+    path, _ = archive(tmp_path, {"videos/a.mp4": CLIP})
+    releases.mark_as_encrypted(path)
+    with pytest.raises(DataError, match=r"videos/a\.mp4.*videos\.zip.*encrypted"):
+        Release(str(tmp_path)).media("VQA").fetch("videos/a.mp4")
+    assert files_below(home) == set()
+
+
+@pytest.mark.parametrize("name", ["../x.mp4", "a/../../../x.mp4", "..", "/abs/x.mp4", "C:\\x.mp4", "..\\x.mp4"])
+def test_a_name_that_leads_out_of_the_cache_is_refused_and_writes_nothing(name: str, tmp_path: Path) -> None:
+    _, store = archive(tmp_path / "release", {name: CLIP, "good.mp4": CLIP})
+    before = files_below(tmp_path)
+    with pytest.raises(DataError) as error:
+        store.fetch(name)
+    assert repr(name) in str(error.value)
+    assert files_below(tmp_path) == before
+    assert not Path("/abs/x.mp4").exists()
+    assert store.fetch("good.mp4").read_bytes() == CLIP
+
+
+def test_a_member_named_with_backslashes_can_be_taken_out(tmp_path: Path, home: Path) -> None:
+    _, store = archive(tmp_path, {"videos\\a\\b.mp4": CLIP})
+    path = store.fetch(MediaIndex(store).find("data/videos/a/b.mp4"))
+    assert path.read_bytes() == CLIP
+    assert path.is_relative_to(home)
+
+
+def test_threads_that_want_the_same_member_all_get_it_whole(tmp_path: Path, home: Path) -> None:
+    clips = {f"videos/{number}.mp4": random.Random(number).randbytes(300_000) for number in range(4)}
+    _, store = archive(tmp_path, clips, zipfile.ZIP_DEFLATED)
+    ready = threading.Barrier(8)
+
+    def fetch(name: str) -> bytes:
+        ready.wait(10)
+        return store.fetch(name).read_bytes()
+
+    with ThreadPoolExecutor(8) as pool:
+        wanted = list(clips) * 2
+        assert list(pool.map(fetch, wanted)) == [clips[name] for name in wanted]
+    assert len(files_below(home)) == 4
+
+
+def test_two_releases_opened_apart_may_take_out_the_same_member_at_once(tmp_path: Path, home: Path) -> None:
+    clip = random.Random(0).randbytes(1_000_000)
+    _, first = archive(tmp_path, {"videos/a.mp4": clip})
+    stores = [first, Release(str(tmp_path)).media("VQA")]
+    with ThreadPoolExecutor(2) as pool:
+        paths = list(pool.map(lambda store: store.fetch("videos/a.mp4"), stores))
+    assert paths[0] == paths[1]
+    assert paths[0].read_bytes() == clip
+    assert len(files_below(home)) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_others_may_read_what_was_taken_out_as_the_umask_says(tmp_path: Path) -> None:
+    _, store = archive(tmp_path, {"videos/a.mp4": CLIP})
+    before = os.umask(0o022)
+    try:
+        assert stat.S_IMODE(store.fetch("videos/a.mp4").stat().st_mode) == 0o644
+    finally:
+        os.umask(before)
+
+
+def test_the_cache_is_found_by_a_process_that_did_nothing_else(tmp_path: Path) -> None:
+    code = "from lmms_humansense.tasks.humansense import storage; print(storage.cache_folder())"
+    environment = {**os.environ, "HF_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(tmp_path / "humansense")
+
+
+# A release on a web server.
+
+
+def test_one_member_of_a_remote_archive_costs_little_more_than_its_bytes(tmp_path: Path) -> None:
+    clips = {f"videos/{number}.mp4": random.Random(number).randbytes(50_000) for number in range(100)}
+    path, _ = archive(tmp_path, clips)
+    with hub.serving(hub.folder(tmp_path)) as server:
+        index = MediaIndex(Release(server.url).media("VQA"))
+        fetched = index.store.fetch(index.find("data/videos/50.mp4"))
+        assert fetched.read_bytes() == clips["videos/50.mp4"]
+        assert any(request.status == 206 for request in server.requests)
+        share = server.sent("videos.zip") / path.stat().st_size
+        assert share < 0.2, f"{share:.0%} of the archive was transferred for 1% of it"
+
+
+def test_a_second_fetch_from_a_server_transfers_nothing(tmp_path: Path) -> None:
+    archive(tmp_path, {"videos/a.mp4": CLIP})
+    with hub.serving(hub.folder(tmp_path)) as server:
+        store = Release(server.url).media("VQA")
+        path = store.fetch("videos/a.mp4")
+        before = server.sent("videos.zip")
+        assert store.fetch("videos/a.mp4") == path
+        assert server.sent("videos.zip") == before
+
+
+def test_a_changed_archive_on_a_server_is_taken_out_anew(tmp_path: Path) -> None:
+    path, _ = archive(tmp_path, {"videos/a.mp4": b"old content"})
+    with hub.serving(hub.folder(tmp_path)) as server:
+        assert Release(server.url).media("VQA").fetch("videos/a.mp4").read_bytes() == b"old content"
+        releases.write_zip(path, {"videos/a.mp4": b"new content"})
+        assert Release(server.url).media("VQA").fetch("videos/a.mp4").read_bytes() == b"new content"
+
+
+def test_a_server_that_can_not_send_parts_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    archive(tmp_path, {"videos/a.mp4": CLIP})
+    with hub.serving(hub.folder(tmp_path, ranges=False)) as server, pytest.raises(DataError, match=r"videos\.zip"):
+        Release(server.url).media("VQA").fetch("videos/a.mp4")
+
+
+@pytest.mark.parametrize("name", ["action/one.mp4", "action/two words (é).mp4"])
+def test_unpacked_media_may_lie_on_a_server(name: str, tmp_path: Path) -> None:
+    releases.write_annotations(tmp_path, releases.small())
+    releases.write_files(tmp_path / "videos", {name: CLIP, "action/other.mp4": b"other"})
+    with hub.serving(hub.folder(tmp_path)) as server:
+        index = MediaIndex(Release(server.url).media("VQA"))
+        assert index.store.fetch(index.find(f"data/videos/{name}")).read_bytes() == CLIP
+
+
+def test_the_training_data_of_a_repository_are_not_even_asked_for(tmp_path: Path) -> None:
+    content = releases.small()
+    releases.write(tmp_path, "repository", content)
+    with hub.serving(hub.folder(tmp_path)) as server:
+        release = Release(server.url)
+        assert b"data/videos/action/one.mp4" in release.annotations("VQA")
+        index = MediaIndex(release.media("VQA"))
+        path = index.store.fetch(index.find("data/videos/action/one.mp4"))
+        assert path.read_bytes() == content.videos["action/one.mp4"]
+        assert not any("train_data" in path for path in server.paths())
+
+
+def test_a_release_is_opened_and_its_archive_listed_once_per_process(tmp_path: Path) -> None:
+    root = releases.write(tmp_path, "packed", releases.small())
+    assert storage.open_release(root) is storage.open_release(root)
+    assert storage.open_media(root, "VQA") is storage.open_media(root, "VQA")

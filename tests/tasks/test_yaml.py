@@ -1,0 +1,131 @@
+"""The YAML files say the same as the table of tasks, and name functions that exist."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import lmms_humansense.tasks.humansense as benchmark
+import lmms_humansense.tasks.humansense_sample as sample
+import pytest
+import yaml
+from lmms_humansense.tasks.humansense.taxonomy import BY_CODE, LEVELS, TASKS
+
+BENCHMARK = Path(str(benchmark.__file__)).parent
+SAMPLE = Path(str(sample.__file__)).parent
+METRICS = ["paper", "acc", "answered", "failed"]
+GROUPS = {
+    "humansense": [f"humansense_{level.lower()}" for level in LEVELS],
+    **{
+        f"humansense_{level.lower()}": [f"humansense_{task.code.lower()}" for task in TASKS if task.level == level]
+        for level in LEVELS
+    },
+    "humansense_video": [f"humansense_{task.code.lower()}" for task in TASKS if not task.is_audio],
+    "humansense_audio": [f"humansense_{task.code.lower()}" for task in TASKS if task.is_audio],
+}
+
+
+class Function(str):
+    """The text after a `!function` tag."""
+
+
+class Loader(yaml.SafeLoader):
+    """PyYAML's safe loader with lmms-eval's tag."""
+
+
+Loader.add_constructor("!function", lambda loader, node: Function(loader.construct_scalar(node)))
+
+
+def read(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader)
+    return content
+
+
+def functions(content: Any) -> list[Function]:
+    if isinstance(content, dict):
+        return [name for value in content.values() for name in functions(value)]
+    return [content] if isinstance(content, Function) else []
+
+
+@pytest.mark.parametrize("code", BY_CODE)
+@pytest.mark.parametrize(
+    ("folder", "prefix", "template"),
+    [(BENCHMARK, "humansense", "_default_template_yaml"), (SAMPLE, "humansense_sample", "_sample_template_yaml")],
+    ids=["benchmark", "sample"],
+)
+def test_each_task_has_a_leaf_of_three_lines(code: str, folder: Path, prefix: str, template: str) -> None:
+    name = f"{prefix}_{code.lower()}"
+    lines = (folder / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+    assert lines == [f"include: {template}", f"task: {name}", f"dataset_name: {code.lower()}"]
+
+
+def test_there_are_no_other_files_than_leaves_and_groups() -> None:
+    leaves = {f"humansense_{code.lower()}.yaml" for code in BY_CODE}
+    assert {path.name for path in BENCHMARK.glob("*.yaml")} == leaves | {f"{group}.yaml" for group in GROUPS}
+    sample_leaves = {f"humansense_sample_{code.lower()}.yaml" for code in BY_CODE}
+    assert {path.name for path in SAMPLE.glob("*.yaml")} == sample_leaves | {"humansense_sample.yaml"}
+
+
+@pytest.mark.parametrize(("group", "members"), GROUPS.items())
+def test_a_group_has_exactly_its_tasks(group: str, members: list[str]) -> None:
+    assert read(BENCHMARK / f"{group}.yaml") == {"include": "_group_template_yaml", "group": group, "task": members}
+
+
+def test_the_samples_group_has_a_leaf_of_each_task() -> None:
+    assert read(SAMPLE / "humansense_sample.yaml") == {
+        "include": "../humansense/_group_template_yaml",
+        "group": "humansense_sample",
+        "task": [f"humansense_sample_{code.lower()}" for code in BY_CODE],
+    }
+
+
+@pytest.mark.parametrize("path", sorted([*BENCHMARK.glob("*yaml"), *SAMPLE.glob("*yaml")]), ids=lambda path: path.name)
+def test_included_files_exist(path: Path) -> None:
+    included = read(path).get("include")
+    assert included is None or (path.parent / included).is_file()
+
+
+@pytest.mark.parametrize("path", [BENCHMARK / "_default_template_yaml", SAMPLE / "_sample_template_yaml"], ids=str)
+def test_functions_are_named_absolutely_and_exist(path: Path) -> None:
+    named = functions(read(path))
+    assert named
+    for name in named:
+        module, _, function = name.rpartition(".")
+        assert module.startswith("lmms_humansense.tasks.")
+        assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_only_the_two_templates_name_functions() -> None:
+    for path in [*BENCHMARK.glob("*.yaml"), *SAMPLE.glob("*.yaml"), BENCHMARK / "_group_template_yaml"]:
+        assert functions(read(path)) == []
+
+
+def test_tasks_and_groups_have_the_same_metrics() -> None:
+    leaf = read(BENCHMARK / "_default_template_yaml")["metric_list"]
+    group = read(BENCHMARK / "_group_template_yaml")["aggregate_metric_list"]
+    assert [entry["metric"] for entry in leaf] == METRICS
+    assert [entry["metric"] for entry in group] == METRICS
+    assert {entry["metric"]: entry["higher_is_better"] for entry in leaf} == {
+        metric: metric != "failed" for metric in METRICS
+    }
+    assert {entry["weight_by_size"] for entry in group} == {False}
+
+
+def test_the_samples_template_changes_only_the_docs_and_the_length_of_a_response() -> None:
+    own, base = read(SAMPLE / "_sample_template_yaml"), read(BENCHMARK / "_default_template_yaml")
+    assert set(own) == {"include", "process_docs", "generation_kwargs"}
+    assert {**own["generation_kwargs"], "max_new_tokens": 0} == {**base["generation_kwargs"], "max_new_tokens": 0}
+
+
+def test_decoding_is_greedy() -> None:
+    decoding = read(BENCHMARK / "_default_template_yaml")["generation_kwargs"]
+    assert (decoding["do_sample"], decoding["temperature"], decoding["num_beams"]) == (False, 0, 1)
+
+
+def test_each_model_is_said_to_see_or_hear() -> None:
+    models = read(BENCHMARK / "_default_template_yaml")["lmms_eval_specific_kwargs"]
+    assert models["default"] == {"sees": True, "hears": False}
+    assert models["humansense_omni"] == {"sees": True, "hears": True}
+    for senses in models.values():
+        assert set(senses) == {"sees", "hears"}
+        assert all(type(sense) is bool for sense in senses.values())
+        assert any(senses.values())
