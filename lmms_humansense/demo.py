@@ -33,7 +33,8 @@ def run_demo(output: Path) -> Path:
     )
     started = time.time()
     # lmms-eval ends with status 0 whatever happens, so only the results file tells.
-    subprocess.run(command, check=False, env={**os.environ, "TOKENIZERS_PARALLELISM": "false"})
+    quiet = {"TOKENIZERS_PARALLELISM": "false", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
+    subprocess.run(command, check=False, env={**os.environ, **quiet})
     results = _newest_results(output, started)
     _refuse_failures(results)
     console.print(f"\nResults:          {results}", highlight=False, soft_wrap=True)

@@ -64,6 +64,7 @@ CHAT_TEMPLATE = r"""
 {%- if add_generation_prompt %}{{ "<|im_start|>assistant\n" }}{% endif -%}
 """
 
+LOUDNESS = 3  # how much louder than other tokens those are that an answer may be
 HIDDEN, HEADS, LAYERS = 32, 2, 2  # of each tower: heads of 16 numbers
 
 # The first rows are as published, in the checkpoints' JSON files and as defaults of transformers' classes.
@@ -116,6 +117,10 @@ TOKENIZER_CONFIG = {
         "audio_bos_token": "<|audio_bos|>", "audio_eos_token": "<|audio_eos|>",
     },
 }
+TALKER_IDS = (
+    "tts_text_start_token_id", "tts_text_end_token_id", "tts_text_pad_token_id", "vision_start_token_id",
+    "vision_end_token_id", "audio_start_token_id", "audio_end_token_id",
+)
 # No sampling, and no end of sequence: users report that the published thinker, too, ends only if the caller names it.
 GENERATION_CONFIG = {"do_sample": False}
 # fmt: on
@@ -194,7 +199,10 @@ def _write_files(folder: Path, seed: int) -> None:
     weights = {name: _random_weight(name, shape, seed) for name, shape in _parameter_shapes(folder).items()}
     # Answers are one line of plain ASCII, and may end: no marks, no halves of characters (a space is written Ġ).
     plain = {token for token in ids if token.replace("Ġ", "").isascii()} - set(SPECIAL_TOKENS) | {EOS}
-    weights["thinker.lm_head.weight"][[number for token, number in ids.items() if token not in plain]] = 0
+    head = weights["thinker.lm_head.weight"]
+    head[[number for token, number in ids.items() if token not in plain]] = 0
+    # Many begin with a letter or a digit, so that scores are those of chance and not all 0.
+    head[[ids[token] for token in (*"ABCDE12345", EOS)]] *= LOUDNESS
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
 
@@ -236,6 +244,8 @@ def _config(ids: dict[str, int]) -> dict[str, Any]:
     return {
         "model_type": "qwen2_5_omni", "architectures": ["Qwen2_5OmniModel"], "torch_dtype": "float32",
         "enable_audio_output": False, "thinker_config": thinker,
+        # There is no talker; its published ids lie outside its default vocabulary, which transformers 5 warns of.
+        "talker_config": dict.fromkeys(TALKER_IDS, 0),
     }
     # fmt: on
 

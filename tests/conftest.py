@@ -1,4 +1,4 @@
-"""Shared fixtures: one tiny checkpoint, and one task manager, because finding all of lmms-eval's tasks takes seconds."""
+"""Shared fixtures: one tiny checkpoint, and one task manager, because finding the tasks of lmms-eval takes seconds."""
 
 import os
 from pathlib import Path

@@ -1,0 +1,1 @@
+"""The instruments: how a model is asked."""

@@ -1,0 +1,74 @@
+"""The commands a user types, as separate processes in an empty folder."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCRIPTS = Path(sys.executable).parent
+
+
+def run(*command: str, cwd: Path, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    import os
+
+    done = subprocess.run(
+        command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, timeout=400
+    )
+    assert not check or done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done
+
+
+def results_of(folder: Path) -> dict[str, Any]:
+    (file,) = folder.rglob("*_results.json")
+    results: dict[str, Any] = json.loads(file.read_text())
+    return results
+
+
+def test_lmms_eval_with_our_model(tiny_model: Path, tmp_path: Path) -> None:
+    run(
+        str(SCRIPTS / "lmms-eval"), "--model", "humansense_omni", "--model_args", f"pretrained={tiny_model}",
+        "--tasks", "humansense_sample", "--log_samples", "--output_path", "out", cwd=tmp_path,
+    )  # fmt: skip
+    results = results_of(tmp_path / "out")["results"]
+    assert results["humansense_sample"]["failed,none"] == 0
+    assert len(list(tmp_path.rglob("*_samples_*.jsonl"))) == 15
+
+
+def test_python_module_with_a_model_of_upstreams(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "lmms_eval", "--model", "dummy", "--tasks", "humansense_sample"]
+    printed = run(*command, "--output_path", "out", cwd=tmp_path).stdout
+    assert "|humansense_sample" in printed
+    assert results_of(tmp_path)["results"]["humansense_sample"]["failed,none"] == 0
+
+
+def test_accelerate_launch(tmp_path: Path) -> None:
+    launch = [str(SCRIPTS / "accelerate"), "launch", "--cpu", "--num_processes", "1", "--num_machines", "1"]
+    launch += ["--dynamo_backend", "no", "--mixed_precision", "no", "-m", "lmms_eval"]
+    run(*launch, "--model", "dummy", "--tasks", "humansense_sample_hc", "--output_path", "out", cwd=tmp_path)
+    assert "humansense_sample_hc" in results_of(tmp_path)["results"]
+
+
+def test_the_task_list_through_include_path(tmp_path: Path) -> None:
+    folder = run(str(SCRIPTS / "lmms-humansense"), "path", cwd=tmp_path).stdout.strip()
+    printed = run(str(SCRIPTS / "lmms-eval"), "tasks", "list", "--include-path", folder, cwd=tmp_path).stdout
+    assert "humansense_rr1" in printed
+
+
+def test_missing_data_ends_with_status_1_and_one_sentence(tmp_path: Path) -> None:
+    done = run(
+        sys.executable, "-m", "lmms_eval", "--model", "dummy", "--tasks", "humansense_ar", "--output_path", "out",
+        cwd=tmp_path, check=False, HUMANSENSE_DATA=str(tmp_path),
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert f"HumanSense: There is no HumanSense_VQA.json or HumanSense_AQA.json in {tmp_path}" in done.stderr
+    assert "RetryError" not in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_the_demo(tmp_path: Path) -> None:
+    printed = run(str(SCRIPTS / "lmms-humansense"), "demo", cwd=tmp_path, HF_HOME=str(tmp_path / "hf")).stdout
+    assert "chance" in printed
+    assert results_of(tmp_path / "humansense_demo")["results"]["humansense_sample"]["failed,none"] == 0
