@@ -54,7 +54,7 @@ class HumanSenseOmni(lmms):
         self._device = _device(device)
         self.dtype = _dtype(dtype, self._device)
         attention = _attention(attn_implementation, self._device, self.dtype)
-        family = family_of(AutoConfig.from_pretrained(pretrained).model_type)
+        family = family_of(_model_type(pretrained))
         self.system_prompt = self._resolve_system_prompt(system_prompt) if system_prompt else family.system_prompt
         self.family = family(pretrained, self._device, self.dtype, attention)
         self.failures: list[tuple[str, str]] = []
@@ -132,6 +132,14 @@ def _refuse_unknown(unknown: dict[str, Any]) -> None:
     near = difflib.get_close_matches(name, ARGUMENTS, n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
     raise ValueError(f"humansense_omni has no argument {name!r}.{hint} It takes {', '.join(ARGUMENTS)}.")
+
+
+def _model_type(pretrained: str) -> str:
+    try:
+        return str(AutoConfig.from_pretrained(pretrained).model_type)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ValueError(f"pretrained={pretrained} is no checkpoint that can be read: {reason}") from error
 
 
 def _device(name: str | None) -> torch.device:

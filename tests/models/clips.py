@@ -1,0 +1,167 @@
+"""Real clips, written with PyAV: pictures that carry their own number, and sounds that are known sample by sample."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+RATE = 5
+"""Pictures per second, unless a test says otherwise."""
+
+FRAMES = 75
+"""Pictures of a clip, unless a test says otherwise: 15 seconds."""
+
+_BITS = 8
+_BLACK, _WHITE = 40, 215
+
+
+def picture(number: int, width: int = 160, height: int = 120) -> NDArray[np.uint8]:
+    """A coloured picture (H, W, 3) whose upper half shows `number` (below 256) as black and white bars."""
+    y, x = np.mgrid[0:height, 0:width]
+    result = np.stack([x + 3 * number, 2 * y + 5 * number, x + y + 7 * number], axis=-1).astype(np.uint8) // 2 + 60
+    bits = (number >> (x[0] * _BITS // width)) & 1
+    result[: height // 2] = np.where(bits, _WHITE, _BLACK)[None, :, None]
+    return result
+
+
+def number_in(pixels: Any) -> int:
+    """The number that a picture of any size (C, H, W) shows."""
+    row = np.asarray(pixels)[:, np.asarray(pixels).shape[1] // 4].mean(axis=0)
+    middles = ((np.arange(_BITS) + 0.5) * len(row) / _BITS).astype(int)
+    return int(sum(1 << bit for bit in range(_BITS) if row[middles[bit]] > (_BLACK + _WHITE) / 2))
+
+
+def write_video(
+    path: Path,
+    frames: int = FRAMES,
+    size: tuple[int, int] = (160, 120),
+    codec: str = "libx264",
+    format: str = "yuv420p",
+    options: dict[str, str] | None = None,
+    muxing: dict[str, str] | None = None,
+    times: Sequence[int] | None = None,
+    rate: int | Fraction = RATE,
+    **settings: Any,
+) -> Path:
+    """Encode numbered pictures; `times` are in milliseconds, `settings` are attributes of the encoder."""
+    with av.open(str(path), "w", options=muxing or {}) as container:
+        stream = container.add_stream(codec, rate=rate, options=options or {})
+        stream.width, stream.height, stream.pix_fmt = *size, format
+        if times is not None:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        for name, value in settings.items():
+            setattr(stream.codec_context, name, value)
+        for number in range(frames):
+            frame = av.VideoFrame.from_ndarray(picture(number, *size), format="rgb24").reformat(format=format)
+            for name in {"colorspace", "color_range"} & settings.keys():
+                setattr(frame, name, settings[name])
+            if times is not None:
+                frame.pts, frame.time_base = times[number], Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.start_encoding()
+        container.mux(stream.encode())
+    return path
+
+
+Change = Callable[[int, av.Packet], "av.Packet | None"]
+
+
+def copy(source: Path, target: Path, change: Change = lambda place, packet: packet, **muxing: str) -> Path:
+    """Copy the packets of the first stream as `change(place, packet)` returns them, without encoding them anew."""
+    with av.open(str(source)) as read, av.open(str(target), "w", options=muxing) as written:
+        stream = read.streams[0]
+        copied = written.add_stream_from_template(stream)
+        for place, packet in enumerate(packet for packet in read.demux(stream) if packet.size):
+            changed = change(place, packet)
+            if changed is not None:
+                changed.stream = copied
+                written.mux(changed)
+    return target
+
+
+def moved(by: int) -> Change:
+    """Every packet later by so many frames."""
+
+    def change(place: int, packet: av.Packet) -> av.Packet:
+        shift = by * packet.duration
+        packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+        return packet
+
+    return change
+
+
+def with_bytes(make: Callable[[bytes], bytes], places: Iterable[int]) -> Change:
+    """Other bytes in the packets at `places`."""
+    chosen = set(places)
+
+    def change(place: int, packet: av.Packet) -> av.Packet:
+        if place not in chosen:
+            return packet
+        result = av.Packet(make(bytes(packet)))
+        result.pts, result.dts, result.duration = packet.pts, packet.dts, packet.duration
+        result.time_base, result.is_keyframe = packet.time_base, packet.is_keyframe
+        return result
+
+    return change
+
+
+def turn(source: Path, target: Path, degrees: int) -> Path:
+    """Write a display matrix into an MP4 file: a player turns the picture clockwise by `degrees`."""
+    cos, sin = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
+    one = 1 << 16
+    matrix = struct.pack(">9i", cos * one, sin * one, 0, -sin * one, cos * one, 0, 0, 0, 1 << 30)
+    upright = struct.pack(">9i", one, 0, 0, 0, one, 0, 0, 0, 1 << 30)
+    content = source.read_bytes()
+    header = content.index(b"tkhd")
+    place = content.index(upright, header)
+    assert place - header < 100, "no matrix in the track header"
+    target.write_bytes(content[:place] + matrix + content[place + len(matrix) :])
+    return target
+
+
+def tones(rate: int, channels: int, seconds: float = 1.5) -> NDArray[np.float32]:
+    """A sound (channels, N), no channel like another: sweeps that fade in and out, at most 0.8 loud."""
+    t = np.arange(int(rate * seconds)) / rate
+    fade = np.minimum(1, 20 * np.minimum(t, seconds - t))
+    sweeps = [np.sin(2 * np.pi * (200 + 60 * channel + (300 - 20 * channel) * t) * t) for channel in range(channels)]
+    return np.stack([(0.8 - 0.1 * channel) * fade * sweep for channel, sweep in enumerate(sweeps)]).astype(np.float32)
+
+
+_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
+
+
+def write_sound(
+    path: Path,
+    samples: NDArray[np.float32],
+    rate: int,
+    codec: str,
+    late: float = 0.0,
+    pictures: int = 0,
+    muxing: dict[str, str] | None = None,
+    **options: str,
+) -> Path:
+    """Encode a sound (channels, N), to be heard `late` seconds after the first of so many pictures."""
+    with av.open(str(path), "w", options=muxing or {}) as container:
+        video = container.add_stream("mpeg4", rate=RATE) if pictures else None
+        if video is not None:
+            video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        sound = container.add_stream(codec, rate=rate, layout=_LAYOUTS[len(samples)], options=options)
+        if video is not None:
+            for number in range(pictures):
+                frame = av.VideoFrame.from_ndarray(picture(number, 64, 48), format="rgb24")
+                container.mux(video.encode(frame))
+            container.mux(video.encode())
+        container.start_encoding()
+        if samples.size:
+            frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout=_LAYOUTS[len(samples)])
+            frame.sample_rate, frame.pts, frame.time_base = rate, round(late * rate), Fraction(1, rate)
+            container.mux(sound.encode(frame))
+            container.mux(sound.encode())
+    return path
