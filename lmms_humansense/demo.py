@@ -24,22 +24,20 @@ def run_demo(output: Path) -> Path:
 
     Returns the results file. Raises DemoError when lmms-eval wrote none.
     """
-    console = Console()
+    console = Console(highlight=False, soft_wrap=True)
     console.print(f"[bold]1/2[/] A tiny Qwen2.5-Omni with random weights: {_cached_model()}")
     model = write_tiny_model(_cached_model())
     command = _command(model, output)
-    console.print(
-        f"[bold]2/2[/] The embedded sample through lmms-eval:\n    {' '.join(command[1:])}\n", highlight=False
-    )
+    console.print(f"[bold]2/2[/] The embedded sample through lmms-eval:\n    {' '.join(command[1:])}\n")
     started = time.time()
     # lmms-eval ends with status 0 whatever happens, so only the results file tells.
     quiet = {"TOKENIZERS_PARALLELISM": "false", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
     subprocess.run(command, check=False, env={**os.environ, **quiet})
     results = _newest_results(output, started)
     _refuse_failures(results)
-    console.print(f"\nResults:          {results}", highlight=False, soft_wrap=True)
-    console.print(f"Every response:   {results.parent}/*_samples_{TASK}_*.jsonl", highlight=False, soft_wrap=True)
-    console.print("The weights are random, so these numbers are chance: they only show that everything works.")
+    console.print(f"\nResults:          {results}")
+    console.print(f"Every response:   {results.parent}/*_samples_{TASK}_*.jsonl")
+    console.print("The weights are random, so these numbers are chance: they show that all of it works.")
     return results
 
 

@@ -117,10 +117,6 @@ TOKENIZER_CONFIG = {
         "audio_bos_token": "<|audio_bos|>", "audio_eos_token": "<|audio_eos|>",
     },
 }
-TALKER_IDS = (
-    "tts_text_start_token_id", "tts_text_end_token_id", "tts_text_pad_token_id", "vision_start_token_id",
-    "vision_end_token_id", "audio_start_token_id", "audio_end_token_id",
-)
 # No sampling, and no end of sequence: users report that the published thinker, too, ends only if the caller names it.
 GENERATION_CONFIG = {"do_sample": False}
 # fmt: on
@@ -244,8 +240,6 @@ def _config(ids: dict[str, int]) -> dict[str, Any]:
     return {
         "model_type": "qwen2_5_omni", "architectures": ["Qwen2_5OmniModel"], "torch_dtype": "float32",
         "enable_audio_output": False, "thinker_config": thinker,
-        # There is no talker; its published ids lie outside its default vocabulary, which transformers 5 warns of.
-        "talker_config": dict.fromkeys(TALKER_IDS, 0),
     }
     # fmt: on
 

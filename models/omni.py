@@ -12,7 +12,7 @@ from lmms_eval.api.instance import Instance
 from lmms_eval.api.model import lmms
 from loguru import logger
 from tqdm import tqdm
-from transformers import AutoConfig
+from transformers import PretrainedConfig
 
 from .conversation import Conversation, Text, Turn, read_messages
 from .families import family_of
@@ -76,6 +76,11 @@ class HumanSenseOmni(lmms):
         finally:
             self._log_summary(len(requests))
 
+    def clean(self) -> None:
+        """Free the model's memory; nothing is asked after this."""
+        del self.family
+        super().clean()
+
     def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
         """Not offered: raises NotImplementedError."""
         raise NotImplementedError("humansense_omni generates text; tasks that need log-likelihoods are not supported.")
@@ -136,7 +141,8 @@ def _refuse_unknown(unknown: dict[str, Any]) -> None:
 
 def _model_type(pretrained: str) -> str:
     try:
-        return str(AutoConfig.from_pretrained(pretrained).model_type)
+        # The bare dictionary: building the configuration object warns of token ids of a talker that is not loaded.
+        return str(PretrainedConfig.get_config_dict(pretrained)[0].get("model_type"))
     except (OSError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ValueError(f"pretrained={pretrained} is no checkpoint that can be read: {reason}") from error

@@ -25,10 +25,9 @@ class Qwen25Omni:
         self.processor = Qwen2_5OmniProcessor.from_pretrained(pretrained)
         # Frames come in their final size; newer releases of transformers would cap it by a rule of their own.
         self.processor.video_processor.cap_pixels_per_frame = False
-        model = Qwen2_5OmniThinkerForConditionalGeneration.from_pretrained(
-            pretrained, dtype=dtype, attn_implementation=attention
-        )
-        self.model = model.to(device).eval()
+        self.model = Qwen2_5OmniThinkerForConditionalGeneration.from_pretrained(
+            pretrained, dtype=dtype, attn_implementation=attention, device_map={"": device}
+        ).eval()
 
     def encode(self, prepared: Prepared) -> dict[str, torch.Tensor]:
         """The thinker's inputs for one prepared conversation, on the CPU.

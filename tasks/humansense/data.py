@@ -78,11 +78,11 @@ def _read(root: str, key: str, overrides: str, complete: bool) -> annotations.An
 
 def _log(read: annotations.Annotations, file: str, complete: bool) -> None:
     resolution = read["resolution"]
-    for name, code in resolution.codes.items():
-        how = resolution.how[name]
-        # lmms-eval shows warnings only: a name that had to be guessed is worth one.
+    for how in dict.fromkeys(resolution.how.values()):
+        types = ", ".join(f"{name} = {code}" for name, code in resolution.codes.items() if resolution.how[name] == how)
+        # A type that had to be guessed is worth a warning, which lmms-eval shows at every verbosity.
         level = "INFO" if how in ("name", "override") else "WARNING"
-        logger.log(level, "{}: task_type {} is read as {} (decided by its {}).", file, name, code, how)
+        logger.log(level, "{}: task types decided by {}: {}.", file, how, types)
     for name, count in resolution.skipped.items():
         logger.warning("{}: {} of task_type {} left out, as in the release.", file, _questions(count), name)
     for warning in read["warnings"] if complete else ():

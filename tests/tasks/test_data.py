@@ -199,8 +199,8 @@ def test_left_out_questions_are_counted_in_one_line(tmp_path: Path, logged: list
 
 def test_how_a_task_type_was_read_is_logged_and_a_guess_is_a_warning(tmp_path: Path, logged: list[str]) -> None:
     data.load("AR", written(tmp_path, item(), item(task_type="Hand_Gesture")), complete=False)
-    assert "INFO HumanSense_VQA.json: task_type Action_Recognition is read as AR (decided by its name)." in logged
-    assert "WARNING HumanSense_VQA.json: task_type Hand_Gesture is read as GR (decided by its keyword)." in logged
+    assert "INFO HumanSense_VQA.json: task types decided by name: Action_Recognition = AR." in logged
+    assert "WARNING HumanSense_VQA.json: task types decided by keyword: Hand_Gesture = GR." in logged
 
 
 def test_a_file_is_read_and_logged_once(tmp_path: Path, logged: list[str]) -> None:

@@ -1,0 +1,82 @@
+"""How long it takes to read the frames of a clip: this package against qwen-omni-utils with decord.
+
+    python benchmarks/decoding.py [--seconds 100] [--rounds 7]
+
+Makes a 1280×720 clip at 25 frames per second, reads 24 frames of it in turns both ways, checks that the pixels are
+identical, and prints the medians and the median of the paired ratios.
+"""
+
+import argparse
+import datetime
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import torch
+from lmms_humansense.models.media import FrameRule
+from lmms_humansense.models.video import read_frames
+
+FPS, WIDTH, HEIGHT, SHOWN = 25, 1280, 720, 24
+MAX_PIXELS = 360 * 420
+
+
+def make_clip(path: Path, seconds: int) -> None:
+    """Write an H.264 clip of moving gradients, with the key frames where the encoder likes them."""
+    ramp = np.add.outer(np.arange(HEIGHT), np.arange(WIDTH)).astype(np.uint8)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=FPS, options={"preset": "veryfast", "crf": "28"})
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for number in range(seconds * FPS):
+            picture = np.stack([ramp + np.uint8(number % 256), np.roll(ramp, 7 * number, axis=1), ramp[::-1]], axis=-1)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+def with_decord(path: Path) -> torch.Tensor:
+    """The frames as qwen-omni-utils reads them with decord."""
+    from qwen_omni_utils.v2_5 import vision_process
+
+    vision_process.get_video_reader_backend = lambda: "decord"
+    element = {"type": "video", "video": str(path), "nframes": SHOWN, "max_pixels": MAX_PIXELS}
+    return vision_process.fetch_video(element).to(torch.uint8)
+
+
+def with_this_package(path: Path) -> torch.Tensor:
+    """The frames as this package reads them."""
+    return read_frames(path, FrameRule(nframes=SHOWN, max_pixels=MAX_PIXELS)).pixels
+
+
+def timed(read: Callable[[Path], torch.Tensor], path: Path) -> float:
+    """Seconds that one reading takes."""
+    started = time.perf_counter()
+    read(path)
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    """Run the benchmark and print its table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=int, default=100, help="length of the clip")
+    parser.add_argument("--rounds", type=int, default=7, help="readings each way")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        clip = Path(folder) / "clip.mp4"
+        make_clip(clip, arguments.seconds)
+        if not torch.equal(with_decord(clip), with_this_package(clip)):
+            raise SystemExit("the two ways read different pixels; their times can not be compared")
+        pairs = [(timed(with_this_package, clip), timed(with_decord, clip)) for _ in range(arguments.rounds)]
+    print(f"{datetime.date.today()}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    print(f"{SHOWN} frames of {arguments.seconds} s at {WIDTH}x{HEIGHT}, {arguments.rounds} rounds, identical pixels")
+    print(f"this package   {statistics.median(ours for ours, _ in pairs):.2f} s")
+    print(f"decord         {statistics.median(theirs for _, theirs in pairs):.2f} s")
+    print(f"decord / ours  {statistics.median(theirs / ours for ours, theirs in pairs):.2f}")
+
+
+if __name__ == "__main__":
+    main()
