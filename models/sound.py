@@ -71,7 +71,7 @@ def read_waveform(
         samples = _joined(chain([first], frames), rate, coarse=container.format.name not in _LIBSNDFILE)
         lead = _lead(container, first) if align else 0.0
     samples = _shifted(samples, round(lead * rate))
-    samples = samples[slice(*(None if second is None else round(second * rate) for second in (start, end)))]
+    samples = samples[round((start or 0) * rate) : None if end is None else round(end * rate)]
     if not len(samples):
         until = "its end" if end is None else f"{end:g} s"
         raise MediaError(f"{file} has no sound between {start or 0:g} s and {until}.")
@@ -108,9 +108,9 @@ def _decode(file: Path, container: InputContainer, stream: AudioStream) -> Itera
                     yield frame
             except av.FFmpegError:
                 lost += 1
-    except av.FFmpegError as error:
-        logger.warning("%s cannot be read to its end (%s)", file, error.strerror)
-    if lost > packets * _LOSS_ALLOWED:
+    except (av.FFmpegError, IndexError) as error:  # PyAV stumbles over streams that show up late in damaged files
+        logger.warning("%s cannot be read to its end (%s)", file, error)
+    if lost > max(1, packets * _LOSS_ALLOWED) or (lost and not samples):
         raise MediaError(f"{file} has a damaged sound: {lost} of its {packets} packets cannot be decoded.")
     if not samples:
         raise MediaError(f"{file} has a sound stream without samples.")

@@ -222,19 +222,18 @@ class _Run:
 
     first: int
     last: int
-    wanted: tuple[int, ...]
+    wanted: frozenset[int]
 
 
 def _runs(index: _Index, times: Sequence[int]) -> list[_Run]:
     """Group the times (ascending) by the key frame that they are decoded from.
 
-    Key frames between two wanted pictures are thereby never decoded through, and those without one are not decoded
-    twice.
+    What lies between two groups is thereby never decoded, and no packet is decoded twice.
     """
     groups: dict[int, list[int]] = {}
     for pts in times:
         groups.setdefault(index.key_before(pts), []).append(pts)
-    return [_Run(first, max(index.place[pts] for pts in group), tuple(group)) for first, group in groups.items()]
+    return [_Run(first, max(index.place[pts] for pts in group), frozenset(group)) for first, group in groups.items()]
 
 
 class _PyavReader:
@@ -291,7 +290,7 @@ class _PyavReader:
             # A "key frame" that gives no picture is none: decoding has to start before it (periodic intra refresh).
             key = self._index.pts[run.first]
             started = key in self._index.hidden
-            for frame in self._decoder.decode(self._packets(run), (key, *run.wanted)):
+            for frame in self._decoder.decode(self._packets(run), run.wanted | {key}):
                 started = started or frame.pts == key
                 if started and frame.pts in run.wanted and not frame.is_corrupt:
                     found += 1
@@ -352,12 +351,13 @@ class _PyavReader:
         Raises:
             _Unfit: there are fewer pictures than packets, and no damage that explains it.
         """
+        wanted = frozenset(numbers)
         counted = 0
         with open_media(self._file) as container:
             stream = _video_stream(self._file, container)
             decoder = _Decoder(stream)
             for frame in decoder.decode(_demux(self._file, container, stream)):
-                if counted in numbers:
+                if counted in wanted:
                     yield counted, self._painter.paint(frame)
                 counted += 1
                 if counted > numbers[-1]:
@@ -377,7 +377,7 @@ class _Decoder:
         self._skips = self._context.name in _SKIPPABLE
         self.damaged = False
 
-    def decode(self, packets: Iterable[av.Packet], wanted: Sequence[int] | None = None) -> Iterator[VideoFrame]:
+    def decode(self, packets: Iterable[av.Packet], wanted: frozenset[int] | None = None) -> Iterator[VideoFrame]:
         """Decode packets to their last picture. With `wanted`, pictures at other times may be left out."""
         for packet in packets:
             if self._skips and wanted is not None:
@@ -455,22 +455,26 @@ class _DecordReader:
         Raises:
             MediaError: decord is not installed, or cannot read the file.
         """
-        self._file = file
         try:
             import decord
         except ImportError as error:
             raise MediaError(f"{file} cannot be read with PyAV, and decord is not installed.") from error
+        self._file = file
+        self._failure = decord.DECORDError
         try:
             self._video = decord.VideoReader(os.path.abspath(file))
             self.count = len(self._video)
             self.fps = float(self._video.get_avg_fps())
-        except (decord.DECORDError, RuntimeError) as error:
+        except (self._failure, RuntimeError) as error:
             raise MediaError(f"{file} can be read neither with PyAV nor with decord.") from error
 
     def pictures(self, numbers: Sequence[int]) -> Iterator[tuple[int, torch.Tensor]]:
         """See `_Reader.pictures`."""
         for number in numbers:
-            yield number, torch.from_numpy(self._video[number].asnumpy())
+            try:
+                yield number, torch.from_numpy(self._video[number].asnumpy())
+            except self._failure:
+                logger.warning("%s: decord cannot read frame %d", self._file, number)
 
 
 def _video_stream(file: Path, container: InputContainer) -> VideoStream:
@@ -496,8 +500,8 @@ def _demux(file: Path, container: InputContainer, stream: VideoStream) -> Iterat
     """
     try:
         yield from (packet for packet in container.demux(stream) if packet.size)
-    except av.FFmpegError as error:
-        raise MediaError(f"{file} cannot be read to its end ({error.strerror}).") from error
+    except (av.FFmpegError, IndexError) as error:  # PyAV stumbles over streams that show up late in damaged files
+        raise MediaError(f"{file} is damaged: its frames cannot be read to the end.") from error
 
 
 def _index(file: Path, container: InputContainer, stream: VideoStream) -> _Index:
