@@ -5,28 +5,18 @@ library; decoding is PyAV's, which seeks to the key frames that are needed where
 """
 
 import logging
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
-from functools import cached_property
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import av
 import torch
-from av.container import InputContainer
-from av.filter import Graph
-from av.stream import Disposition
-from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
-from av.video.stream import VideoStream
 from qwen_omni_utils.v2_5 import vision_process as qwen
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.functional import resize
 
 from .media import FrameRule, Frames, MediaError, open_media
+from .packets import Unfit
+from .readers import DecordReader, PyavReader, Reader
 
 logger = logging.getLogger(__name__)
 
@@ -40,29 +30,6 @@ _MIN_PIXELS_SLACK = 1.05
 
 _PIXELS_AT_ONCE = 2**25
 """Full-size pixels that are resized in one go: 100 MB of bytes, which torchvision turns into 400 MB of floats."""
-
-_TURNS = {90: ("clock",), 180: ("clock", "clock"), 270: ("cclock",)}
-"""Degrees clockwise that a player turns the picture: the filters that decord builds for them. It ignores others."""
-
-_SKIPPABLE = frozenset({"h264"})
-"""Codecs in which a picture marked "not a reference" is one for no other picture, so that leaving it out is safe."""
-
-
-class _Unfit(Exception):
-    """This way of reading cannot give the frames; the message says why, another way may do."""
-
-
-class _Reader(Protocol):
-    """A file of `count` frames at `fps` frames per second."""
-
-    count: int
-    fps: float
-
-    def pictures(self, numbers: Sequence[int]) -> Iterator[tuple[int, torch.Tensor]]:
-        """Yield each of `numbers` (ascending, no repeats) with its picture: uint8 (H, W, 3), RGB, upright.
-
-        A number without a picture is left out. One may come twice: the later picture is the better.
-        """
 
 
 def read_frames(
@@ -84,13 +51,13 @@ def read_frames(
     file = Path(path)
     try:
         with open_media(file) as container:
-            return _read(file, _PyavReader(file, container), rule, factor, start, end)
-    except _Unfit as reason:
+            return _read(file, PyavReader(file, container), rule, factor, start, end)
+    except Unfit as reason:
         logger.warning("%s is read with decord, because %s", file, reason)
-    return _read(file, _DecordReader(file), rule, factor, start, end)
+    return _read(file, DecordReader(file), rule, factor, start, end)
 
 
-def _read(file: Path, reader: _Reader, rule: FrameRule, factor: int, start: float | None, end: float | None) -> Frames:
+def _read(file: Path, reader: Reader, rule: FrameRule, factor: int, start: float | None, end: float | None) -> Frames:
     """Choose, decode and resize."""
     indices, part = _choose(file, reader, rule, start, end)
     wanted = sorted(set(indices))
@@ -137,7 +104,7 @@ def _given(**options: float | None) -> dict[str, Any]:
 
 
 def _choose(
-    file: Path, reader: _Reader, rule: FrameRule, start: float | None, end: float | None
+    file: Path, reader: Reader, rule: FrameRule, start: float | None, end: float | None
 ) -> tuple[list[int], int]:
     """The numbers of the frames to show, ascending, and of how many frames the part consists."""
     if reader.count == 1:
@@ -173,365 +140,3 @@ def _size(file: Path, picture: torch.Tensor, nframes: int, rule: FrameRule, fact
     if min(size) < factor:
         raise MediaError(f"{file} has pictures of {width}x{height} pixels, too narrow to be resized to {most} pixels.")
     return list(size)
-
-
-@dataclass(frozen=True)
-class _Index:
-    """The packets of a video stream in the order of the file: when each is shown, and where decoding can start.
-
-    Times are in units of the stream's time base: `pts` of presentation; `seeks` those that lead to the packets, which
-    are of decoding where the file has them. `keys` are the places of key frames in the file. `hidden` are the times of
-    presentation of packets that an edit list cuts off. `timed` says whether `pts` can be relied on.
-    """
-
-    pts: tuple[int, ...]
-    seeks: tuple[int, ...]
-    keys: tuple[int, ...]
-    hidden: frozenset[int]
-    timed: bool
-
-    @cached_property
-    def place(self) -> dict[int, int]:
-        """The place in the file by time of presentation."""
-        return {pts: place for place, pts in enumerate(self.pts)}
-
-    @cached_property
-    def shown(self) -> list[int]:
-        """By frame number, the time of presentation of the picture that is on the screen then."""
-        times = sorted(self.pts)
-        on_screen = next((pts for pts in times if pts not in self.hidden), times[0])
-        result = []
-        for pts in times:
-            on_screen = on_screen if pts in self.hidden else pts
-            result.append(on_screen)
-        return result
-
-    def key_before(self, pts: int) -> int:
-        """The place from which the picture at `pts` can be decoded.
-
-        A key frame may be followed in the file by pictures that are shown before it and lean on the group before
-        (an open group of pictures), so it has to be before `pts` in both orders.
-        """
-        place = self.place[pts]
-        return max((key for key in self.keys if key <= place and self.pts[key] <= pts), default=0)
-
-
-@dataclass(frozen=True)
-class _Run:
-    """One go of the decoder: from the packet at `first` to that at `last`, for the pictures shown at `wanted`."""
-
-    first: int
-    last: int
-    wanted: frozenset[int]
-
-
-def _runs(index: _Index, times: Sequence[int]) -> list[_Run]:
-    """Group the times (ascending) by the key frame that they are decoded from.
-
-    What lies between two groups is thereby never decoded, and no packet is decoded twice.
-    """
-    groups: dict[int, list[int]] = {}
-    for pts in times:
-        groups.setdefault(index.key_before(pts), []).append(pts)
-    return [_Run(first, max(index.place[pts] for pts in group), frozenset(group)) for first, group in groups.items()]
-
-
-class _PyavReader:
-    """Frames by PyAV: one pass over the packets for the index, then only the needed groups of pictures are decoded."""
-
-    def __init__(self, file: Path, container: InputContainer) -> None:
-        """Index the open file.
-
-        Raises:
-            MediaError: there is no video stream, or it holds no frames.
-            _Unfit: FFmpeg has no decoder for it.
-        """
-        self._file = file
-        self._container = container
-        self._stream = _video_stream(file, container)
-        self._index = _index(file, container, self._stream)
-        self._decoder = _Decoder(self._stream)
-        self._painter = _Painter(self._stream)
-        self.count = len(self._index.seeks)
-        self.fps = float(self._stream.average_rate or self._stream.guessed_rate or 0)
-
-    def pictures(self, numbers: Sequence[int]) -> Iterator[tuple[int, torch.Tensor]]:
-        """See `_Reader.pictures`."""
-        if not self._index.timed:
-            logger.info("%s is decoded from its start, because it does not tell when frames are shown", self._file)
-            yield from self._by_counting(numbers)
-            return
-        try:
-            yield from self._by_time(numbers, self._seeking)
-        except _Unfit as reason:
-            logger.info("%s is decoded from its start, because %s", self._file, reason)
-            yield from self._by_time(numbers, self._from_start)
-
-    def _by_time(
-        self, numbers: Sequence[int], way: Callable[[Sequence[int]], Iterator[tuple[int, VideoFrame]]]
-    ) -> Iterator[tuple[int, torch.Tensor]]:
-        """Find frames by their times of presentation, which `way` decodes."""
-        by_time: dict[int, list[int]] = {}
-        for number in numbers:
-            by_time.setdefault(self._index.shown[number], []).append(number)
-        for pts, frame in way(sorted(by_time)):
-            picture = self._painter.paint(frame)
-            for number in by_time[pts]:
-                yield number, picture
-
-    def _seeking(self, times: Sequence[int]) -> Iterator[tuple[int, VideoFrame]]:
-        """Decode the pictures at `times` (ascending) from the key frame before each, and nothing else.
-
-        Raises:
-            _Unfit: the file cannot be positioned, or one of the pictures did not come out whole.
-        """
-        for run in _runs(self._index, times):
-            found = 0
-            # A "key frame" that gives no picture is none: decoding has to start before it (periodic intra refresh).
-            key = self._index.pts[run.first]
-            started = key in self._index.hidden
-            for frame in self._decoder.decode(self._packets(run), run.wanted | {key}):
-                started = started or frame.pts == key
-                if started and frame.pts in run.wanted and not frame.is_corrupt:
-                    found += 1
-                    yield frame.pts, frame
-            if found < len(run.wanted):
-                raise _Unfit("frames are missing after a seek")
-
-    def _packets(self, run: _Run) -> Iterator[av.Packet]:
-        """The packets of a run, found by seeking.
-
-        Raises:
-            _Unfit: the file cannot be positioned.
-        """
-        try:
-            self._container.seek(self._index.seeks[run.first], stream=self._stream)
-        except (av.FFmpegError, OSError) as error:
-            raise _Unfit(f"it cannot be positioned ({error})") from error
-        reached = False
-        for packet in _demux(self._file, self._container, self._stream):
-            place = self._index.place.get(packet.pts, -1)
-            if place == run.first:
-                reached = packet.is_keyframe == (place in self._index.keys)
-            if not reached and not 0 <= place < run.first:
-                raise _Unfit("a seek went astray")
-            # Where the file lists only some key frames, the seek ends at an earlier one: no need to decode from there.
-            if reached:
-                yield packet
-            if place == run.last:
-                return
-
-    def _from_start(self, times: Sequence[int]) -> Iterator[tuple[int, VideoFrame]]:
-        """Decode from the start up to the last of `times` (ascending); where there is no picture, the one before.
-
-        If the decoder reports damage, a missing picture may be a broken one, and is left out.
-        """
-        last = max(self._index.place[pts] for pts in times)
-        waiting = list(reversed(times))
-        before: VideoFrame | None = None
-        with open_media(self._file) as container:
-            stream = _video_stream(self._file, container)
-            decoder = _Decoder(stream)
-            for frame in decoder.decode(islice(_demux(self._file, container, stream), last + 1)):
-                if frame.pts is None:
-                    continue
-                while waiting and waiting[-1] < frame.pts:
-                    pts = waiting.pop()
-                    if not decoder.damaged:
-                        yield pts, before or frame
-                if waiting and waiting[-1] == frame.pts:
-                    yield waiting.pop(), frame
-                before = frame
-        if before is not None and not decoder.damaged:
-            yield from ((pts, before) for pts in reversed(waiting))
-
-    def _by_counting(self, numbers: Sequence[int]) -> Iterator[tuple[int, torch.Tensor]]:
-        """Decode from the start and count what comes out.
-
-        Raises:
-            _Unfit: there are fewer pictures than packets, and no damage that explains it.
-        """
-        wanted = frozenset(numbers)
-        counted = 0
-        with open_media(self._file) as container:
-            stream = _video_stream(self._file, container)
-            decoder = _Decoder(stream)
-            for frame in decoder.decode(_demux(self._file, container, stream)):
-                if counted in wanted:
-                    yield counted, self._painter.paint(frame)
-                counted += 1
-                if counted > numbers[-1]:
-                    return
-        if not decoder.damaged:
-            raise _Unfit(f"its {self.count} packets hold only {counted} pictures")
-
-
-class _Decoder:
-    """The decoder of one stream, which goes on after damage and remembers it."""
-
-    def __init__(self, stream: VideoStream) -> None:
-        self._context = stream.codec_context
-        # One thread: a group of pictures is a short job, frame threads would have to be refilled after every seek, and
-        # whoever prepares several clips at once has a thread for each.
-        self._context.thread_count = 1
-        self._skips = self._context.name in _SKIPPABLE
-        self.damaged = False
-
-    def decode(self, packets: Iterable[av.Packet], wanted: frozenset[int] | None = None) -> Iterator[VideoFrame]:
-        """Decode packets to their last picture. With `wanted`, pictures at other times may be left out."""
-        for packet in packets:
-            if self._skips and wanted is not None:
-                self._context.skip_frame = "DEFAULT" if packet.pts in wanted else "NONREF"
-            yield from self._feed(packet)
-        yield from self._feed(None)
-
-    def _feed(self, packet: av.Packet | None) -> list[VideoFrame]:
-        """What comes out when a packet goes in; None asks for what is held back."""
-        try:
-            return self._context.decode(packet)
-        except av.FFmpegError:
-            self.damaged = True
-            return []
-
-
-class _Painter:
-    """Makes RGB pictures of decoded ones as decord's filters do: turn upright, then scale and convert.
-
-    PyAV's own conversion takes every stream for BT.601 in the limited range; decord's heeds what the frame says.
-    """
-
-    def __init__(self, stream: VideoStream) -> None:
-        """Pictures get the size that the stream announces, even where it changes midway."""
-        self._size = stream.codec_context.width, stream.codec_context.height
-        self._reformatter = VideoReformatter()
-        self._graph: Graph | None = None
-
-    def paint(self, frame: VideoFrame) -> torch.Tensor:
-        """The picture as uint8 (H, W, 3), RGB, upright."""
-        degrees = -frame.rotation % 360  # of the display matrix, counter-clockwise: what has to be undone
-        width, height = self._size[::-1] if degrees in (90, 270) else self._size
-        rgb = self._reformatter.reformat(
-            self._upright(frame, degrees),
-            width=width,
-            height=height,
-            format="rgb24",
-            src_colorspace=frame.colorspace,
-            dst_colorspace=Colorspace.DEFAULT,
-            interpolation=Interpolation.BILINEAR,
-            src_color_range=ColorRange.JPEG if frame.color_range == ColorRange.JPEG else ColorRange.MPEG,
-        )
-        return torch.from_numpy(rgb.to_ndarray())
-
-    def _upright(self, frame: VideoFrame, degrees: int) -> VideoFrame:
-        """The frame turned clockwise by so many degrees, where decord turns it."""
-        if degrees not in _TURNS:
-            return frame
-        if self._graph is None:
-            self._graph = _turner(frame, _TURNS[degrees])
-        self._graph.push(frame)
-        turned = self._graph.pull()
-        assert isinstance(turned, VideoFrame)
-        return turned
-
-
-def _turner(frame: VideoFrame, directions: Sequence[str]) -> Graph:
-    """A graph of transpose filters for frames like this one."""
-    graph = Graph()
-    # The time base is any: what the decoder holds back to the end has none, and no time is read behind the filters.
-    last = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 1000))
-    for following in [*(graph.add("transpose", direction) for direction in directions), graph.add("buffersink")]:
-        last.link_to(following)
-        last = following
-    graph.configure()
-    return graph
-
-
-class _DecordReader:
-    """Frames by decord, which has an FFmpeg of its own."""
-
-    def __init__(self, file: Path) -> None:
-        """Open the file.
-
-        Raises:
-            MediaError: decord is not installed, or cannot read the file.
-        """
-        try:
-            import decord
-        except ImportError as error:
-            raise MediaError(f"{file} cannot be read with PyAV, and decord is not installed.") from error
-        self._file = file
-        self._failure = decord.DECORDError
-        try:
-            self._video = decord.VideoReader(os.path.abspath(file))
-            self.count = len(self._video)
-            self.fps = float(self._video.get_avg_fps())
-        except (self._failure, RuntimeError) as error:
-            raise MediaError(f"{file} can be read neither with PyAV nor with decord.") from error
-
-    def pictures(self, numbers: Sequence[int]) -> Iterator[tuple[int, torch.Tensor]]:
-        """See `_Reader.pictures`."""
-        for number in numbers:
-            try:
-                yield number, torch.from_numpy(self._video[number].asnumpy())
-            except self._failure:
-                logger.warning("%s: decord cannot read frame %d", self._file, number)
-
-
-def _video_stream(file: Path, container: InputContainer) -> VideoStream:
-    """The video stream that FFmpeg finds best, as decord does; the cover of an album is none.
-
-    Raises:
-        MediaError: there is no video stream.
-        _Unfit: FFmpeg has no decoder for it.
-    """
-    stream = container.streams.best("video")
-    if stream is None and container.streams.video:
-        raise _Unfit("PyAV has no decoder for its video stream")
-    if not isinstance(stream, VideoStream) or stream.disposition & Disposition.attached_pic:
-        raise MediaError(f"{file} has no video stream.")
-    return stream
-
-
-def _demux(file: Path, container: InputContainer, stream: VideoStream) -> Iterator[av.Packet]:
-    """The packets of a stream; without the empty ones, which PyAV's decoder would take for the end.
-
-    Raises:
-        MediaError: the file is broken where FFmpeg cannot go on.
-    """
-    try:
-        yield from (packet for packet in container.demux(stream) if packet.size)
-    except (av.FFmpegError, IndexError) as error:  # PyAV stumbles over streams that show up late in damaged files
-        raise MediaError(f"{file} is damaged: its frames cannot be read to the end.") from error
-
-
-def _index(file: Path, container: InputContainer, stream: VideoStream) -> _Index:
-    """Go through the packets of a stream, decoding none.
-
-    Raises:
-        MediaError: there are none, or the file breaks off in the midst of one.
-    """
-    packets: list[tuple[int | None, int | None]] = []
-    keys: list[int] = []
-    hidden: set[int] = set()
-    broken_off = False
-    for place, packet in enumerate(_demux(file, container, stream)):
-        packets.append((packet.pts, packet.dts))
-        if packet.is_keyframe:
-            keys.append(place)
-        if packet.is_discard and packet.pts is not None:
-            hidden.add(packet.pts)
-        broken_off = packet.is_corrupt
-    if not packets:
-        raise MediaError(f"{file} has a video stream without frames.")
-    if broken_off:
-        raise MediaError(f"{file} breaks off in the midst of a frame, as after a broken download.")
-    times = tuple(pts for pts, _ in packets if pts is not None)
-    return _Index(
-        pts=times,
-        # By the time of decoding where there is one: more key frames may be decoded before the first one is shown.
-        seeks=tuple(next((time for time in (dts, pts) if time is not None), 0) for pts, dts in packets),
-        keys=tuple(keys),
-        hidden=frozenset(hidden),
-        # AVI keeps no times of presentation: FFmpeg makes them up, and wrongly where pictures are reordered.
-        timed=len(set(times)) == len(packets) and container.format.name != "avi",
-    )

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 from av.stream import Disposition
-from lmms_humansense.models import video
+from lmms_humansense.models import packets, pictures, readers, video
 from lmms_humansense.models.media import SAMPLE_RATE, FrameRule, Frames, MediaError
 from lmms_humansense.models.sound import has_sound, read_waveform
 from lmms_humansense.models.video import read_frames
@@ -200,13 +200,13 @@ def test_a_part_of_a_file_that_is_hard_to_seek(name: str) -> None:
 
 def test_only_the_groups_of_the_wanted_frames_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     fed: list[int] = []
-    feed = video._Decoder._feed
+    feed = pictures.Decoder._feed
 
     def counting(self: Any, packet: Any) -> Any:
         fed.append(0 if packet is None else 1)
         return feed(self, packet)
 
-    monkeypatch.setattr(video._Decoder, "_feed", counting)
+    monkeypatch.setattr(pictures.Decoder, "_feed", counting)
     read = read_frames(written("plain.mp4"), FrameRule(nframes=2), start=6.2, end=14.2)
     assert read.indices == (31, 71)
     assert sum(fed) <= 20
@@ -265,9 +265,9 @@ def test_decord_reads_what_pyav_cannot(monkeypatch: pytest.MonkeyPatch, caplog: 
     wanted = read_frames(written("plain.mp4"), rule)
 
     def no_decoder(*_: object) -> None:
-        raise video._Unfit("PyAV has no decoder for its video stream")
+        raise packets.Unfit("PyAV has no decoder for its video stream")
 
-    monkeypatch.setattr(video, "_video_stream", no_decoder)
+    monkeypatch.setattr(readers, "video_stream", no_decoder)
     with caplog.at_level(logging.WARNING, logger=video.__name__):
         read = read_frames(written("plain.mp4"), rule)
     assert torch.equal(read.pixels, wanted.pixels)
@@ -277,9 +277,9 @@ def test_decord_reads_what_pyav_cannot(monkeypatch: pytest.MonkeyPatch, caplog: 
 
 def test_neither_reader_can(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_decoder(*_: object) -> None:
-        raise video._Unfit("PyAV has no decoder for its video stream")
+        raise packets.Unfit("PyAV has no decoder for its video stream")
 
-    monkeypatch.setattr(video, "_video_stream", no_decoder)
+    monkeypatch.setattr(readers, "video_stream", no_decoder)
     with pytest.raises(MediaError, match="neither with PyAV nor with decord"):
         read_frames(written("raw.h264"), FrameRule())
 
