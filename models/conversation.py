@@ -1,4 +1,4 @@
-"""From raw chat messages to a conversation: who says what, and which file is shown or heard where. Standard library.
+"""From raw chat messages to a conversation: who says what, and which file is shown or heard where.
 
 Raw messages are what tasks of lmms-eval return from `doc_to_messages`: a list of `{"role", "content"}`, the content a
 text or a list of `{"type": "text" | "image" | "video" | "audio", …}` with the medium under `url`.

@@ -147,7 +147,7 @@ def _announced(text: str) -> list[str] | None:
     said = []
     for match in _ANNOUNCED.finditer(text):
         before = _SENTENCE_END.split(text[max(0, match.start() - 60) : match.start()])[-1]
-        if _DENIAL.search(before.lower()):
+        if _DENIAL.search(before):
             return None
         said.append(_first_saying(text[match.end() : match.end() + 1000]))
     return [one for one in dict.fromkeys(said) if one]
@@ -240,8 +240,9 @@ def _speaks_of_others(text: str, said: set[str], letters: Letters) -> bool:
 
 def _plain_letters(text: str, letters: Letters) -> set[str]:
     """The letters of "ABD", "a, b and d", "[A] [C]"; empty when the text is anything else."""
-    if _option_of_text(text, letters):
-        return {str(_option_of_text(text, letters))}
+    by_text = _option_of_text(text, letters)
+    if by_text:
+        return {by_text}
     pieces = re.sub(
         r"\band\b|[&,;/+.、()\[\]{}\"'*`$，-](?!\s?[A-Za-z]\s?$)|[&,;/+.、()\[\]{}\"'*`$，]", " ", text
     ).split()

@@ -22,7 +22,7 @@ def waveform(path: Path) -> NDArray[np.float32]:
     # FFmpeg's own downmix is louder than the mean of the channels that models are used to.
     planes = av.AudioResampler(format="fltp")
     try:
-        with av.open(str(path)) as container:
+        with _open(path) as container:
             if not container.streams.audio:
                 raise DataError(f"{path} has no sound track.")
             stream = container.streams.audio[0]
@@ -40,7 +40,12 @@ def waveform(path: Path) -> NDArray[np.float32]:
 def duration(path: Path) -> float | None:
     """The length of a media file in seconds as its header states it, or None if it does not."""
     try:
-        with av.open(str(path)) as container:
+        with _open(path) as container:
             return container.duration / av.time_base if container.duration else None
     except av.FFmpegError:
         return None
+
+
+def _open(path: Path) -> av.container.InputContainer:
+    # Titles that are not UTF-8 are no reason to refuse a sound.
+    return av.open(str(path), metadata_errors="replace")

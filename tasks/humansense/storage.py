@@ -169,7 +169,8 @@ class _Folder:
     def _local(self, name: str) -> Path:
         if isinstance(self.fs, LocalFileSystem):
             return Path(self._paths[name])
-        return _cached_path(_identity(self.fs, self._paths[name]), name)
+        with _naming(self._paths[name]):
+            return _cached_path(_identity(self.fs, self._paths[name]), name)
 
 
 class _Archive:

@@ -1,5 +1,6 @@
 """The sound of a file: the same signal at 16 kHz, on one channel, no louder, whatever it was written as."""
 
+import wave
 from pathlib import Path
 
 import av
@@ -129,3 +130,20 @@ def test_a_file_without_a_length_has_none(tmp_path: Path) -> None:
     assert sound.duration(tmp_path / "empty.wav") is None
     assert sound.duration(tmp_path / "nowhere.wav") is None
     assert sound.duration(written(tmp_path, np.zeros(0), 16_000)) is None
+
+
+def test_a_title_that_is_not_utf8_hides_neither_sound_nor_length(tmp_path: Path) -> None:
+    path = tmp_path / "titled.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(b"\0\1" * 16_000)
+    title = "标题".encode("gbk")
+    info = b"INFOINAM" + len(title).to_bytes(4, "little") + title
+    content = path.read_bytes() + b"LIST" + len(info).to_bytes(4, "little") + info
+    path.write_bytes(content[:4] + (len(content) - 8).to_bytes(4, "little") + content[8:])
+    with pytest.raises(UnicodeDecodeError), av.open(str(path)):
+        pass
+    assert len(sound.waveform(path)) == 16_000
+    assert sound.duration(path) == pytest.approx(1.0, abs=0.02)

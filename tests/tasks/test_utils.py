@@ -275,3 +275,14 @@ def test_results_do_not_fetch_media(root: str) -> None:
     utils.process_results(row("ar", root), ["B"])
     utils.process_results(row("fr2", root), ["B"])
     assert not list(Path(huggingface_hub.constants.HF_HOME).rglob("*.*"))
+
+
+def test_a_length_that_cannot_be_told_costs_no_score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(doc: Any) -> Path:
+        raise DataError("the server is gone")
+
+    monkeypatch.setattr(utils.data, "local_media_if_fetched", lost)
+    doc = utils.docs("fr2", str(Path(sample.__file__).parent), complete=False)[0]
+    metrics = utils.process_results(doc, [doc["answer"]])
+    assert metrics["acc"]["score"] == 1
+    assert metrics["acc"]["duration"] is None
