@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from . import __version__, plugin
+from .tiny_model import DEFAULT_FAMILY, write_tiny_model
+from .tiny_recipes import RECIPES
 
 app = typer.Typer(
     help="HumanSense for lmms-eval: try it, find its tasks, make a tiny model.",
@@ -39,12 +41,11 @@ def path() -> None:
 def tiny_model(
     directory: Annotated[Path, typer.Argument(help="Where to write the checkpoint.")],
     seed: Annotated[int, typer.Option(help="Seed of the random weights.")] = 0,
+    family: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}.")] = DEFAULT_FAMILY,
 ) -> None:
-    """Write a random Qwen2.5-Omni checkpoint of under a million parameters, to try things with."""
-    from .tiny_model import write_tiny_model
-
+    """Write a random checkpoint of under a million parameters, to try things with."""
     try:
-        typer.echo(write_tiny_model(directory, seed))
+        typer.echo(write_tiny_model(directory, seed, family))
     except (OSError, ValueError) as error:
         _stop(str(error))
 

@@ -1,4 +1,4 @@
-"""Shared fixtures: one tiny checkpoint, and one task manager, because finding the tasks of lmms-eval takes seconds."""
+"""Shared fixtures: tiny checkpoints, and one task manager, because finding the tasks of lmms-eval takes seconds."""
 
 import os
 from pathlib import Path
@@ -22,6 +22,25 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from lmms_humansense.tiny_model import write_tiny_model
 
     return write_tiny_model(tmp_path_factory.mktemp("checkpoint") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_qwen3(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import transformers
+    from packaging.version import Version
+
+    from lmms_humansense.tiny_model import write_tiny_model
+
+    if Version(transformers.__version__) < Version("5.10.4"):
+        pytest.skip(f"Qwen3-Omni needs transformers 5.10.4 or later; this is {transformers.__version__}")
+    return write_tiny_model(tmp_path_factory.mktemp("checkpoint") / "qwen3", family="qwen3_omni_moe")
+
+
+@pytest.fixture(scope="session")
+def tiny_qwen2_audio(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from lmms_humansense.tiny_model import write_tiny_model
+
+    return write_tiny_model(tmp_path_factory.mktemp("checkpoint") / "qwen2-audio", family="qwen2_audio")
 
 
 @pytest.fixture(scope="session")
