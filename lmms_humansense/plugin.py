@@ -5,7 +5,9 @@ which happens in every way of starting it before tasks are looked up; so that is
 """
 
 import functools
+import importlib
 import logging
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +53,7 @@ def _search_task_folder() -> None:
     def initialize_tasks(
         self: Any, include_path: str | list[str] | None = None, include_defaults: bool = True
     ) -> dict[str, dict[str, Any]]:
+        _keep_model_info()
         found: dict[str, dict[str, Any]] = search(self, include_path=include_path, include_defaults=include_defaults)
         if not include_defaults:
             return found
@@ -58,6 +61,34 @@ def _search_task_folder() -> None:
 
     initialize_tasks.finds_humansense = True  # type: ignore[attr-defined]
     TaskManager.initialize_tasks = initialize_tasks
+
+
+def _keep_model_info() -> None:
+    """Wrap lmms-eval's evaluation once, so that its results hold what a model tells of itself under `model_info`.
+
+    lmms-eval means to ask models for `get_model_info`, but does not do so yet. Its evaluator can only be wrapped once
+    it is imported, which it is before any task manager is needed for a run.
+    """
+    try:
+        evaluator: Any = importlib.import_module("lmms_eval.evaluator")
+        evaluate = evaluator.evaluate
+    except Exception as error:
+        logger.warning("lmms-humansense cannot add to the results what a model tells of itself: %s", error)
+        return
+    if getattr(evaluate, "keeps_model_info", False):
+        return
+
+    @functools.wraps(evaluate)
+    def evaluate_and_tell(lm: Any, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        results: dict[str, Any] | None = evaluate(lm, *args, **kwargs)
+        if results is not None and hasattr(lm, "get_model_info"):
+            info = lm.get_model_info()
+            versions = {"lmms-humansense": version("lmms-humansense"), **info.get("versions", {})}
+            results["model_info"] = {**info, "versions": versions}
+        return results
+
+    evaluate_and_tell.keeps_model_info = True  # type: ignore[attr-defined]
+    evaluator.evaluate = evaluate_and_tell
 
 
 def _our_tasks(manager: Any) -> dict[str, dict[str, Any]]:

@@ -1,11 +1,13 @@
 """From raw chat messages to a conversation: who says what, and which file is shown or heard where.
 
-Raw messages are what tasks of lmms-eval return from `doc_to_messages`: a list of `{"role", "content"}`, the content a
-text or a list of `{"type": "text" | "image" | "video" | "audio", …}` with the medium under `url`.
+Raw messages are what tasks of lmms-eval return from `doc_to_messages`, or what lmms-eval makes of their
+`doc_to_visual`: a list of `{"role", "content"}`, the content a text or a list of
+`{"type": "text" | "image" | "video" | "audio", …}` with the medium under `url`. A sound in memory comes as
+`{"array", "sampling_rate"}`, and lmms-eval's own conversion calls it a video.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .media import FrameRule
@@ -34,13 +36,19 @@ class Sound:
 
 @dataclass(frozen=True)
 class Video:
-    """A clip, the rule that picks its frames, the part of it in seconds, and whether its sound is heard with it."""
+    """A clip, the rule that picks its frames, and the part of it in seconds.
+
+    `heard` says whether its sound is heard with it, `needs_sound` whether it makes no sense without, `true_time`
+    whether the model is told the rate of the frames.
+    """
 
     path: str
     rule: FrameRule
     start: float | None = None
     end: float | None = None
     heard: bool = False
+    needs_sound: bool = False
+    true_time: bool = True
 
 
 Part = Text | Image | Sound | Video
@@ -57,37 +65,100 @@ class Turn:
 Conversation = tuple[Turn, ...]
 
 
-def read_messages(messages: Sequence[Mapping[str, Any]]) -> Conversation:
+@dataclass(frozen=True)
+class Policy:
+    """What overrules the messages; the fields are those of `Settings` that bear these names."""
+
+    frames: str = "release"
+    fps: float | None = None
+    nframes: int | None = None
+    max_pixels: int | None = None
+    time_axis: str = "auto"
+    use_audio_in_video: str = "auto"
+
+
+AS_THE_TASK_SAYS = Policy()
+
+
+def read_messages(messages: Sequence[Mapping[str, Any]], policy: Policy = AS_THE_TASK_SAYS) -> Conversation:
     """The conversation of raw messages.
 
     A video and an audio content of the same file in one turn are that video with its sound; a video alone is silent.
-    Raises ValueError for a content that is none of the four types.
+    Raises ValueError for a content that is none of the four types, or lacks what its type needs.
     """
-    return tuple(Turn(message["role"], _parts(message["content"])) for message in messages)
+    return tuple(Turn(message["role"], _parts(message["content"], policy)) for message in messages)
 
 
-def _parts(content: str | Sequence[Mapping[str, Any]]) -> tuple[Part, ...]:
+def _parts(content: str | Sequence[Mapping[str, Any]], policy: Policy) -> tuple[Part, ...]:
     if isinstance(content, str):
         return (Text(content),)
-    videos = {item["url"] for item in content if item["type"] == "video"}
-    heard = {item["url"] for item in content if item["type"] == "audio" and isinstance(item["url"], str)} & videos
+    parts = [_part(item, policy) for item in content]
+    videos = {part.path for part in parts if isinstance(part, Video)}
+    heard = {part.source for part in parts if isinstance(part, Sound) and _is_path(part.source)} & videos
     return tuple(
-        _part(item, heard) for item in content if not (item["type"] == "audio" and _names_one_of(item["url"], heard))
+        _with_sound(part, part.path in heard, policy) if isinstance(part, Video) else part
+        for part in parts
+        if not (isinstance(part, Sound) and _is_path(part.source) and part.source in heard)
     )
 
 
-def _names_one_of(url: Any, paths: set[str]) -> bool:
-    return isinstance(url, str) and url in paths
+def _is_path(source: Any) -> bool:
+    return isinstance(source, str)
 
 
-def _part(item: Mapping[str, Any], heard: set[str]) -> Part:
-    if item["type"] == "text":
-        return Text(item["text"])
-    if item["type"] == "image":
-        return Image(item["url"])
-    if item["type"] == "audio":
-        return Sound(item["url"])
-    if item["type"] == "video":
-        rule = FrameRule(fps=item.get("fps"), max_pixels=item.get("max_pixels"))
-        return Video(item["url"], rule, item.get("start_time"), item.get("end_time"), item["url"] in heard)
-    raise ValueError(f"A message holds a content of type {item['type']!r}; known are text, image, video and audio.")
+def _with_sound(video: Video, heard: bool, policy: Policy) -> Video:
+    """The video with or without its sound: as the messages say, unless the policy overrules them."""
+    if policy.use_audio_in_video == "never":
+        return video
+    return replace(video, heard=heard or policy.use_audio_in_video == "always", needs_sound=heard)
+
+
+def _part(item: Mapping[str, Any], policy: Policy) -> Part:
+    kind = item.get("type")
+    if kind not in ("text", "image", "audio", "video"):
+        raise ValueError(f"A message holds a content of type {kind!r}; known are text, image, video and audio.")
+    key = "text" if kind == "text" else "url"
+    url = item.get(key)
+    if url is None:
+        raise ValueError(f"A message holds a content of type {kind!r} without a {key}.")
+    if kind == "text":
+        return Text(url)
+    if isinstance(url, Mapping) and "array" in url:
+        return Sound(url)
+    if kind == "image":
+        return Image(url)
+    if kind == "audio":
+        return Sound(_path(url))
+    return _video(item, url, policy)
+
+
+def _video(item: Mapping[str, Any], url: Any, policy: Policy) -> Video:
+    """A video content. Where it came through lmms-eval's conversion, its part is told beside its path."""
+    where = url if isinstance(url, Mapping) else item
+    true_time = policy.time_axis == "true" or (policy.time_axis == "auto" and item.get("time_axis") != "release")
+    return Video(
+        path=_path(url),
+        rule=_rule(item, policy),
+        start=where.get("start_time", where.get("video_start")),
+        end=where.get("end_time", where.get("video_end")),
+        true_time=true_time,
+    )
+
+
+def _rule(item: Mapping[str, Any], policy: Policy) -> FrameRule:
+    """How many frames are shown and how large: what the message hints at, unless the policy overrules it."""
+    hints = item if policy.frames == "release" else {}
+    counted = policy.fps is not None or policy.nframes is not None
+    return FrameRule(
+        fps=policy.fps if counted else hints.get("fps"),
+        nframes=policy.nframes,
+        max_pixels=hints.get("max_pixels") if policy.max_pixels is None else policy.max_pixels,
+    )
+
+
+def _path(url: Any) -> str:
+    if isinstance(url, Mapping):
+        url = url.get("url") or url.get("path") or url.get("video")
+    if isinstance(url, (str, bytes)) or hasattr(url, "__fspath__"):
+        return str(url).removeprefix("file://")
+    raise ValueError(f"A message holds a medium of type {type(url).__name__}, which is neither a path nor a waveform.")

@@ -107,6 +107,8 @@ def _check_file(path: Path) -> None:
         raise MediaError(f"{path} is a folder, not an audio or video file.")
     if not path.exists():
         raise MediaError(f"{path} does not exist.")
+    if not path.is_file():
+        raise MediaError(f"{path} is no regular file.")
     if path.stat().st_size == 0:
         raise MediaError(f"{path} is empty (0 bytes).")
 

@@ -1,84 +1,116 @@
 """`--model humansense_omni`: an omni model that sees and hears what the messages of a task hold."""
 
-import difflib
-import importlib.util
-import os
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any
 
 import torch
-from lmms_eval.api.instance import Instance
+from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 from lmms_eval.api.model import lmms
 from loguru import logger
 from tqdm import tqdm
-from transformers import PretrainedConfig
 
-from .conversation import Conversation, Text, Turn, read_messages
-from .families import family_of
-from .generation import cut_at, generate_arguments
-from .prepare import prepare
+from .batches import Encoded, groups
+from .docs import Docs
+from .engine import Engine
+from .generation import unknown_arguments
+from .prepare import Shown
+from .settings import read_settings
 
 FAILURE_MARK = "[request failed]"
 """What a response starts with when there is an error instead of an answer. Tasks score these characters as failed."""
 
-ARGUMENTS = ("pretrained", "device", "dtype", "attn_implementation", "system_prompt", "batch_size")
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_NAMED = 10
+"""How many files a line of the log names at most."""
+
+
+@dataclass
+class SampleCounts(TokenCounts):
+    """What lmms-eval writes beside a response: tokens, and what was shown and heard."""
+
+    shown: Shown = field(default_factory=Shown)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The counts as they stand in the log of samples, under `token_counts`."""
+        return {
+            **super().to_dict(),
+            "frames": self.shown.frames,
+            "seconds_heard": round(self.shown.seconds_heard, 3),
+            "seconds_present": round(self.shown.seconds_present, 3),
+            "time_axis": self.shown.time_axis,
+        }
+
+
+@dataclass
+class _Sample:
+    """One request on its way: encoded, or failed, and then answered."""
+
+    task: str
+    doc_id: int
+    generation_kwargs: dict[str, Any]
+    encoded: Encoded | None = None
+    shown: Shown = field(default_factory=Shown)
+    result: GenerationResult | None = None
+
+    def __str__(self) -> str:
+        return f"{self.task} doc {self.doc_id}"
 
 
 class HumanSenseOmni(lmms):
     """An omni checkpoint behind lmms-eval's chat interface.
 
-    Arguments: `pretrained` is a folder or a Hub name, `device` "cuda", "mps", "cpu" or "auto", `dtype` "auto",
-    "bfloat16", "float16" or "float32", `attn_implementation` "auto" or what transformers knows, `system_prompt` a
-    text or the path of a text file instead of the family's own. Requests are answered one at a time, whatever
-    `batch_size` is. Raises ValueError for arguments or checkpoints that can not be used.
+    The arguments are the fields of `settings.Settings`, which says what they mean; `max_batch_size` is there because
+    lmms-eval passes it on, and is not used. Raises ValueError for arguments or checkpoints that can not be used.
     """
 
     is_simple = False
 
-    def __init__(
-        self,
-        pretrained: str,
-        device: str | None = None,
-        dtype: str = "auto",
-        attn_implementation: str = "auto",
-        system_prompt: str | None = None,
-        batch_size: int | str = 1,
-        max_batch_size: int | None = None,
-        **unknown: Any,
-    ) -> None:
+    def __init__(self, pretrained: str = "", max_batch_size: int | None = None, **arguments: Any) -> None:
         super().__init__()
-        _refuse_unknown(unknown)
-        self.batch_size = batch_size
-        self._device = _device(device)
-        self.dtype = _dtype(dtype, self._device)
-        attention = _attention(attn_implementation, self._device, self.dtype)
-        family = family_of(_model_type(pretrained))
-        self.system_prompt = self._resolve_system_prompt(system_prompt) if system_prompt else family.system_prompt
-        self.family = family(pretrained, self._device, self.dtype, attention)
+        self.settings = read_settings({"pretrained": pretrained, **arguments})
+        self.batch_size = self.settings.batch_size
+        self.engine = Engine(self.settings)
+        self._device = self.engine.device
+        self._model_info = {
+            **self.engine.info,
+            "versions": {"lmms_eval": version("lmms_eval"), **self.engine.info["versions"]},
+        }
+        self._docs = Docs()
+        self._time_axes: defaultdict[str, set[str]] = defaultdict(set)
+        self._ignored: set[str] = set()
         self.failures: list[tuple[str, str]] = []
-        self.soundless: set[str] = set()
+        self.remarks: defaultdict[str, set[str]] = defaultdict(set)
 
     @property
     def device(self) -> torch.device:
         """Where the model is."""
         return self._device
 
-    def generate_until(self, requests: list[Instance]) -> Iterator[str]:
-        """Yield the response to each request, in order, as it is ready.
+    def get_model_info(self) -> dict[str, Any]:
+        """What the results depend on: checkpoint, versions, every setting, and the time axis that each task got."""
+        axes = {task: "/".join(sorted(found)) for task, found in sorted(self._time_axes.items())}
+        return {**self._model_info, "time_axis_of_tasks": axes}
+
+    def generate_until(self, requests: list[Instance]) -> Iterator[GenerationResult]:
+        """Yield the response to each request, in order, as soon as its batch is ready.
 
         A request that fails yields the failure mark and the reason; all failures are logged at the end.
         """
+        size = self.settings.batch_size
         try:
-            for request in tqdm(requests, desc="Model Responding", disable=self.rank != 0):
-                yield self._respond(request)
+            with tqdm(total=len(requests), desc="Model Responding", disable=self.rank != 0) as progress:
+                for start in range(0, len(requests), size):
+                    for result in self._answer(requests[start : start + size]):
+                        progress.update()
+                        yield result
         finally:
             self._log_summary(len(requests))
 
     def clean(self) -> None:
         """Free the model's memory; nothing is asked after this."""
-        del self.family
+        del self.engine
         super().clean()
 
     def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
@@ -89,38 +121,74 @@ class HumanSenseOmni(lmms):
         """Not offered: raises NotImplementedError."""
         raise NotImplementedError("humansense_omni answers single rounds; multi-round tasks are not supported.")
 
-    def _respond(self, request: Instance) -> str:
+    def _answer(self, requests: Sequence[Instance]) -> list[GenerationResult]:
+        """The results of a window of requests, answered in as few batches as may be."""
+        samples = [self._encoded(request) for request in requests]
+        waiting = [sample for sample in samples if sample.result is None]
+        for alike in _by_generation(waiting):
+            for group in groups([sample.encoded for sample in alike if sample.encoded is not None]):
+                self._generate([alike[number] for number in group])
+        return [sample.result for sample in samples if sample.result is not None]
+
+    def _encoded(self, request: Instance) -> _Sample:
         _, doc_to_messages, generation_kwargs, doc_id, task, split = request.args
+        sample = _Sample(task, doc_id, generation_kwargs)
+        self._warn_of_ignored(task, generation_kwargs)
         try:
-            messages = doc_to_messages(self.task_dict[task][split][doc_id])
-            return self._answer(read_messages(messages), generation_kwargs)
+            doc = self._docs.read(self.task_dict[task][split], doc_id)
+            prepared = self.engine.prepare(doc_to_messages(doc))
+            sample.shown = prepared.shown
+            sample.encoded = self.engine.encode(prepared)
+            self._note(sample, prepared.remarks)
         # Whatever is wrong with one sample must not cost the others; it is counted, never scored as an answer.
         except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
-            logger.opt(exception=True).debug("{} doc {} failed", task, doc_id)
-            self.failures.append((f"{task} doc {doc_id}", reason))
-            return f"{FAILURE_MARK} {reason}"
+            self._fail(sample, error)
+        return sample
 
-    def _answer(self, conversation: Conversation, generation_kwargs: dict[str, Any]) -> str:
-        prepared = prepare(self._with_system_prompt(conversation), self.family.frame_factor)
-        self.soundless.update(prepared.soundless)
-        inputs = self.family.encode(prepared)
-        with torch.inference_mode():
-            said = self.family.generate(inputs, prepared.interleaved, generate_arguments(generation_kwargs))
-        return cut_at(said, generation_kwargs.get("until"))
+    def _generate(self, samples: Sequence[_Sample]) -> None:
+        """Answer one batch; should it fail, its samples are asked one by one, so that only the culprit fails."""
+        encoded = [sample.encoded for sample in samples if sample.encoded is not None]
+        try:
+            said = self.engine.respond(encoded, samples[0].generation_kwargs)
+        except Exception as error:
+            if len(samples) == 1:
+                self._fail(samples[0], error)
+                return
+            logger.warning("A batch of {} failed ({}); its samples are asked one by one.", len(samples), error)
+            for sample in samples:
+                self._generate([sample])
+            return
+        for sample, (text, tokens), inputs in zip(samples, said, encoded, strict=True):
+            sample.result = GenerationResult(text, SampleCounts(inputs.tokens, tokens, shown=sample.shown))
 
-    def _with_system_prompt(self, conversation: Conversation) -> Conversation:
-        if conversation and conversation[0].role == "system":
-            return conversation
-        return (Turn("system", (Text(self.system_prompt),)), *conversation)
+    def _fail(self, sample: _Sample, error: Exception) -> None:
+        reason = f"{type(error).__name__}: {error}"
+        logger.opt(exception=error).debug("{} failed", sample)
+        self.failures.append((str(sample), reason))
+        sample.result = GenerationResult(f"{FAILURE_MARK} {reason}", SampleCounts(shown=sample.shown))
+
+    def _note(self, sample: _Sample, remarks: Sequence[tuple[str, str]]) -> None:
+        """Log what a sample shows, and keep for the end of the run what is shown otherwise than asked."""
+        shown, tokens = sample.shown, sample.encoded.tokens if sample.encoded else 0
+        logger.debug(
+            "{}: {} frames, {:.1f} of {:.1f} s heard, {} prompt tokens, time axis {}",
+            sample, shown.frames, shown.seconds_heard, shown.seconds_present, tokens, shown.time_axis,
+        )  # fmt: skip
+        if shown.time_axis:
+            self._time_axes[sample.task].add(shown.time_axis)
+        for what, file in remarks:
+            self.remarks[what].add(file)
+
+    def _warn_of_ignored(self, task: str, generation_kwargs: dict[str, Any]) -> None:
+        for name in unknown_arguments(generation_kwargs):
+            if name not in self._ignored:
+                self._ignored.add(name)
+                logger.warning("{} sets {} in generation_kwargs, which has no effect here.", task, name)
 
     def _log_summary(self, asked: int) -> None:
-        if self.soundless:
-            logger.warning(
-                "{} clips have no sound track and were shown without sound: {}.",
-                len(self.soundless),
-                ", ".join(sorted(self.soundless)),
-            )
+        for what, files in self.remarks.items():
+            more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+            logger.warning("{}: {}{}", what, ", ".join(sorted(files)[:_NAMED]), more)
         if not self.failures:
             return
         logger.error("{} of {} requests failed and count as failed, not as answers:", len(self.failures), asked)
@@ -130,43 +198,9 @@ class HumanSenseOmni(lmms):
             logger.error("  {} × {} (first: {})", count, reason, first)
 
 
-def _refuse_unknown(unknown: dict[str, Any]) -> None:
-    if not unknown:
-        return
-    name = sorted(unknown)[0]
-    near = difflib.get_close_matches(name, ARGUMENTS, n=1)
-    hint = f" Did you mean {near[0]}?" if near else ""
-    raise ValueError(f"humansense_omni has no argument {name!r}.{hint} It takes {', '.join(ARGUMENTS)}.")
-
-
-def _model_type(pretrained: str) -> str:
-    try:
-        # The bare dictionary: building the configuration object warns of token ids of a talker that is not loaded.
-        return str(PretrainedConfig.get_config_dict(pretrained)[0].get("model_type"))
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ValueError(f"pretrained={pretrained} is no checkpoint that can be read: {reason}") from error
-
-
-def _device(name: str | None) -> torch.device:
-    if name and name != "auto":
-        return torch.device(name)
-    if torch.cuda.is_available():
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
-def _dtype(name: str, device: torch.device) -> torch.dtype:
-    if name == "auto":
-        # The released weights are bfloat16; a CPU is slow in it, and MPS lacks kernels.
-        return {"cuda": torch.bfloat16, "mps": torch.float16}.get(device.type, torch.float32)
-    if name not in DTYPES:
-        raise ValueError(f"dtype={name} is not known; use auto, {', '.join(DTYPES)}.")
-    return DTYPES[name]
-
-
-def _attention(name: str, device: torch.device, dtype: torch.dtype) -> str:
-    if name != "auto":
-        return name
-    flash = importlib.util.find_spec("flash_attn") is not None
-    return "flash_attention_2" if flash and device.type == "cuda" and dtype != torch.float32 else "sdpa"
+def _by_generation(samples: Sequence[_Sample]) -> list[list[_Sample]]:
+    """The samples, grouped by what generation is asked for."""
+    alike: dict[str, list[_Sample]] = {}
+    for sample in samples:
+        alike.setdefault(repr(sorted(sample.generation_kwargs.items(), key=str)), []).append(sample)
+    return list(alike.values())

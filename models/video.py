@@ -43,7 +43,8 @@ def read_frames(
     Frames are numbered as decord does: one for each packet of the stream, in the order of presentation. A packet
     without a picture of its own (cut off by an edit list, or before the first key frame) stands for what is on the
     screen at its time. Where decord itself loses count (such packets, open groups of pictures, MPEG-TS, AVI), this
-    gives the frame that it should have given. A file of one frame, which `fetch_video` refuses, shows it twice.
+    gives the frame that it should have given. `fetch_video` refuses a file of one frame, which is shown twice here, and
+    one of fewer than `nframes`, which is shown whole here.
 
     Raises:
         MediaError: the file cannot be used, or not with this rule and part.
@@ -113,6 +114,8 @@ def _choose(
     options |= _given(video_start=start, video_end=end)
     try:
         first, last, part = qwen.calculate_video_frame_range(options, reader.count, reader.fps)
+        if rule.nframes is not None:
+            options["nframes"] = min(rule.nframes, part - part % qwen.FRAME_FACTOR)
         nframes = qwen.smart_nframes(options, total_frames=part, video_fps=reader.fps)
     except ValueError as error:
         asked = ", ".join(f"{name}={value:g}" for name, value in options.items()) or "the default rate"
@@ -130,6 +133,8 @@ def _size(file: Path, picture: torch.Tensor, nframes: int, rule: FrameRule, fact
     most = max(min(frame, context / nframes * qwen.FRAME_FACTOR), int(least * _MIN_PIXELS_SLACK))
     if rule.max_pixels is not None:
         most = min(most, rule.max_pixels)
+    if rule.min_pixels is None and most < least:
+        least = patch
     if most < least:
         raise ValueError(f"max_pixels ({most}) is below min_pixels ({least})")
     height, width, _ = picture.shape

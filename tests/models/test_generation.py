@@ -3,7 +3,7 @@
 from types import MappingProxyType
 
 import pytest
-from lmms_humansense.models.generation import MAX_NEW_TOKENS, cut_at, generate_arguments
+from lmms_humansense.models.generation import MAX_NEW_TOKENS, cut_at, generate_arguments, stops_of, unknown_arguments
 
 
 def test_greedy_by_default() -> None:
@@ -51,4 +51,11 @@ def test_the_mapping_is_not_changed() -> None:
     ],
 )
 def test_text_ends_at_the_first_stop_string(until: list[str] | str | None, left: str) -> None:
-    assert cut_at("one\n\ntwo", until) == left
+    assert cut_at("one\n\ntwo", stops_of({"until": until})) == left
+
+
+def test_other_arguments_of_generate_are_passed_on_and_unknown_ones_are_named() -> None:
+    asked = {"repetition_penalty": 1.2, "no_repeat_ngram_size": 3, "top_k": None, "image_aspect_ratio": "pad"}
+    arguments = generate_arguments(asked)
+    assert (arguments["repetition_penalty"], arguments["no_repeat_ngram_size"]) == (1.2, 3)
+    assert unknown_arguments(asked) == ["image_aspect_ratio"]

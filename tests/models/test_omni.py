@@ -1,4 +1,4 @@
-"""The model class on the tiny checkpoint: what is fed, what is answered, what fails."""
+"""The model class on the tiny checkpoint: what is fed, what is answered, what fails, what the results say of it."""
 
 from pathlib import Path
 from typing import Any
@@ -7,19 +7,20 @@ import numpy as np
 import pytest
 import torch
 from lmms_humansense.models import omni
-from lmms_humansense.models.conversation import Conversation, Text, Turn, Video, read_messages
+from lmms_humansense.models.conversation import Video, read_messages
+from lmms_humansense.models.engine import Engine
 from lmms_humansense.models.media import FrameRule
-from lmms_humansense.models.prepare import prepare
+from lmms_humansense.models.settings import read_settings
 from lmms_humansense.tasks.humansense import scoring, utils
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
 
 SENSES = {"sees": True, "hears": True}
-SILENT_CLIP = ROOT / "videos" / "action" / "ball.mp4"
+SOUNDLESS_CLIP = ROOT / "videos" / "action" / "ball.mp4"
 
 
 @pytest.fixture(scope="module")
 def model(tiny_model: Path) -> omni.HumanSenseOmni:
-    return omni.HumanSenseOmni(pretrained=str(tiny_model), device="cpu", batch_size=1, max_batch_size=None)
+    return omni.HumanSenseOmni(pretrained=str(tiny_model), device="cpu", batch_size=3, max_batch_size=None)
 
 
 class Request:
@@ -30,11 +31,17 @@ class Request:
 
 
 @pytest.fixture
-def answer(model: omni.HumanSenseOmni) -> Any:
+def results(model: omni.HumanSenseOmni) -> Any:
     model.task_dict = {"task": {"test": [None]}}
     model.failures.clear()
-    model.soundless.clear()
+    model.remarks.clear()
+    model._time_axes.clear()
     return lambda *requests: list(model.generate_until(list(requests)))
+
+
+@pytest.fixture
+def answer(results: Any) -> Any:
+    return lambda *requests: [result.text for result in results(*requests)]
 
 
 def sample(code: str, place: int = 0) -> Any:
@@ -46,10 +53,6 @@ def user(*content: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"role": "user", "content": [*content, {"type": "text", "text": "What is it?"}]}]
 
 
-def fed(model: omni.HumanSenseOmni, messages: Any) -> dict[str, torch.Tensor]:
-    return model.family.encode(prepare(read_messages(messages), model.family.frame_factor))
-
-
 @pytest.mark.parametrize("code", ["hc", "tr", "ld"])
 def test_frames_and_tokens_are_those_of_the_releases_stack(model: omni.HumanSenseOmni, code: str) -> None:
     """The release: qwen-omni-utils reads the frames, the processor gets them and no frame rate."""
@@ -57,57 +60,71 @@ def test_frames_and_tokens_are_those_of_the_releases_stack(model: omni.HumanSens
 
     messages = sample(code)
     video, *_, text = messages[0]["content"]
-    prepared = prepare(read_messages(messages), model.family.frame_factor)
+    prepared = model.engine.prepare(messages)
     element = {"type": "video", "video": video["url"], "fps": video["fps"], "max_pixels": 360 * 420}
     pixels, _, _ = vision_process._read_video_decord(element)
     frames = vision_process.fetch_video({**element, "video": str(video["url"])})
     assert frames.shape == prepared.videos[0].shape
     assert len(pixels) == len(frames)
     assert torch.equal(frames.to(torch.uint8), prepared.videos[0])
-    prompt = model.family.processor.apply_chat_template(prepared.messages, add_generation_prompt=True, tokenize=False)
+    processor = model.engine.family.processor
+    prompt = processor.apply_chat_template(prepared.messages, add_generation_prompt=True, tokenize=False)
     # The same question to the processor has other words from transformers 5.23 on.
     heard: dict[str, Any] = {"use_audio_in_video": True}
-    if hasattr(model.family.processor, "load_audio_from_video"):
+    if hasattr(processor, "load_audio_from_video"):
         heard = {"load_audio_from_video": True, "audio_from_video_indices": [0]}
-    reference = model.family.processor(
+    reference = processor(
         text=[prompt], videos=[frames], audio=prepared.sounds or None,
         return_tensors="pt", padding=True, do_sample_frames=False,
         **(heard if prepared.interleaved else {}),
     )  # fmt: skip
-    ours = model.family.encode(prepared)
+    ours = model.engine.encode(prepared).tensors
     assert set(ours) == set(reference)
     for name, value in reference.items():
-        assert torch.equal(torch.as_tensor(value), torch.as_tensor(ours[name])), name
-    assert text["text"] in model.family.processor.tokenizer.decode(ours["input_ids"][0])
+        expected = torch.as_tensor(value)
+        if name in ("input_features", "feature_attention_mask"):
+            # The window of 300 s is not filled up: what is left out holds no sound.
+            assert not reference["feature_attention_mask"][..., ours[name].shape[-1] :].any()
+            expected = expected[..., : ours[name].shape[-1]]
+        assert torch.equal(expected, ours[name]), name
+    assert text["text"] in processor.tokenizer.decode(ours["input_ids"][0])
 
 
 @pytest.mark.parametrize(
     ("code", "sounds"), [("ar", 0), ("pa", 0), ("hc", 0), ("ld", 0), ("tr", 1), ("fr1", 1), ("es", 1)]
 )
 def test_exactly_the_tasks_with_sound_are_heard(model: omni.HumanSenseOmni, code: str, sounds: int) -> None:
-    prepared = prepare(read_messages(sample(code)), model.family.frame_factor)
+    prepared = model.engine.prepare(sample(code))
     assert (len(prepared.videos), len(prepared.sounds), prepared.interleaved) == (1, sounds, bool(sounds))
 
 
 @pytest.mark.parametrize("code", ["fr2", "pc"])
 def test_audio_tasks_are_heard_alone(model: omni.HumanSenseOmni, code: str) -> None:
-    prepared = prepare(read_messages(sample(code)), model.family.frame_factor)
+    prepared = model.engine.prepare(sample(code))
     assert (len(prepared.videos), len(prepared.sounds), prepared.interleaved) == (0, 1, False)
     assert prepared.sounds[0].dtype == np.float32
 
 
-def test_what_is_heard_changes_the_inputs(model: omni.HumanSenseOmni) -> None:
-    heard = sample("tr")
-    silent = [{**heard[0], "content": [item for item in heard[0]["content"] if item["type"] != "audio"]}]
-    assert "input_features" in fed(model, heard)
-    assert "input_features" not in fed(model, silent)
-
-
-def test_answers_come_in_request_order_and_again_the_same(answer: Any) -> None:
-    requests = [Request(sample(code)) for code in ("hc", "tr", "fr2", "ar")]
+def test_answers_come_in_request_order_whatever_their_batch(answer: Any) -> None:
+    requests = [Request(sample(code)) for code in ("hc", "tr", "fr2", "ar", "es")]
     first = answer(*requests)
-    assert len(set(first)) > 1
+    assert len(set(first)) > 2
     assert answer(*reversed(requests)) == first[::-1]
+    assert [answer(request)[0] for request in requests] == first
+
+
+def test_requests_with_other_arguments_do_not_share_a_batch(answer: Any) -> None:
+    long, short = Request(sample("hc")), Request(sample("hc"), max_new_tokens=1)
+    together = answer(long, short, long)
+    assert together == [*answer(long), *answer(short), *answer(long)]
+    assert len(together[0]) > len(together[1]) == 1
+
+
+def test_generation_arguments_are_left_as_they_are(answer: Any) -> None:
+    request = Request(sample("hc"), until=["x"], temperature=0, top_p=1.0, image_aspect_ratio="pad")
+    before = dict(request.args[2])
+    answer(request, request)
+    assert request.args[2] == before
 
 
 def test_a_failing_sample_is_marked_and_costs_no_other(answer: Any, model: omni.HumanSenseOmni, tmp_path: Path) -> None:
@@ -121,22 +138,58 @@ def test_a_failing_sample_is_marked_and_costs_no_other(answer: Any, model: omni.
     assert scoring.score(responses[1], "single", "A", ["A. x", "B. y"]).failed
 
 
+def test_a_batch_that_fails_is_asked_one_by_one(
+    answer: Any, model: omni.HumanSenseOmni, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = [Request(sample("hc", place)) for place in range(2)]
+    expected = answer(*requests)
+    generate, sizes = model.engine.family.generate, []
+
+    def refuse_batches(samples: Any, *rest: Any) -> Any:
+        sizes.append(len(samples))
+        if len(samples) > 1:
+            raise RuntimeError("too large")
+        return generate(samples, *rest)
+
+    monkeypatch.setattr(model.engine.family, "generate", refuse_batches)
+    assert answer(*requests) == expected
+    assert sizes == [2, 1, 1]
+    assert model.failures == []
+
+
 def test_tasks_and_models_mark_failures_alike() -> None:
     assert omni.FAILURE_MARK == scoring.FAILURE_MARK
 
 
-def test_a_clip_without_sound_track_is_shown_and_listed(answer: Any, model: omni.HumanSenseOmni) -> None:
-    shown = user({"type": "video", "url": str(SILENT_CLIP)})
-    heard = user({"type": "video", "url": str(SILENT_CLIP)}, {"type": "audio", "url": str(SILENT_CLIP)})
-    assert answer(Request(heard)) == answer(Request(shown))
-    assert model.soundless == {str(SILENT_CLIP)}
-    assert model.failures == []
+def test_a_clip_that_should_be_heard_and_has_no_sound_track_fails(answer: Any) -> None:
+    heard = user({"type": "video", "url": str(SOUNDLESS_CLIP)}, {"type": "audio", "url": str(SOUNDLESS_CLIP)})
+    (response,) = answer(Request(heard))
+    assert response.startswith(f"{omni.FAILURE_MARK} MediaError: {SOUNDLESS_CLIP} has no sound track")
 
 
-def test_sound_in_memory_is_resampled_to_mono(model: omni.HumanSenseOmni) -> None:
-    stereo = np.ones((2, 8000), np.float32)
-    prepared = prepare(read_messages(user({"type": "audio", "url": {"array": stereo, "sampling_rate": 8000}})), 28)
-    assert prepared.sounds[0].shape == (16_000,)
+def test_where_sound_is_always_asked_for_a_clip_without_is_shown_and_listed(
+    tiny_model: Path, answer: Any, model: omni.HumanSenseOmni
+) -> None:
+    always = omni.HumanSenseOmni(str(tiny_model), device="cpu", use_audio_in_video="always")
+    always.task_dict = {"task": {"test": [None]}}
+    request = Request(user({"type": "video", "url": str(SOUNDLESS_CLIP)}))
+    assert [result.text for result in always.generate_until([request])] == answer(request)
+    assert always.remarks == {"Shown without sound, as there is no sound track": {str(SOUNDLESS_CLIP)}}
+    assert always.failures == []
+
+
+def test_each_sample_says_what_was_shown_and_heard(results: Any) -> None:
+    video, audio, failed = results(
+        Request(sample("tr")), Request(sample("fr2")), Request(user({"type": "video", "url": "/no/such/clip.mp4"}))
+    )
+    counts = video.token_counts.to_dict()
+    assert counts["time_axis"] == "release"
+    assert counts["frames"] == 8
+    assert counts["seconds_heard"] == pytest.approx(9.5, abs=0.1)
+    assert counts["seconds_heard"] == pytest.approx(counts["seconds_present"], abs=0.1)
+    assert 0 < counts["output_tokens"] <= 6 < counts["input_tokens"]
+    assert audio.token_counts.to_dict()["frames"] == 0
+    assert failed.token_counts.to_dict()["frames"] == 0
 
 
 def test_text_and_images_are_answered(answer: Any) -> None:
@@ -148,44 +201,93 @@ def test_text_and_images_are_answered(answer: Any) -> None:
     )
 
 
-def test_stop_strings_end_an_answer(answer: Any) -> None:
+def test_stop_strings_end_an_answer(answer: Any, results: Any) -> None:
     (whole,) = answer(Request(sample("hc")))
     assert len(whole) > 1
-    assert answer(Request(sample("hc"), until=[whole[1]])) == [whole[: whole.index(whole[1])]]
+    (stopped,) = results(Request(sample("hc"), until=[whole[1]]))
+    assert stopped.text == whole[: whole.index(whole[1])]
+    assert stopped.token_counts.output_tokens == whole.index(whole[1]) + 1, "nothing is generated after it"
 
 
-def test_the_system_prompt_is_qwens_unless_given(model: omni.HumanSenseOmni, tiny_model: Path, tmp_path: Path) -> None:
+def test_beams_and_sampling_are_honoured(model: omni.HumanSenseOmni, answer: Any) -> None:
+    torch.manual_seed(0)
+    sampled = {answer(Request(sample("hc"), temperature=2.0, do_sample=True))[0] for _ in range(4)}
+    assert len(sampled) > 1
+    assert answer(Request(sample("hc"), num_beams=3, length_penalty=0.0))[0]
+
+
+def test_the_system_prompt_is_the_familys_unless_given(tiny_model: Path, tmp_path: Path) -> None:
     (tmp_path / "prompt.txt").write_text("Be brief.\n")
-    own = omni.HumanSenseOmni(pretrained=str(tiny_model), device="cpu", system_prompt=str(tmp_path / "prompt.txt"))
-    asked: Conversation = (Turn("user", (Text("?"),)),)
-    assert own._with_system_prompt(asked)[0] == Turn("system", (Text("Be brief."),))
-    assert "You are Qwen, a virtual human" in model._with_system_prompt(asked)[0].parts[0].text  # type: ignore[union-attr]
+    asked = user()
+    texts = []
+    for argument in (None, str(tmp_path / "prompt.txt"), ""):
+        engine = Engine(read_settings({"pretrained": str(tiny_model), "device": "cpu", "system_prompt": argument}))
+        texts.append(engine.prepare(asked).messages[0])
+    assert "You are Qwen, a virtual human" in texts[0]["content"][0]["text"]
+    assert texts[1] == {"role": "system", "content": [{"type": "text", "text": "Be brief."}]}
+    assert texts[2]["role"] == "user"
 
 
 def test_a_system_message_of_the_task_is_kept(model: omni.HumanSenseOmni) -> None:
-    conversation = (Turn("system", (Text("Theirs."),)), Turn("user", (Text("?"),)))
-    assert model._with_system_prompt(conversation) == conversation
+    theirs = [{"role": "system", "content": "Theirs."}, *user()]
+    messages = model.engine.prepare(theirs).messages
+    assert [turn["role"] for turn in messages] == ["system", "user"]
+    assert messages[0]["content"] == [{"type": "text", "text": "Theirs."}]
 
 
 def test_the_part_of_a_clip_that_is_asked_for_is_shown(model: omni.HumanSenseOmni) -> None:
-    parade = str(ROOT / "videos" / "count" / "parade.mp4")
-    rule = FrameRule(fps=1.0)
-    whole = prepare((Turn("user", (Video(parade, rule),)),), 28).videos[0]
-    part = prepare((Turn("user", (Video(parade, rule, start=5.0, end=13.0),)),), 28).videos[0]
-    assert len(part) < len(whole)
+    parade = {"type": "video", "url": str(ROOT / "videos" / "count" / "parade.mp4"), "fps": 1.0}
+    whole = model.engine.prepare(user(parade)).shown
+    part = model.engine.prepare(user({**parade, "start_time": 5.0, "end_time": 13.0})).shown
+    assert part.frames < whole.frames
+
+
+def test_a_prompt_longer_than_the_context_fails_with_its_length(
+    answer: Any, model: omni.HumanSenseOmni, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model.engine.family, "context", 50)
+    (response,) = answer(Request(sample("hc")))
+    assert "PromptTooLongError: The prompt has 922 tokens and" in response
+    assert "context holds 50" in response
+
+
+def test_decoding_that_takes_too_long_is_given_up(tiny_model: Path) -> None:
+    hurried = omni.HumanSenseOmni(str(tiny_model), device="cpu", media_timeout=1e-4)
+    hurried.task_dict = {"task": {"test": [None]}}
+    (result,) = hurried.generate_until([Request(sample("ld"))])
+    assert result.text.startswith(f"{omni.FAILURE_MARK} StalledError: Decoding ")
+    assert "took more than 0.0001 s and was given up" in result.text
+
+
+def test_the_model_tells_what_its_results_depend_on(model: omni.HumanSenseOmni, answer: Any) -> None:
+    answer(Request(sample("hc")))
+    info = model.get_model_info()
+    assert info["time_axis_of_tasks"] == {"task": "release"}
+    assert len(info["checkpoint"]["fingerprint"]) == 64
+    assert (info["dtype"], info["attn_implementation"], info["device"]) == ("float32", "sdpa", "cpu")
+    assert {"lmms_eval", "transformers", "torch", "av", "qwen-omni-utils"} <= info["versions"].keys()
+    assert info["batch_size"] == 3
+    import json
+
+    assert json.loads(json.dumps(info)) == info
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         ({"pretraind": "x"}, r"no argument 'pretraind'\. Did you mean pretrained\?"),
-        ({"dtype": "float8"}, "dtype=float8 is not known; use auto, float32"),
         ({"pretrained": "/no/such/folder"}, "pretrained=/no/such/folder is no checkpoint that can be read"),
+        ({"quantization": "4bit"}, "quantization=4bit needs the package bitsandbytes: pip install bitsandbytes"),
+        ({"device": "cuda:7"}, "device=cuda:7, but torch finds no CUDA GPU"),
+        ({"device": "gpu"}, "device=gpu is no device that torch knows"),
+        ({"attn_implementation": "quick"}, "cannot be loaded: ValueError: .*quick"),
     ],
 )
 def test_bad_arguments_are_named(tiny_model: Path, arguments: dict[str, str], sentence: str) -> None:
+    if "cuda" in sentence and torch.cuda.is_available():
+        pytest.skip("needs a machine without a GPU")
     with pytest.raises(ValueError, match=sentence):
-        omni.HumanSenseOmni(**{"pretrained": str(tiny_model), "device": "cpu", **arguments})  # type: ignore[arg-type]
+        omni.HumanSenseOmni(**{"pretrained": str(tiny_model), "device": "cpu", **arguments})
 
 
 def test_a_checkpoint_of_another_family_is_refused_with_the_known_ones(tmp_path: Path) -> None:
@@ -197,3 +299,10 @@ def test_a_checkpoint_of_another_family_is_refused_with_the_known_ones(tmp_path:
 def test_log_likelihoods_are_refused(model: omni.HumanSenseOmni) -> None:
     with pytest.raises(NotImplementedError, match="log-likelihoods"):
         model.loglikelihood([])
+
+
+def test_the_hint_of_the_release_is_followed() -> None:
+    (turn,) = read_messages(sample("hc"))
+    (video,) = [part for part in turn.parts if isinstance(part, Video)]
+    assert video.rule == FrameRule(fps=sample("hc")[0]["content"][0]["fps"], max_pixels=360 * 420)
+    assert not video.true_time

@@ -131,7 +131,7 @@ def test_max_pixels_are_those_of_the_release() -> None:
 @pytest.mark.parametrize("code", SILENT)
 def test_silent_video_is_sent_without_sound(code: str, hears: bool) -> None:
     assert content(doc(code), hears) == [
-        {"type": "video", "url": str(MEDIA), "fps": 1.0, "max_pixels": 151_200},
+        {"type": "video", "url": str(MEDIA), "fps": 1.0, "max_pixels": 151_200, "time_axis": "release"},
         {"type": "text", "text": PROMPT},
     ]
 
@@ -139,7 +139,7 @@ def test_silent_video_is_sent_without_sound(code: str, hears: bool) -> None:
 @pytest.mark.parametrize("code", SOUNDING)
 def test_video_is_followed_by_its_sound_for_a_model_that_hears(code: str) -> None:
     assert content(doc(code), hears=True) == [
-        {"type": "video", "url": str(MEDIA), "fps": 1.0, "max_pixels": 151_200},
+        {"type": "video", "url": str(MEDIA), "fps": 1.0, "max_pixels": 151_200, "time_axis": "release"},
         {"type": "audio", "url": str(MEDIA)},
         {"type": "text", "text": PROMPT},
     ]
@@ -148,7 +148,7 @@ def test_video_is_followed_by_its_sound_for_a_model_that_hears(code: str) -> Non
 @pytest.mark.parametrize("code", SOUNDING)
 def test_video_is_sent_without_its_sound_to_a_model_that_does_not_hear(code: str) -> None:
     assert content(doc(code), hears=False) == [
-        {"type": "video", "url": str(MEDIA), "fps": 1.0, "max_pixels": 151_200},
+        {"type": "video", "url": str(MEDIA), "fps": 1.0, "max_pixels": 151_200, "time_axis": "release"},
         {"type": "text", "text": PROMPT},
     ]
 

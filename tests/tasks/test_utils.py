@@ -180,6 +180,7 @@ def test_a_message_says_how_the_release_shows_its_video(root: str) -> None:
         "url": message["content"][0]["url"],
         "fps": 0.2,
         "max_pixels": 360 * 420,
+        "time_axis": "release",
     }
 
 

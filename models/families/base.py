@@ -1,0 +1,120 @@
+"""What all families share: loading, and turning a batch into responses."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+import torch
+import transformers
+from packaging.version import Version
+from transformers import StoppingCriteriaList
+
+from ..batches import IDS, Encoded, collate
+from ..generation import StopStrings
+from ..loading import Loading
+from ..prepare import Prepared
+
+
+class Family(ABC):
+    """A loaded checkpoint with its processor.
+
+    A family says which classes of transformers hold it, and how a prepared conversation is encoded. `frame_factor` is
+    what height and width of frames are multiples of, in pixels; `system_prompt` the system message when none is
+    given, or None; `sees` whether it takes pictures and videos.
+    """
+
+    processor_class: ClassVar[str]
+    model_class: ClassVar[str]
+    least_transformers: ClassVar[str] = "4.57.6"
+    frame_factor: ClassVar[int] = 28
+    system_prompt: ClassVar[str | None] = None
+    sees: ClassVar[bool] = True
+
+    def __init__(self, loading: Loading) -> None:
+        if Version(transformers.__version__) < Version(self.least_transformers):
+            raise ValueError(
+                f"Checkpoints of type {loading.model_type} need transformers {self.least_transformers} or later; "
+                f"{transformers.__version__} is installed."
+            )
+        try:
+            self.processor = getattr(transformers, self.processor_class).from_pretrained(loading.pretrained)
+            self.model, found = getattr(transformers, self.model_class).from_pretrained(
+                loading.pretrained, output_loading_info=True, **loading.arguments
+            )
+        # What can go wrong is whatever transformers, safetensors, tokenizers and torch raise.
+        except Exception as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise ValueError(
+                f"pretrained={loading.pretrained} cannot be loaded: {type(error).__name__}: {reason}"
+            ) from error
+        _refuse_missing_weights(loading.pretrained, found["missing_keys"])
+        self.model.eval()
+        self._tokenizer = self.processor.tokenizer
+        self.context: int = self.model.config.get_text_config().max_position_embeddings
+        self._ends = self._end_tokens()
+
+    @abstractmethod
+    def encode(self, prepared: Prepared) -> Encoded:
+        """The model's inputs for one prepared conversation."""
+
+    def generation_extras(self, heard: bool) -> dict[str, Any]:
+        """Arguments of `generate` that only this family has; `heard` says that videos are heard in the batch."""
+        return {}
+
+    def generate(
+        self, samples: Sequence[Encoded], arguments: dict[str, Any], stops: Sequence[str]
+    ) -> list[tuple[str, int]]:
+        """The response to each sample and its number of tokens.
+
+        The samples are one batch, so they have to be such that may share one. `arguments` are those of `generate`,
+        `stops` the strings that end a response.
+        """
+        batch = {name: self._to_model(value) for name, value in collate(samples, self._tokenizer.pad_token_id).items()}
+        prompt = batch[IDS].shape[1]
+        if stops:
+            criterion = StopStrings(stops, prompt, self._text)
+            arguments = {**arguments, "stopping_criteria": StoppingCriteriaList([criterion])}
+        ids = self.model.generate(
+            **batch,
+            **arguments,
+            **self.generation_extras(any(sample.heard for sample in samples)),
+            eos_token_id=self._ends,
+            pad_token_id=self._tokenizer.pad_token_id,
+        )
+        return [(self._text(row), self._length(row)) for row in ids[:, prompt:]]
+
+    def logits(self, samples: Sequence[Encoded]) -> torch.Tensor:
+        """The model's float logits (samples, tokens of the vocabulary) for the first token of each response."""
+        batch = {name: self._to_model(value) for name, value in collate(samples, self._tokenizer.pad_token_id).items()}
+        extras = self.generation_extras(any(sample.heard for sample in samples))
+        with torch.inference_mode():
+            output: torch.Tensor = self.model(**batch, **extras).logits[:, -1]
+        return output
+
+    def _text(self, ids: torch.Tensor) -> str:
+        said: str = self._tokenizer.decode(ids, skip_special_tokens=True)
+        return said
+
+    def _length(self, ids: torch.Tensor) -> int:
+        """How many tokens a response has, its end included, what fills it up not."""
+        over = torch.isin(ids, torch.tensor(self._ends, device=ids.device)).nonzero()
+        return int(over[0]) + 1 if len(over) else len(ids)
+
+    def _end_tokens(self) -> list[int]:
+        """The tokens that end a response: generate would look for them in a place where these checkpoints lack them."""
+        own = self.model.generation_config.eos_token_id
+        ends = {self._tokenizer.eos_token_id, *([own] if isinstance(own, int) else own or [])}
+        return sorted(end for end in ends if end is not None)
+
+    def _to_model(self, value: torch.Tensor) -> torch.Tensor:
+        return value.to(self.model.device, self.model.dtype if value.is_floating_point() else None)
+
+
+def _refuse_missing_weights(pretrained: str, names: Iterable[str]) -> None:
+    """Raises ValueError where weights are missing: transformers would make them up and only warn of it."""
+    missing = sorted(names)
+    if missing:
+        raise ValueError(
+            f"pretrained={pretrained} lacks {len(missing)} weights, such as {missing[0]}: it is not complete, "
+            "or its config.json is that of another model."
+        )

@@ -1,0 +1,77 @@
+"""What Qwen2.5-Omni and Qwen3-Omni share: one processor call for text, pictures, videos and sounds."""
+
+from typing import Any
+
+import torch
+import transformers
+
+from ..batches import SECONDS, Encoded, encoded
+from ..loading import Loading
+from ..prepare import Prepared
+from .base import Family
+
+
+class QwenOmni(Family):
+    """A loaded thinker with its processor; nobody listens to the talker, so it is not loaded."""
+
+    def __init__(self, loading: Loading) -> None:
+        super().__init__(loading)
+        # Frames come in their final size; newer releases of transformers would cap it by a rule of their own.
+        self.processor.video_processor.cap_pixels_per_frame = False
+        # transformers 5.23 asks for sound in video by other names; before it, these would silently drop the sound.
+        self._names_sounds = hasattr(getattr(transformers, self.processor_class), "load_audio_from_video")
+
+    def encode(self, prepared: Prepared) -> Encoded:
+        """The thinker's inputs for one prepared conversation.
+
+        Where the frame rate of a video is not told, the processor takes its default: 2 frames per second for
+        Qwen2.5-Omni, 1 for Qwen3-Omni.
+        """
+        text = self.processor.apply_chat_template(prepared.messages, add_generation_prompt=True, tokenize=False)
+        inputs = self.processor(
+            text=[text],
+            images=list(prepared.images) or None,
+            videos=list(prepared.videos) or None,
+            audio=list(prepared.sounds) or None,
+            return_tensors="pt",
+            do_sample_frames=False,
+            **self._sound_arguments(prepared),
+            **self._rate(prepared),
+        )
+        result = encoded(inputs, prepared.interleaved, len(prepared.videos))
+        self._correct_seconds(result.tensors, prepared)
+        return result
+
+    def generation_extras(self, heard: bool) -> dict[str, Any]:
+        """Whether sounds run with videos."""
+        return {"use_audio_in_video": heard}
+
+    def audio_arguments(self, prepared: Prepared) -> dict[str, Any]:
+        """What the feature extractor is told."""
+        return {}
+
+    def _sound_arguments(self, prepared: Prepared) -> dict[str, Any]:
+        arguments: dict[str, Any] = {}
+        if prepared.sounds and (told := self.audio_arguments(prepared)):
+            arguments["audio_kwargs"] = told
+        if not prepared.interleaved:
+            return arguments
+        if self._names_sounds:
+            indices = list(prepared.sound_of_video)
+            return arguments | {"load_audio_from_video": True, "audio_from_video_indices": indices}
+        return arguments | {"use_audio_in_video": True}
+
+    def _rate(self, prepared: Prepared) -> dict[str, Any]:
+        """The frame rate, where all videos have the same; it has to be a number, a list fails in every version."""
+        rates = set(prepared.rates)
+        rate = rates.pop() if len(rates) == 1 else None
+        return {} if rate is None else {"fps": rate}
+
+    def _correct_seconds(self, tensors: dict[str, torch.Tensor], prepared: Prepared) -> None:
+        """Give each video its own time axis where they differ; they are silent then, so no token changes its place."""
+        if len(set(prepared.rates)) <= 1:
+            return
+        frames_per_step = self.processor.video_processor.temporal_patch_size
+        for place, rate in enumerate(prepared.rates):
+            if rate is not None:
+                tensors[SECONDS][place] = frames_per_step / rate

@@ -1,0 +1,123 @@
+"""The arguments of `--model humansense_omni`, checked before anything is loaded. Standard library only."""
+
+import difflib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+CHOICES = {
+    "dtype": ("auto", "bfloat16", "float16", "float32"),
+    "quantization": ("4bit", "8bit"),
+    "frames": ("release", "model"),
+    "time_axis": ("auto", "release", "true"),
+    "use_audio_in_video": ("auto", "always", "never"),
+}
+"""The arguments that take one word of a list."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user may say about a model and about how it is shown things.
+
+    `pretrained` is a folder or a Hub name. `device` is what torch calls it, or "auto"; `device_map` is accelerate's
+    ("auto", "balanced", a device) and spreads one model over several GPUs. `dtype`, `attn_implementation` and
+    `quantization` ("4bit", "8bit") say how weights are held and attention is computed. `system_prompt` is a text or
+    the path of a text file; None is the family's own. `batch_size` is requests per call of the model.
+
+    `frames` says where the number and size of frames come from: "release" from the messages of the task (HumanSense
+    tasks tell the release's rule; others tell none and get qwen-omni-utils' default), "model" from qwen-omni-utils'
+    default for every task. `fps`, `nframes` and `max_pixels` (of one frame) overrule both. `time_axis` "release" does
+    not tell the model the rate of the frames, as the release, "true" does, "auto" does where the task does not ask
+    otherwise. `use_audio_in_video` "auto" follows the messages, "always" and "never" overrule them.
+
+    `media_timeout` is the most seconds that decoding the media of one sample may take.
+    """
+
+    pretrained: str
+    device: str = "auto"
+    device_map: str | None = None
+    dtype: str = "auto"
+    attn_implementation: str = "auto"
+    quantization: str | None = None
+    system_prompt: str | None = None
+    batch_size: int = 1
+    frames: str = "release"
+    fps: float | None = None
+    nframes: int | None = None
+    max_pixels: int | None = None
+    time_axis: str = "auto"
+    use_audio_in_video: str = "auto"
+    media_timeout: float = 300.0
+
+
+NAMES = tuple(field.name for field in fields(Settings))
+
+_NUMBERS: dict[str, type] = {
+    "batch_size": int,
+    "fps": float,
+    "nframes": int,
+    "max_pixels": int,
+    "media_timeout": float,
+}
+
+
+def read_settings(arguments: dict[str, Any]) -> Settings:
+    """The settings that arguments name; None is the same as not given.
+
+    Raises ValueError, in one sentence that names the argument, for an unknown one (with the nearest known one), a
+    value that it does not take, and two that contradict each other.
+    """
+    given = {name: value for name, value in arguments.items() if value is not None}
+    _refuse_unknown(given)
+    if not given.get("pretrained"):
+        raise ValueError("humansense_omni needs pretrained=, the folder or Hub name of a checkpoint.")
+    checked = {name: _checked(name, value) for name, value in given.items()}
+    if "fps" in checked and "nframes" in checked:
+        raise ValueError("humansense_omni takes fps or nframes, not both.")
+    if "device_map" in checked and checked.get("device", "auto") != "auto":
+        raise ValueError("humansense_omni takes device or device_map, not both.")
+    return Settings(**checked)
+
+
+def system_prompt_text(value: str) -> str:
+    """The system prompt that an argument means: the text of the file of that name, or else the argument itself."""
+    try:
+        return Path(value).read_text(encoding="utf-8").strip() if Path(value).is_file() else value
+    except OSError:  # a long text is no file name
+        return value
+
+
+def _refuse_unknown(given: dict[str, Any]) -> None:
+    unknown = sorted(given.keys() - set(NAMES))
+    if not unknown:
+        return
+    near = difflib.get_close_matches(unknown[0], NAMES, n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    raise ValueError(f"humansense_omni has no argument {unknown[0]!r}.{hint} It takes {', '.join(NAMES)}.")
+
+
+def _checked(name: str, value: Any) -> Any:
+    return _number(name, value) if name in _NUMBERS else _word(name, value)
+
+
+def _word(name: str, value: Any) -> str:
+    """A value of words. Arguments on a command line become numbers and truth values where they look like it."""
+    word = str(value)
+    if name in CHOICES and word not in CHOICES[name]:
+        raise ValueError(f"{name}={word} is not known; use {_either(CHOICES[name])}.")
+    return word
+
+
+def _number(name: str, value: Any) -> Any:
+    kind = _NUMBERS[name]
+    try:
+        number = kind(value)
+    except (TypeError, ValueError):
+        number = None
+    if isinstance(value, bool) or number is None or number != float(value) or not 0 < number < float("inf"):
+        raise ValueError(f"{name}={value} is no {'whole number' if kind is int else 'number'} above 0.")
+    return number
+
+
+def _either(words: tuple[str, ...]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"
