@@ -13,7 +13,7 @@ from loguru import logger
 from tqdm import tqdm
 
 from .batches import Encoded, groups
-from .docs import Docs
+from .docs import decode_sounds_without_torchcodec, with_plain_sounds
 from .engine import Engine
 from .generation import unknown_arguments
 from .prepare import Shown
@@ -72,12 +72,12 @@ class HumanSenseOmni(lmms):
         self.settings = read_settings({"pretrained": pretrained, **arguments})
         self.batch_size = self.settings.batch_size
         self.engine = Engine(self.settings)
+        decode_sounds_without_torchcodec()
         self._device = self.engine.device
         self._model_info = {
             **self.engine.info,
             "versions": {"lmms_eval": version("lmms_eval"), **self.engine.info["versions"]},
         }
-        self._docs = Docs()
         self._time_axes: defaultdict[str, set[str]] = defaultdict(set)
         self._ignored: set[str] = set()
         self.failures: list[tuple[str, str]] = []
@@ -135,7 +135,7 @@ class HumanSenseOmni(lmms):
         sample = _Sample(task, doc_id, generation_kwargs)
         self._warn_of_ignored(task, generation_kwargs)
         try:
-            doc = self._docs.read(self.task_dict[task][split], doc_id)
+            doc = with_plain_sounds(self.task_dict[task][split][doc_id])
             prepared = self.engine.prepare(doc_to_messages(doc))
             sample.shown = prepared.shown
             sample.encoded = self.engine.encode(prepared)

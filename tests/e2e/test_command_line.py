@@ -35,6 +35,40 @@ def test_lmms_eval_with_our_model(tiny_model: Path, tmp_path: Path) -> None:
     results = results_of(tmp_path / "out")["results"]
     assert results["humansense_sample"]["failed,none"] == 0
     assert len(list(tmp_path.rglob("*_samples_*.jsonl"))) == 15
+    told = results_of(tmp_path / "out")["model_info"]
+    assert set(told["time_axis_of_tasks"].values()) == {"release"}
+    assert len(told["time_axis_of_tasks"]) == 13
+    assert {"lmms-humansense", "lmms_eval", "transformers", "torch"} <= told["versions"].keys()
+
+
+def scores_of(folder: Path) -> dict[str, dict[str, Any]]:
+    """Every number of the table but the standard errors, which two processes sum up in another order."""
+    results = results_of(folder)["results"]
+    return {task: {name: value for name, value in row.items() if "stderr" not in name} for task, row in results.items()}
+
+
+def responses_of(folder: Path) -> dict[tuple[str, int], tuple[Any, Any]]:
+    """What was logged of each sample: its response, and what was shown."""
+    logged = {}
+    for file in folder.rglob("*_samples_*.jsonl"):
+        for line in file.read_text().splitlines():
+            sample = json.loads(line)
+            name = file.name.partition("_samples_")[2]
+            logged[name, sample["doc_id"]] = sample["filtered_resps"], sample["token_counts"]
+    return logged
+
+
+def test_two_processes_and_batches_give_the_results_of_one(tiny_model: Path, tmp_path: Path) -> None:
+    arguments = [
+        "-m", "lmms_eval", "--model", "humansense_omni", "--model_args", f"pretrained={tiny_model}",
+        "--tasks", "humansense_sample_tr,humansense_sample_hc,humansense_sample_pc", "--log_samples",
+    ]  # fmt: skip
+    run(sys.executable, *arguments, "--output_path", "one", cwd=tmp_path)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    run(*torchrun, *arguments, "--batch_size", "2", "--output_path", "two", cwd=tmp_path, ACCELERATE_USE_CPU="true")
+    assert scores_of(tmp_path / "two") == scores_of(tmp_path / "one")
+    assert responses_of(tmp_path / "two") == responses_of(tmp_path / "one")
+    assert len(responses_of(tmp_path / "one")) > 6
 
 
 def test_python_module_with_a_model_of_upstreams(tmp_path: Path) -> None:

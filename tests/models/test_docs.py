@@ -3,17 +3,27 @@
 import io
 import wave
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import clips
 import datasets
 import numpy as np
 import pytest
-from lmms_humansense.models.docs import Docs
+import torch
+from lmms_humansense.models.docs import decode_sounds_without_torchcodec, with_plain_sounds
 from lmms_humansense.models.media import MediaError
 from PIL import Image
 
 TONE = clips.tones(16_000, 1, seconds=0.5)[0]
+
+
+@pytest.fixture(autouse=True)
+def _decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decoding without torchcodec, undone after each test."""
+    monkeypatch.setattr(datasets.Audio, "decode_example", datasets.Audio.decode_example)
+    monkeypatch.setitem(__import__("sys").modules, "torchcodec", None)
+    decode_sounds_without_torchcodec()
 
 
 def wav(samples: Any) -> bytes:
@@ -41,54 +51,54 @@ def dataset(tmp_path: Path) -> datasets.Dataset:
     return datasets.Dataset.from_parquet(str(tmp_path / "data.parquet"), cache_dir=str(tmp_path / "cache"))
 
 
-def test_sound_columns_are_decoded_without_any_help_of_datasets(dataset: datasets.Dataset) -> None:
-    doc = Docs().read(dataset, 1)
+def test_sound_columns_are_decoded_without_torchcodec(dataset: datasets.Dataset) -> None:
+    doc = with_plain_sounds(dataset[1])
     for sound in (doc["audio"], *doc["more"]):
         assert (sound["sampling_rate"], sound["path"]) == (16_000, None)
         assert sound["array"] == pytest.approx(TONE, abs=1e-4)
     assert len(doc["more"]) == 2
-
-
-def test_other_columns_are_as_datasets_gives_them(dataset: datasets.Dataset) -> None:
-    doc = Docs().read(dataset, 0)
     assert doc["question"] == "?"
     assert doc["image"].getpixel((0, 0)) == (255, 0, 0)
-
-
-def test_a_view_is_made_once(dataset: datasets.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    docs = Docs()
-    docs.read(dataset, 0)
-    monkeypatch.setattr(datasets.Dataset, "remove_columns", None)
-    assert docs.read(dataset, 1)["question"] == "?"
-
-
-def test_nothing_but_sounds(dataset: datasets.Dataset) -> None:
-    assert Docs().read(dataset.select_columns("audio"), 1).keys() == {"audio"}
 
 
 def test_lmms_evals_conversion_keeps_the_sound(dataset: datasets.Dataset) -> None:
     from lmms_eval.api.task import ConfigurableMessagesTask
 
-    content = ConfigurableMessagesTask._visual_to_content(Docs().read(dataset, 0)["audio"])
+    content = ConfigurableMessagesTask._visual_to_content(with_plain_sounds(dataset[0])["audio"])
     assert content["url"]["array"] == pytest.approx(TONE, abs=1e-4)
+
+
+def test_a_torchcodec_that_works_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = object()
+    monkeypatch.setattr(datasets.Audio, "decode_example", theirs)
+    for name in ("torchcodec", "torchcodec.decoders"):
+        monkeypatch.setitem(__import__("sys").modules, name, SimpleNamespace())
+    decode_sounds_without_torchcodec()
+    assert datasets.Audio.decode_example is theirs
+
+
+def test_what_torchcodec_decodes_becomes_a_waveform() -> None:
+    samples = SimpleNamespace(data=torch.zeros(2, 10), sample_rate=8_000)
+    decoder = SimpleNamespace(get_all_samples=lambda: samples)
+    sound = with_plain_sounds({"audio": decoder})["audio"]
+    assert (sound["array"].shape, sound["sampling_rate"], sound["path"]) == ((2, 10), 8_000, None)
 
 
 def test_the_name_of_a_file_that_is_there_is_kept(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(wav(TONE))
     there = {"array": TONE, "sampling_rate": 16_000, "path": str(tmp_path / "a.wav")}
     absent = {**there, "path": "a.wav"}
-    doc = Docs().read([{"audio": there, "nested": {"audios": [absent]}}], 0)
+    doc = with_plain_sounds({"audio": there, "nested": {"audios": [absent]}})
     assert doc["audio"]["path"] == there["path"]
     assert doc["nested"]["audios"][0]["path"] is None
 
 
-def test_docs_of_any_type_pass() -> None:
-    assert Docs().read([None, 3, {"a": [1, "b"]}], 2) == {"a": [1, "b"]}
-    assert Docs().read([None], 0) is None
+@pytest.mark.parametrize("doc", [None, 3, "text", {"a": [1, "b"]}])
+def test_docs_of_any_type_pass(doc: Any) -> None:
+    assert with_plain_sounds(doc) == doc
 
 
-def test_a_corrupt_sound_fails_its_doc(tmp_path: Path) -> None:
-    broken = {"bytes": b"RIFF no sound", "path": "x.wav"}
-    dataset = datasets.Dataset.from_list([{"audio": broken}]).cast_column("audio", datasets.Audio())
+@pytest.mark.parametrize("broken", [{"bytes": b"RIFF no sound", "path": "x.wav"}, {"bytes": None, "path": None}])
+def test_a_corrupt_sound_fails_its_doc(broken: dict[str, Any]) -> None:
     with pytest.raises(MediaError):
-        Docs().read(dataset, 0)
+        datasets.Audio().decode_example(broken)
