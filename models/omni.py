@@ -83,6 +83,20 @@ class HumanSenseOmni(lmms):
         self.failures: list[tuple[str, str]] = []
         self.remarks: defaultdict[str, set[str]] = defaultdict(set)
 
+    @classmethod
+    def create_from_arg_string(
+        cls, arg_string: str, additional_config: dict[str, Any] | None = None
+    ) -> "HumanSenseOmni":
+        """The model that `--model_args` describe.
+
+        Bad arguments end the run with status 1 and one sentence: lmms-eval would print where an exception was raised,
+        and end with status 0.
+        """
+        try:
+            return super().create_from_arg_string(arg_string, additional_config)
+        except ValueError as error:
+            raise SystemExit(f"HumanSense: {error}") from error
+
     @property
     def device(self) -> torch.device:
         """Where the model is."""

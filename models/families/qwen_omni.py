@@ -16,8 +16,8 @@ class QwenOmni(Family):
 
     def __init__(self, loading: Loading) -> None:
         super().__init__(loading)
-        # Frames come in their final size; newer releases of transformers would cap it by a rule of their own.
-        self.processor.video_processor.cap_pixels_per_frame = False
+        # Frames come in their final size; the processor would enlarge small ones, and cap large ones in new releases.
+        self.processor.video_processor.do_resize = False
         # transformers 5.23 asks for sound in video by other names; before it, these would silently drop the sound.
         self._names_sounds = hasattr(getattr(transformers, self.processor_class), "load_audio_from_video")
 

@@ -141,6 +141,22 @@ def test_everything_that_is_shown_reaches_the_model(
 
 
 @pytest.mark.parametrize("fixture", SEEING)
+@pytest.mark.parametrize("max_pixels", [20_000, 2_000_000])
+def test_frames_reach_the_model_in_the_size_that_is_asked_for(
+    engine_of: Callable[[str], Engine], tmp_path: Path, fixture: str, max_pixels: int
+) -> None:
+    engine = engine_of(fixture)
+    clips.write_video(tmp_path / "wide.mp4", frames=10, size=(1920, 1080))
+    item = {"type": "video", "url": str(tmp_path / "wide.mp4"), "max_pixels": max_pixels}
+    prepared = engine.prepare([{"role": "user", "content": [item]}])
+    _, _, height, width = prepared.videos[0].shape
+    assert 0.5 * min(max_pixels, 500_000) < height * width <= max_pixels
+    grid = engine.encode(prepared).tensors["video_grid_thw"][0]
+    patch = engine.family.frame_factor // 2
+    assert (int(grid[1]) * patch, int(grid[2]) * patch) == (height, width)
+
+
+@pytest.mark.parametrize("fixture", SEEING)
 def test_sounds_and_pictures_change_the_answer(
     engine_of: Callable[[str], Engine], shown: dict[str, Any], fixture: str
 ) -> None:
