@@ -254,3 +254,21 @@ def test_half_precision_answers(tiny_model: Path, shown: dict[str, Any], dtype: 
     assert engine.info["dtype"] == dtype
     sample = engine.encode(engine.prepare(shown["heard video"]))
     assert engine.respond([sample], GREEDY)[0][0]
+
+
+@pytest.mark.parametrize("device_map", ["auto", "cpu"])
+def test_a_device_map_answers_as_one_device_does(
+    engine_of: Callable[[str], Engine], tiny_model: Path, shown: dict[str, Any], device_map: str
+) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("auto would choose a GPU, whose sums differ")
+    engine = Engine(read_settings({"pretrained": str(tiny_model), "device_map": device_map}))
+    sample = engine.encode(engine.prepare(shown["heard video"]))
+    assert engine.respond([sample], GREEDY) == engine_of("tiny_model").respond([sample], GREEDY)
+
+
+def test_quantised_weights_answer(tiny_model: Path, shown: dict[str, Any]) -> None:
+    pytest.importorskip("bitsandbytes")
+    engine = Engine(read_settings({"pretrained": str(tiny_model), "quantization": "8bit"}))
+    assert any(parameter.dtype == torch.int8 for parameter in engine.family.model.parameters())
+    assert engine.respond([engine.encode(engine.prepare(shown["heard video"]))], GREEDY)[0][0]
