@@ -101,20 +101,13 @@ def test_missing_data_ends_with_status_1_and_one_sentence(tmp_path: Path) -> Non
     assert "RetryError" not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        ("pretraind=x", "no argument 'pretraind'. Did you mean pretrained?"),
-        ("pretrained=nowhere/at-all", "pretrained=nowhere/at-all is no checkpoint that can be read"),
-    ],
-)
-def test_bad_arguments_end_with_status_1_and_one_sentence(arguments: str, sentence: str, tmp_path: Path) -> None:
+def test_bad_arguments_end_with_status_1_and_one_sentence(tmp_path: Path) -> None:
     done = run(
-        sys.executable, "-m", "lmms_eval", "--model", "humansense_omni", "--model_args", arguments,
+        sys.executable, "-m", "lmms_eval", "--model", "humansense_omni", "--model_args", "pretrained=nowhere/at-all",
         "--tasks", "humansense_ar", cwd=tmp_path, check=False, HUMANSENSE_DATA="/no/such/release",
     )  # fmt: skip
     assert done.returncode == 1
-    assert sentence in done.stderr.splitlines()[-1]
+    assert "HumanSense: pretrained=nowhere/at-all is no checkpoint that can be read" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stdout + done.stderr
     assert "no/such/release" not in done.stdout + done.stderr, "arguments are checked before data"
 
