@@ -1,7 +1,7 @@
 """Messages in, responses out: a checkpoint of any family behind two calls, without a harness."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -36,14 +36,7 @@ class Engine:
         family = family_of(loading.model_type)
         self.settings = settings
         self.device = loading.device
-        self.policy = Policy(
-            settings.frames,
-            settings.fps,
-            settings.nframes,
-            settings.max_pixels,
-            settings.time_axis,
-            settings.use_audio_in_video,
-        )
+        self.policy = Policy(**{field.name: getattr(settings, field.name) for field in fields(Policy)})
         given = settings.system_prompt
         self.system_prompt = system_prompt_text(given) if given is not None else family.system_prompt
         self.family = family(loading)

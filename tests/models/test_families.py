@@ -272,3 +272,16 @@ def test_quantised_weights_answer(tiny_model: Path, shown: dict[str, Any]) -> No
     engine = Engine(read_settings({"pretrained": str(tiny_model), "quantization": "8bit"}))
     assert any(parameter.dtype == torch.int8 for parameter in engine.family.model.parameters())
     assert engine.respond([engine.encode(engine.prepare(shown["heard video"]))], GREEDY)[0][0]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("fixture", SEEING)
+def test_a_batch_on_a_gpu_answers_as_its_samples_do(
+    request: pytest.FixtureRequest, shown: dict[str, Any], fixture: str
+) -> None:
+    engine = Engine(read_settings({"pretrained": str(request.getfixturevalue(fixture)), "dtype": "float32"}))
+    assert engine.info["device"].startswith("cuda")
+    samples = list(encoded(engine, shown).values())
+    alone = [engine.respond([sample], GREEDY)[0] for sample in samples]
+    for batch in batches_of(samples, 8):
+        assert engine.respond([samples[number] for number in batch], GREEDY) == [alone[number] for number in batch]
