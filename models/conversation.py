@@ -6,11 +6,15 @@ Raw messages are what tasks of lmms-eval return from `doc_to_messages`, or what 
 `{"array", "sampling_rate"}`, and lmms-eval's own conversion calls it a video.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from .media import FrameRule
+
+_ENDINGS_OF_SOUND = (".aac", ".aif", ".aiff", ".amr", ".au", ".caf", ".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus",
+                     ".wav", ".wma")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -29,9 +33,13 @@ class Image:
 
 @dataclass(frozen=True)
 class Sound:
-    """Something to hear: a path, or `{"array", "sampling_rate"}`."""
+    """Something to hear: a path, `{"array", "sampling_rate"}`, or a file's content as `{"bytes", "path"}`.
+
+    `clip` is the same file as a video, where its name does not tell whether there is something to see.
+    """
 
     source: Any
+    clip: "Video | None" = None
 
 
 @dataclass(frozen=True)
@@ -93,17 +101,19 @@ def _parts(content: str | Sequence[Mapping[str, Any]], policy: Policy) -> tuple[
     if isinstance(content, str):
         return (Text(content),)
     parts = [_part(item, policy) for item in content]
-    videos = {part.path for part in parts if isinstance(part, Video)}
-    heard = {part.source for part in parts if isinstance(part, Sound) and _is_path(part.source)} & videos
+    heard = {_file(part) for part in parts if isinstance(part, Video)}
+    heard &= {_file(part) for part in parts if isinstance(part, Sound)}
     return tuple(
-        _with_sound(part, part.path in heard, policy) if isinstance(part, Video) else part
+        _with_sound(part, _file(part) in heard, policy) if isinstance(part, Video) else part
         for part in parts
-        if not (isinstance(part, Sound) and _is_path(part.source) and part.source in heard)
+        if not (isinstance(part, Sound) and _file(part) in heard)
     )
 
 
-def _is_path(source: Any) -> bool:
-    return isinstance(source, str)
+def _file(part: Sound | Video) -> str | None:
+    """The file of a part, one name for all of its spellings; None for a sound in memory."""
+    path = part.path if isinstance(part, Video) else part.source
+    return os.path.abspath(path) if isinstance(path, str) else None
 
 
 def _with_sound(video: Video, heard: bool, policy: Policy) -> Video:
@@ -123,13 +133,23 @@ def _part(item: Mapping[str, Any], policy: Policy) -> Part:
         raise ValueError(f"A message holds a content of type {kind!r} without a {key}.")
     if kind == "text":
         return Text(url)
-    if isinstance(url, Mapping) and "array" in url:
+    if isinstance(url, Mapping) and ("array" in url or (kind == "audio" and url.get("bytes") is not None)):
         return Sound(url)
     if kind == "image":
         return Image(url)
     if kind == "audio":
+        return _sound(item, _path(url), policy)
+    # lmms-eval's conversion calls a path a video unless it knows the ending.
+    if not isinstance(url, Mapping) and _path(url).lower().endswith(_ENDINGS_OF_SOUND):
         return Sound(_path(url))
     return _video(item, url, policy)
+
+
+def _sound(item: Mapping[str, Any], path: str, policy: Policy) -> Sound:
+    """A sound content. lmms-eval's conversion calls every .webm one, so that nobody saw the pictures of a clip."""
+    if not path.lower().endswith(".webm"):
+        return Sound(path)
+    return Sound(path, clip=replace(_video(item, path, policy), heard=policy.use_audio_in_video != "never"))
 
 
 def _video(item: Mapping[str, Any], url: Any, policy: Policy) -> Video:
@@ -139,8 +159,8 @@ def _video(item: Mapping[str, Any], url: Any, policy: Policy) -> Video:
     return Video(
         path=_path(url),
         rule=_rule(item, policy),
-        start=where.get("start_time", where.get("video_start")),
-        end=where.get("end_time", where.get("video_end")),
+        start=_seconds(where, "start_time", "video_start"),
+        end=_seconds(where, "end_time", "video_end"),
         true_time=true_time,
     )
 
@@ -156,9 +176,17 @@ def _rule(item: Mapping[str, Any], policy: Policy) -> FrameRule:
     )
 
 
+def _seconds(where: Mapping[str, Any], *names: str) -> float | None:
+    value = next((where[name] for name in names if where.get(name) is not None), None)
+    return None if value is None else float(value)
+
+
 def _path(url: Any) -> str:
     if isinstance(url, Mapping):
-        url = url.get("url") or url.get("path") or url.get("video")
+        found = next((url[name] for name in ("url", "path", "video", "video_path") if url.get(name)), None)
+        if found is None:
+            raise ValueError(f"A message holds a medium of the keys {', '.join(map(str, url))}, which names no file.")
+        url = found
     if isinstance(url, (str, bytes)) or hasattr(url, "__fspath__"):
         return str(url).removeprefix("file://")
     raise ValueError(f"A message holds a medium of type {type(url).__name__}, which is neither a path nor a waveform.")

@@ -2,20 +2,38 @@
 
 Two habits of the libraries around would lose a doc's sound on its way into messages. From 4.0 on, `datasets` decodes
 sound columns with torchcodec, which needs FFmpeg libraries of the system, into objects that lmms-eval's conversion
-refuses; and where a sound has a file name beside its samples, that conversion passes on the name alone, of a file that
-does not exist.
+refuses; and where a sound has a file name beside its samples, that conversion passes on the name alone, often of a file
+that does not exist.
 """
 
 import importlib
-import os
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import datasets
+import numpy as np
+import torch
 
 from .media import SAMPLE_RATE, MediaError
 from .prepare import waveform_of_bytes
 from .sound import read_waveform
+
+
+class PlainSound(dict[str, Any]):
+    """A sound as `{"array", "sampling_rate", "path"}`, which also answers as torchcodec's decoder does.
+
+    Tasks ask in either way, and some drop what they can not ask. The path is None, so that nobody takes the file for
+    the sound: lmms-eval's conversion passes on a path alone, and calls what is behind it a video.
+    """
+
+    def __init__(self, array: Any, sampling_rate: int) -> None:
+        super().__init__(array=array, sampling_rate=sampling_rate, path=None)
+
+    def get_all_samples(self) -> SimpleNamespace:
+        """The samples as a float tensor (channels, N) and their rate."""
+        data = torch.as_tensor(np.atleast_2d(np.asarray(self["array"], dtype=np.float32)))
+        return SimpleNamespace(data=data, sample_rate=self["sampling_rate"])
 
 
 def decode_sounds_without_torchcodec() -> None:
@@ -30,13 +48,12 @@ def decode_sounds_without_torchcodec() -> None:
 
 
 def with_plain_sounds(doc: Any) -> Any:
-    """The doc with every sound as `{"array", "sampling_rate", "path"}`, the path None where there is no such file."""
+    """The doc with every sound as a `PlainSound`."""
+    if isinstance(doc, Mapping) and {"array", "sampling_rate"} <= doc.keys():
+        return PlainSound(doc["array"], doc["sampling_rate"])
     if hasattr(doc, "get_all_samples"):  # torchcodec's decoder
         samples = doc.get_all_samples()
-        return {"array": samples.data.numpy(), "sampling_rate": samples.sample_rate, "path": None}
-    if isinstance(doc, Mapping) and {"array", "sampling_rate"} <= doc.keys():
-        path = doc.get("path")
-        return {**doc, "path": path if path and os.path.isfile(path) else None}
+        return PlainSound(samples.data.numpy(), samples.sample_rate)
     if isinstance(doc, Mapping):
         return {name: with_plain_sounds(value) for name, value in doc.items()}
     if isinstance(doc, list):
@@ -44,7 +61,7 @@ def with_plain_sounds(doc: Any) -> Any:
     return doc
 
 
-def _decode_example(feature: datasets.Audio, value: dict[str, Any], token_per_repo_id: Any = None) -> dict[str, Any]:
+def _decode_example(feature: datasets.Audio, value: dict[str, Any], token_per_repo_id: Any = None) -> PlainSound:
     """What `datasets.Audio.decode_example` does, mono and at 16 kHz whatever the feature says."""
     path = value["path"] or ""
     if value["bytes"] is not None:
@@ -53,4 +70,4 @@ def _decode_example(feature: datasets.Audio, value: dict[str, Any], token_per_re
         samples = read_waveform(path).samples
     else:
         raise MediaError("A sound of a doc has neither bytes nor a path.")
-    return {"array": samples, "sampling_rate": SAMPLE_RATE, "path": path}
+    return PlainSound(samples, SAMPLE_RATE)

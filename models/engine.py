@@ -73,6 +73,9 @@ class Engine:
 
         The samples have to be such that may share a batch (see `batches.groups`).
         """
+        if len(samples) > 1 and (generation_kwargs.get("repetition_penalty") or 1.0) != 1.0:
+            # Up to transformers 5.10 it is laid on what fills up short prompts, too, and that token may end a response.
+            return [one for sample in samples for one in self.respond([sample], generation_kwargs)]
         stops = stops_of(generation_kwargs)
         with torch.inference_mode():
             said = self.family.generate(samples, generate_arguments(generation_kwargs), stops)

@@ -9,25 +9,28 @@ from transformers import StoppingCriteria
 MAX_NEW_TOKENS = 1024
 """Tokens of a response when the task does not say: the release's model may say as many."""
 
-PASSED_ON = ("top_k", "min_new_tokens", "repetition_penalty", "length_penalty", "no_repeat_ngram_size")
+PASSED_ON = ("min_new_tokens", "repetition_penalty", "length_penalty", "no_repeat_ngram_size")
 """Other arguments of `generate` that tasks set, passed on as they are."""
 
-_KNOWN = frozenset({"max_new_tokens", "until", "temperature", "top_p", "num_beams", "do_sample", *PASSED_ON})
+_KNOWN = frozenset({"max_new_tokens", "until", "temperature", "top_p", "top_k", "num_beams", "do_sample", *PASSED_ON})
 
 
 def generate_arguments(generation_kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments for `generate`: greedy unless a temperature above 0 is asked for. The mapping is left as it is."""
-    temperature = float(generation_kwargs.get("temperature") or 0.0)
-    sampling = temperature > 0 and generation_kwargs.get("do_sample") is not False
-    arguments = {name: generation_kwargs[name] for name in PASSED_ON if generation_kwargs.get(name) is not None}
+    """The arguments for `generate`; the mapping is left as it is.
+
+    Greedy unless a temperature above 0 is asked for, or sampling without a temperature, which is then 1.
+    """
+    given = {name: value for name, value in generation_kwargs.items() if value is not None}
+    temperature = float(given.get("temperature", 1.0 if given.get("do_sample") else 0.0))
+    sampling = temperature > 0 and given.get("do_sample", True)
     # The checkpoint's own values would make transformers warn about a greedy search, so they are unset.
-    return arguments | {
-        "max_new_tokens": int(generation_kwargs.get("max_new_tokens") or MAX_NEW_TOKENS),
-        "num_beams": int(generation_kwargs.get("num_beams") or 1),
-        "do_sample": sampling,
+    narrowed = {name: given.get(name) if sampling else None for name in ("top_p", "top_k")}
+    return {name: given[name] for name in PASSED_ON if name in given} | {
+        "max_new_tokens": int(given.get("max_new_tokens", MAX_NEW_TOKENS)),
+        "num_beams": int(given.get("num_beams", 1)),
+        "do_sample": bool(sampling),
         "temperature": temperature if sampling else None,
-        "top_p": generation_kwargs.get("top_p") if sampling else None,
-        "top_k": generation_kwargs.get("top_k") if sampling else None,
+        **narrowed,
     }
 
 

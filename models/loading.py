@@ -77,15 +77,21 @@ def _device(name: str) -> torch.device:
         raise ValueError(f"device={name} is no device that torch knows; use cuda, cuda:1, mps or cpu.") from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device={name}, but torch finds no CUDA GPU here.")
-    if name == "cuda" and "LOCAL_RANK" in os.environ:
-        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    if device.type == "cuda" and _processes() > 1:
+        if device.index is not None:
+            raise ValueError(f"device={name} would put every process on one GPU; device=cuda gives each its own.")
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     return device
+
+
+def _processes() -> int:
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def _device_map(name: str | None, device: torch.device) -> Any:
     if name is None:
         return {"": device}
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if _processes() > 1:
         raise ValueError(
             f"device_map={name} spreads one model over several GPUs, and each of several processes would do so: start "
             "one process, or leave device_map out to give each process a GPU of its own."

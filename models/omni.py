@@ -17,7 +17,7 @@ from .docs import decode_sounds_without_torchcodec, with_plain_sounds
 from .engine import Engine
 from .generation import unknown_arguments
 from .prepare import Shown
-from .settings import read_settings
+from .settings import read_model_args, read_settings
 
 FAILURE_MARK = "[request failed]"
 """What a response starts with when there is an error instead of an answer. Tasks score these characters as failed."""
@@ -80,6 +80,7 @@ class HumanSenseOmni(lmms):
         }
         self._time_axes: defaultdict[str, set[str]] = defaultdict(set)
         self._ignored: set[str] = set()
+        self._freed = False
         self.failures: list[tuple[str, str]] = []
         self.remarks: defaultdict[str, set[str]] = defaultdict(set)
 
@@ -93,6 +94,8 @@ class HumanSenseOmni(lmms):
         and end with status 0.
         """
         try:
+            beside = {name for name, value in (additional_config or {}).items() if value is not None}
+            read_model_args(arg_string, beside)
             return super().create_from_arg_string(arg_string, additional_config)
         except ValueError as error:
             raise SystemExit(f"HumanSense: {error}") from error
@@ -110,8 +113,13 @@ class HumanSenseOmni(lmms):
     def generate_until(self, requests: list[Instance]) -> Iterator[GenerationResult]:
         """Yield the response to each request, in order, as soon as its batch is ready.
 
-        A request that fails yields the failure mark and the reason; all failures are logged at the end.
+        A request that fails yields the failure mark and the reason; all failures are logged at the end. Raises
+        RuntimeError after `clean`.
         """
+        if self._freed:
+            raise RuntimeError("This model was freed at the end of a run; make a new one for another.")
+        self.failures.clear()
+        self.remarks.clear()
         size = self.settings.batch_size
         try:
             with tqdm(total=len(requests), desc="Model Responding", disable=self.rank != 0) as progress:
@@ -124,6 +132,7 @@ class HumanSenseOmni(lmms):
 
     def clean(self) -> None:
         """Free the model's memory; nothing is asked after this."""
+        self._freed = True
         del self.engine
         super().clean()
 

@@ -1,5 +1,6 @@
 """From a conversation to decoded media and the messages of a chat template."""
 
+import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -17,7 +18,7 @@ from qwen_omni_utils.v2_5 import vision_process as qwen
 from .conversation import Conversation, Image, Part, Sound, Text, Turn, Video
 from .media import SAMPLE_RATE, MediaError
 from .sound import read_waveform, sound_seconds
-from .video import read_frames
+from .video import has_pictures, read_frames
 
 _GRID = 1024
 """A step of the time axis is a whole number of 1/1024 s, so that the processor's float64 and the model's float32 reckon
@@ -31,6 +32,14 @@ _EXACT = 2**24
 
 _FRAMES_PER_STEP = 2
 """Frames that become one step of the time axis: `temporal_patch_size` of every Qwen omni model."""
+
+_SOUNDLESS = "Shown without sound, as there is none"
+_APART = "Heard after the picture instead of with it, beside silent videos or other frame rates"
+_BOTH = "Shown and heard, as lmms-eval calls every .webm a sound"
+_STILL = "Only the first picture of an animation is shown"
+
+_SAMPLES = ("f2", "f4", "f8", "i1", "i2", "i4")
+"""Number formats of samples. What full scale is of others, such as a list of whole numbers, nobody says."""
 
 _LEAST_SAMPLES = 400
 """The shortest sound that can be heard: one window of the mel spectrogram, 25 ms (`n_fft` of the extractors)."""
@@ -82,6 +91,7 @@ class _Decoded:
     rate: float | None = None
     sound: NDArray[np.float32] | None = None
     seconds_present: float = 0.0
+    remark: str | None = None
 
 
 def prepare(conversation: Conversation, frame_factor: int) -> Prepared:
@@ -97,7 +107,9 @@ def prepare(conversation: Conversation, frame_factor: int) -> Prepared:
     clips = [one for _, parts in turns for one in parts if one.frames is not None]
     alike = all(one.sound is not None for one in clips) and len({one.rate for one in clips}) == 1
     prepared = Prepared(shown=_shown([one for _, parts in turns for one in parts]))
-    prepared.remarks += list(_remarks(clips, alike))
+    prepared.remarks += [(one.remark, _name(one.part)) for _, parts in turns for one in parts if one.remark]
+    if not alike:
+        prepared.remarks += [(_APART, _name(one.part)) for one in clips if one.sound is not None]
     for turn, parts in turns:
         content = [item for one in parts for item in _place(one, prepared, interleave=alike)]
         prepared.messages.append({"role": turn.role, "content": content})
@@ -113,7 +125,12 @@ def with_system_prompt(conversation: Conversation, prompt: str | None) -> Conver
 
 def _decoded(part: Part, frame_factor: int) -> _Decoded:
     if isinstance(part, Image):
-        return _Decoded(part, image=_picture(part))
+        image, remark = _picture(part)
+        return _Decoded(part, image=image, remark=remark)
+    if isinstance(part, Sound) and part.clip is not None and has_pictures(part.clip.path):
+        clip = _clip(part.clip, frame_factor)
+        clip.remark = clip.remark or _BOTH
+        return clip
     if isinstance(part, Sound):
         sound, seconds = _waveform(part.source)
         return _Decoded(part, sound=_audible(sound, part.source), seconds_present=seconds)
@@ -132,7 +149,10 @@ def _clip(video: Video, frame_factor: int) -> _Decoded:
     decoded = _Decoded(video, frames=frames.pixels, seconds_present=seconds or 0.0)
     if video.true_time:
         decoded.rate = snapped(frames.sample_fps, len(frames.indices))
-    if video.heard and seconds is not None:
+    over = seconds is not None and video.start is not None and video.start >= seconds and not video.needs_sound
+    if video.heard and (seconds is None or over):
+        decoded.remark = _SOUNDLESS
+    elif video.heard:
         samples = read_waveform(video.path, video.start, video.end, align=video.true_time).samples
         decoded.sound = _audible(samples, video.path)
     return decoded
@@ -173,15 +193,6 @@ def _place(one: _Decoded, prepared: Prepared, interleave: bool) -> Iterator[dict
             yield {"type": "audio"}
 
 
-def _remarks(clips: Sequence[_Decoded], alike: bool) -> Iterator[tuple[str, str]]:
-    for one in clips:
-        assert isinstance(one.part, Video)
-        if one.part.heard and one.sound is None:
-            yield "Shown without sound, as there is no sound track", one.part.path
-        if one.sound is not None and not alike:
-            yield "Heard after the picture instead of with it, beside silent videos or other frame rates", one.part.path
-
-
 def _shown(parts: Sequence[_Decoded]) -> Shown:
     axes = {"true" if one.rate is not None else "release" for one in parts if one.frames is not None}
     return Shown(
@@ -192,23 +203,49 @@ def _shown(parts: Sequence[_Decoded]) -> Shown:
     )
 
 
-def _picture(part: Image) -> PillowImage.Image:
-    """A picture as RGB, by qwen-omni-utils' own rule: what is transparent becomes white."""
+def _picture(part: Image) -> tuple[PillowImage.Image, str | None]:
+    """A picture as RGB, by qwen-omni-utils' own rule: what is transparent becomes white; and a remark, if any."""
     if isinstance(part.image, PillowImage.Image):
-        return qwen.to_rgb(part.image)
-    source = part.image["bytes"] if isinstance(part.image, dict) and part.image.get("bytes") else part.image
+        return qwen.to_rgb(part.image), None
     try:
-        with PillowImage.open(BytesIO(source) if isinstance(source, bytes) else source) as image:
-            return qwen.to_rgb(image)
-    except (OSError, AttributeError, PillowImage.DecompressionBombError) as error:
-        name = "A picture in memory" if isinstance(source, bytes) else source
-        raise MediaError(f"{name} is no picture that can be read ({error}).") from error
+        if isinstance(part.image, np.ndarray):
+            return qwen.to_rgb(PillowImage.fromarray(part.image)), None
+        with PillowImage.open(_picture_file(part.image)) as image:
+            return qwen.to_rgb(image), _STILL if getattr(image, "n_frames", 1) > 1 else None
+    except (OSError, TypeError, ValueError, KeyError, PillowImage.DecompressionBombError) as error:
+        reason = str(error).partition("\n")[0][:200]
+        raise MediaError(f"{_name(part)} is no picture that can be read ({reason}).") from error
+
+
+def _picture_file(source: Any) -> Any:
+    """What Pillow opens: a path, or the content of a file that comes as bytes or as a data URI."""
+    if isinstance(source, dict):
+        source = source["bytes"] if source.get("bytes") is not None else source["path"]
+    if isinstance(source, bytes):
+        return BytesIO(source)
+    text = str(source)
+    if text.startswith("data:"):
+        return BytesIO(base64.b64decode(text.partition(",")[2]))
+    return text.removeprefix("file://")
+
+
+def _name(part: Part) -> str:
+    """How a medium is called in a sentence: by its path, if it has one."""
+    source = getattr(part, "path", None) or getattr(part, "source", None) or getattr(part, "image", None)
+    if isinstance(source, dict):
+        source = source.get("path")
+    if not isinstance(source, (str, Path)) or str(source).startswith("data:"):
+        return f"A {'picture' if isinstance(part, Image) else 'sound'} in memory"
+    return str(source)
 
 
 def _waveform(source: Any) -> tuple[NDArray[np.float32], float]:
     """A sound from a file or from memory, and how many seconds of sound the source holds."""
     if isinstance(source, dict):
-        samples = resampled(source["array"], source["sampling_rate"])
+        if "array" in source:
+            samples = resampled(source["array"], source["sampling_rate"])
+        else:
+            samples = waveform_of_bytes(source["bytes"], source.get("path") or "")
         return samples, len(samples) / SAMPLE_RATE
     waveform = read_waveform(source)
     return waveform.samples, sound_seconds(source) or waveform.seconds
@@ -218,10 +255,10 @@ def resampled(array: Any, sampling_rate: float) -> NDArray[np.float32]:
     """Samples in memory as float32 (N,) at 16 kHz: mixed to mono, then resampled by librosa.
 
     `array` holds (N,), (channels, N) or (N, channels) samples: of two dimensions, the longer is time. Raises
-    MediaError for other shapes and for samples that are no numbers.
+    MediaError for other shapes and formats, and for samples that are no numbers.
     """
     samples = np.asarray(array)
-    if samples.ndim not in (1, 2) or not samples.size or not np.issubdtype(samples.dtype, np.number):
+    if samples.ndim not in (1, 2) or not samples.size or f"{samples.dtype.kind}{samples.itemsize}" not in _SAMPLES:
         raise MediaError(f"A sound in memory has shape {samples.shape} and type {samples.dtype}, which is no waveform.")
     if np.issubdtype(samples.dtype, np.signedinteger):
         samples = samples / -float(np.iinfo(samples.dtype).min)
@@ -244,6 +281,6 @@ def waveform_of_bytes(content: bytes, name: str) -> NDArray[np.float32]:
 
 def _audible(samples: NDArray[np.float32], source: Any) -> NDArray[np.float32]:
     if len(samples) < _LEAST_SAMPLES:
-        name = "A sound in memory" if isinstance(source, dict) else source
-        raise MediaError(f"{name} has {len(samples) / SAMPLE_RATE:.3g} s of sound, too little to be heard.")
+        seconds = len(samples) / SAMPLE_RATE
+        raise MediaError(f"{_name(Sound(source))} has {seconds:.3g} s of sound, too little to be heard.")
     return samples

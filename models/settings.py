@@ -1,6 +1,8 @@
 """The arguments of `--model humansense_omni`, checked before anything is loaded. Standard library only."""
 
 import difflib
+import os
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,8 @@ class Settings:
     not tell the model the rate of the frames, as the release, "true" does, "auto" does where the task does not ask
     otherwise. `use_audio_in_video` "auto" follows the messages, "always" and "never" overrule them.
 
-    `media_timeout` is the most seconds that decoding the media of one sample may take.
+    A number of frames is rounded to an even one. `media_timeout` is the most seconds that decoding the media of one
+    sample may take.
     """
 
     pretrained: str
@@ -51,6 +54,12 @@ class Settings:
 
 
 NAMES = tuple(field.name for field in fields(Settings))
+
+_LEAST_FRAMES = 2
+"""Frames of one step of the time axis: `FRAME_FACTOR` of qwen-omni-utils."""
+
+_LEAST_PIXELS = 64 * 64
+"""Four tokens of Qwen3-Omni, so that a frame that is not square has a place."""
 
 _NUMBERS: dict[str, type] = {
     "batch_size": int,
@@ -74,17 +83,50 @@ def read_settings(arguments: dict[str, Any]) -> Settings:
     checked = {name: _checked(name, value) for name, value in given.items()}
     if "fps" in checked and "nframes" in checked:
         raise ValueError("humansense_omni takes fps or nframes, not both.")
+    _check_sizes(checked)
     if "device_map" in checked and checked.get("device", "auto") != "auto":
         raise ValueError("humansense_omni takes device or device_map, not both.")
     return Settings(**checked)
 
 
+def read_model_args(text: str, beside: Collection[str]) -> None:
+    """Check the form of `--model_args`; `beside` are the names that lmms-eval gives by options of its own.
+
+    Raises ValueError for a part that is no `name=value`, and for a name that is given twice.
+    """
+    for part in filter(None, text.split(",")):
+        name, equals, _ = part.partition("=")
+        if not equals:
+            raise ValueError(
+                f"--model_args holds {part!r}, which is no name=value; a text with commas, such as a system prompt, "
+                "goes into a file whose path is given."
+            )
+        if name.strip() in beside:
+            raise ValueError(f"{name} stands in --model_args; give --{name} instead.")
+
+
 def system_prompt_text(value: str) -> str:
-    """The system prompt that an argument means: the text of the file of that name, or else the argument itself."""
+    """The system prompt that an argument means: the text of the file of that name, or else the argument itself.
+
+    Raises ValueError for an empty text, and for what can only be the name of a file that is not there.
+    """
+    if not value.strip():
+        raise ValueError("system_prompt is empty; leave it out to get the family's own.")
     try:
-        return Path(value).read_text(encoding="utf-8").strip() if Path(value).is_file() else value
+        if Path(value).is_file():
+            return Path(value).read_text(encoding="utf-8").strip()
     except OSError:  # a long text is no file name
         return value
+    if len(value.split()) == 1 and (os.sep in value or Path(value).suffix in (".txt", ".md")):
+        raise ValueError(f"system_prompt={value} is neither a file nor a text.")
+    return value
+
+
+def _check_sizes(checked: Mapping[str, Any]) -> None:
+    if checked.get("nframes", _LEAST_FRAMES) < _LEAST_FRAMES:
+        raise ValueError(f"nframes={checked['nframes']} is below {_LEAST_FRAMES}, the fewest frames of a clip.")
+    if checked.get("max_pixels", _LEAST_PIXELS) < _LEAST_PIXELS:
+        raise ValueError(f"max_pixels={checked['max_pixels']} is below {_LEAST_PIXELS}, the smallest frame.")
 
 
 def _refuse_unknown(given: dict[str, Any]) -> None:
@@ -102,7 +144,7 @@ def _checked(name: str, value: Any) -> Any:
 
 def _word(name: str, value: Any) -> str:
     """A value of words. Arguments on a command line become numbers and truth values where they look like it."""
-    word = str(value)
+    word = str(value).lower() if isinstance(value, bool) else str(value)
     if name in CHOICES and word not in CHOICES[name]:
         raise ValueError(f"{name}={word} is not known; use {_either(CHOICES[name])}.")
     return word

@@ -31,7 +31,7 @@ def within(seconds: float, work: Callable[[], Result], what: str) -> Result:
 
     thread = threading.Thread(target=run, name=what, daemon=True)
     thread.start()
-    thread.join(seconds)
+    thread.join(min(seconds, threading.TIMEOUT_MAX))
     if failure:
         raise failure[0]
     if not outcome:

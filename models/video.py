@@ -5,7 +5,6 @@ library; decoding is PyAV's, which seeks to the key frames that are needed where
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.functional import resize
 
 from .media import FrameRule, Frames, MediaError, open_media
-from .packets import Unfit
+from .packets import Unfit, video_stream
 from .readers import DecordReader, PyavReader, Reader
 
 logger = logging.getLogger(__name__)
@@ -27,9 +26,6 @@ _MAX_PATCHES = 768
 _CONTEXT_PATCHES = 128_000
 _CONTEXT_SHARE = 0.9
 _MIN_PIXELS_SLACK = 1.05
-
-_PIXELS_AT_ONCE = 2**25
-"""Full-size pixels that are resized in one go: 100 MB of bytes, which torchvision turns into 400 MB of floats."""
 
 
 def read_frames(
@@ -58,16 +54,32 @@ def read_frames(
     return _read(file, DecordReader(file), rule, factor, start, end)
 
 
+def has_pictures(path: str | Path) -> bool:
+    """Whether the file has a video stream; the cover of an album is none.
+
+    Raises:
+        MediaError: the file cannot be opened.
+    """
+    file = Path(path)
+    with open_media(file) as container:
+        try:
+            return bool(video_stream(file, container))
+        except MediaError:
+            return False
+        except Unfit:  # there is one, which another reader may decode
+            return True
+
+
 def _read(file: Path, reader: Reader, rule: FrameRule, factor: int, start: float | None, end: float | None) -> Frames:
     """Choose, decode and resize."""
     indices, part = _choose(file, reader, rule, start, end)
     wanted = sorted(set(indices))
     size: list[int] = []
     shown: dict[int, torch.Tensor] = {}
-    for batch in _batches(reader.pictures(wanted)):
-        numbers, pictures = zip(*batch, strict=True)
-        size = size or _size(file, pictures[0], len(indices), rule, factor)
-        shown.update(zip(numbers, _resized(pictures, size), strict=True))
+    # One at a time: a picture fits into the processor's cache, and resizing many at once takes twice as long.
+    for number, picture in reader.pictures(wanted):
+        size = size or _size(file, picture, len(indices), rule, factor)
+        shown[number] = _resized(picture, size)
     if len(shown) < len(wanted):
         raise MediaError(f"{file} is damaged: {len(wanted)} of its frames are wanted and {len(shown)} can be decoded.")
     return Frames(
@@ -79,24 +91,9 @@ def _read(file: Path, reader: Reader, rule: FrameRule, factor: int, start: float
     )
 
 
-def _batches(pictures: Iterable[tuple[int, torch.Tensor]]) -> Iterator[list[tuple[int, torch.Tensor]]]:
-    """Numbered pictures in batches that are neither slow for being small nor too large for the memory."""
-    batch: list[tuple[int, torch.Tensor]] = []
-    pixels = 0
-    for number, picture in pictures:
-        batch.append((number, picture))
-        pixels += picture.shape[0] * picture.shape[1]
-        if pixels > _PIXELS_AT_ONCE:
-            yield batch
-            batch, pixels = [], 0
-    if batch:
-        yield batch
-
-
-def _resized(pictures: Sequence[torch.Tensor], size: list[int]) -> torch.Tensor:
-    """Pictures (H, W, 3) as one tensor (T, 3, *size), by the same call as fetch_video's."""
-    stacked = torch.stack(list(pictures)).permute(0, 3, 1, 2)
-    return resize(stacked, size, interpolation=InterpolationMode.BICUBIC, antialias=True)
+def _resized(picture: torch.Tensor, size: list[int]) -> torch.Tensor:
+    """A picture (H, W, 3) as (3, *size), by the same call as fetch_video's."""
+    return resize(picture.permute(2, 0, 1), size, interpolation=InterpolationMode.BICUBIC, antialias=True)
 
 
 def _given(**options: float | None) -> dict[str, Any]:

@@ -9,10 +9,12 @@ import transformers
 from packaging.version import Version
 from transformers import StoppingCriteriaList
 
-from ..batches import IDS, Encoded, collate
+from ..batches import IDS, MEL, Encoded, collate
 from ..generation import StopStrings
 from ..loading import Loading
 from ..prepare import Prepared
+
+_PERCEIVED = ("pixel_values", MEL)
 
 
 class Family(ABC):
@@ -69,7 +71,7 @@ class Family(ABC):
         The samples are one batch, so they have to be such that may share one. `arguments` are those of `generate`,
         `stops` the strings that end a response.
         """
-        batch = {name: self._to_model(value) for name, value in collate(samples, self._tokenizer.pad_token_id).items()}
+        batch = self._batch(samples)
         prompt = batch[IDS].shape[1]
         if stops:
             criterion = StopStrings(stops, prompt, self._text)
@@ -85,7 +87,7 @@ class Family(ABC):
 
     def logits(self, samples: Sequence[Encoded]) -> torch.Tensor:
         """The model's float logits (samples, tokens of the vocabulary) for the first token of each response."""
-        batch = {name: self._to_model(value) for name, value in collate(samples, self._tokenizer.pad_token_id).items()}
+        batch = self._batch(samples)
         extras = self.generation_extras(any(sample.heard for sample in samples))
         with torch.inference_mode():
             output: torch.Tensor = self.model(**batch, **extras).logits[:, -1]
@@ -98,6 +100,9 @@ class Family(ABC):
     def _length(self, ids: torch.Tensor) -> int:
         """How many tokens a response has, its end included, what fills it up not."""
         over = torch.isin(ids, torch.tensor(self._ends, device=ids.device)).nonzero()
+        filled = (ids == self._tokenizer.pad_token_id).nonzero()
+        if len(filled) and (not len(over) or filled[0] < over[0]):
+            return int(filled[0])
         return int(over[0]) + 1 if len(over) else len(ids)
 
     def _end_tokens(self) -> list[int]:
@@ -106,8 +111,12 @@ class Family(ABC):
         ends = {self._tokenizer.eos_token_id, *([own] if isinstance(own, int) else own or [])}
         return sorted(end for end in ends if end is not None)
 
-    def _to_model(self, value: torch.Tensor) -> torch.Tensor:
-        return value.to(self.model.device, self.model.dtype if value.is_floating_point() else None)
+    def _batch(self, samples: Sequence[Encoded]) -> dict[str, torch.Tensor]:
+        """The inputs of one batch, where the model is and in its number format."""
+        batch = collate(samples, self._tokenizer.pad_token_id)
+        # Only what is seen and heard: in half precision, the seconds of the time axis would shift sound and picture.
+        formats = {name: self.model.dtype if name.startswith(_PERCEIVED) else None for name in batch}
+        return {name: value.to(self.model.device, formats[name]) for name, value in batch.items()}
 
 
 def _refuse_missing_weights(pretrained: str, names: Iterable[str]) -> None:

@@ -1,6 +1,9 @@
 """The commands a user types, as separate processes in an empty folder."""
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,13 +15,16 @@ SCRIPTS = Path(sys.executable).parent
 
 
 def run(*command: str, cwd: Path, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
-    import os
-
-    done = subprocess.run(
-        command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, timeout=400
-    )
-    assert not check or done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return done
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    environment = {**os.environ, **environment}
+    with subprocess.Popen(command, cwd=cwd, env=environment, start_new_session=True, **pipes) as process:
+        try:
+            out, err = process.communicate(timeout=400)
+        finally:
+            with contextlib.suppress(ProcessLookupError):  # whatever it started ends with it
+                os.killpg(process.pid, signal.SIGKILL)
+    assert not check or process.returncode == 0, out[-3000:] + err[-3000:]
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
 def results_of(folder: Path) -> dict[str, Any]:

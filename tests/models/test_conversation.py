@@ -140,6 +140,7 @@ def test_a_file_address_is_a_path() -> None:
         ({"type": "smell", "url": "x"}, "content of type 'smell'; known are text, image, video and audio"),
         ({"type": "video"}, "content of type 'video' without a url"),
         ({"type": "text"}, "content of type 'text' without a text"),
+        ({"type": "video", "url": {"timestep": 3}}, "a medium of the keys timestep, which names no file"),
         ({"type": "video", "url": 3}, "a medium of type int, which is neither a path nor a waveform"),
     ],
 )

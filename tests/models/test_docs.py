@@ -84,13 +84,23 @@ def test_what_torchcodec_decodes_becomes_a_waveform() -> None:
     assert (sound["array"].shape, sound["sampling_rate"], sound["path"]) == ((2, 10), 8_000, None)
 
 
-def test_the_name_of_a_file_that_is_there_is_kept(tmp_path: Path) -> None:
+def test_the_file_of_a_sound_is_not_taken_for_the_sound(tmp_path: Path) -> None:
+    from lmms_eval.api.task import ConfigurableMessagesTask
+
     (tmp_path / "a.wav").write_bytes(wav(TONE))
-    there = {"array": TONE, "sampling_rate": 16_000, "path": str(tmp_path / "a.wav")}
-    absent = {**there, "path": "a.wav"}
-    doc = with_plain_sounds({"audio": there, "nested": {"audios": [absent]}})
-    assert doc["audio"]["path"] == there["path"]
-    assert doc["nested"]["audios"][0]["path"] is None
+    sound = {"array": TONE, "sampling_rate": 16_000, "path": str(tmp_path / "a.wav")}
+    doc = with_plain_sounds({"audio": sound, "nested": {"audios": [sound]}})
+    for plain in (doc["audio"], doc["nested"]["audios"][0]):
+        assert plain["path"] is None
+        assert ConfigurableMessagesTask._visual_to_content(plain)["url"] is plain
+
+
+def test_a_sound_answers_as_torchcodecs_decoder_does() -> None:
+    """Tasks such as ami drop a sound that they can not ask for its samples."""
+    sound = with_plain_sounds({"array": TONE, "sampling_rate": 8_000})
+    samples = sound.get_all_samples()
+    assert samples.data.shape == (1, len(TONE))
+    assert samples.sample_rate == 8_000
 
 
 @pytest.mark.parametrize("doc", [None, 3, "text", {"a": [1, "b"]}])

@@ -256,6 +256,32 @@ def test_half_precision_answers(tiny_model: Path, shown: dict[str, Any], dtype: 
     assert engine.respond([sample], GREEDY)[0][0]
 
 
+@pytest.mark.parametrize("fixture", SEEING)
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_leaves_sound_and_picture_where_they_are(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fixture: str, dtype: str
+) -> None:
+    """The seconds of the time axis do not fit into 8 or 11 bits."""
+    clips.write_sound(tmp_path / "long.mp4", clips.tones(16_000, 1, seconds=61.0), 16_000, "aac", pictures=305)
+    path = str(tmp_path / "long.mp4")
+    content = [{"type": "video", "url": path, "fps": 24 / 61}, {"type": "audio", "url": path}]
+    positions: list[torch.Tensor] = []
+    for name in ("float32", dtype):
+        pretrained = str(request.getfixturevalue(fixture))
+        engine = Engine(read_settings({"pretrained": pretrained, "device": "cpu", "dtype": name}))
+        asked = engine.family.model.get_rope_index
+
+        def noting(*arguments: Any, asked: Any = asked, **more: Any) -> Any:
+            found = asked(*arguments, **more)
+            positions.append(found[0].float())
+            return found
+
+        monkeypatch.setattr(engine.family.model, "get_rope_index", noting)
+        engine.respond([engine.encode(engine.prepare([{"role": "user", "content": content}]))], {"max_new_tokens": 1})
+    first, second = positions
+    assert torch.equal(first, second)
+
+
 @pytest.mark.parametrize("device_map", ["auto", "cpu"])
 def test_a_device_map_answers_as_one_device_does(
     engine_of: Callable[[str], Engine], tiny_model: Path, shown: dict[str, Any], device_map: str

@@ -25,6 +25,11 @@ def test_a_temperature_samples() -> None:
     assert (arguments["do_sample"], arguments["temperature"], arguments["top_p"]) == (True, 0.7, 0.9)
 
 
+def test_sampling_without_a_temperature_samples_at_1() -> None:
+    arguments = generate_arguments({"do_sample": True, "top_p": 0.8})
+    assert (arguments["do_sample"], arguments["temperature"], arguments["top_p"]) == (True, 1.0, 0.8)
+
+
 def test_do_sample_false_wins_over_a_temperature() -> None:
     assert generate_arguments({"temperature": 0.7, "do_sample": False})["do_sample"] is False
 

@@ -42,12 +42,12 @@ def test_a_device_map_is_handed_on_but_not_to_several_processes(
 
 
 def test_quantisation_needs_its_package(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = Settings(str(checkpoint), device="cpu", quantization="4bit")
+    settings = Settings(str(checkpoint), device="cpu", quantization="8bit")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ValueError, match="quantization=4bit needs the package bitsandbytes: pip install bitsandbytes"):
+    with pytest.raises(ValueError, match="quantization=8bit needs the package bitsandbytes: pip install bitsandbytes"):
         loading.plan(settings)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
-    assert loading.plan(settings).arguments["quantization_config"].load_in_4bit
+    assert loading.plan(settings).arguments["quantization_config"].load_in_8bit
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A conversation becomes decoded media: which sound runs with which video, on which time axis."""
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from lmms_humansense.models.conversation import Policy, read_messages
 from lmms_humansense.models.media import MediaError
 from lmms_humansense.models.prepare import Prepared, prepare, resampled, snapped
 from PIL import Image
+
+APART = "Heard after the picture instead of with it, beside silent videos or other frame rates"
+SOUNDLESS = "Shown without sound, as there is none"
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +72,7 @@ def test_beside_a_silent_video_a_sound_follows_its_video_and_a_remark_says_so(fo
     assert types(result) == ["video", "audio", "video"]
     assert result.sound_of_video == [None]
     assert not result.interleaved
-    assert result.remarks == [
-        ("Heard after the picture instead of with it, beside silent videos or other frame rates",
-         str(folder / "heard.mp4")),
-    ]  # fmt: skip
+    assert result.remarks == [(APART, str(folder / "heard.mp4"))]
 
 
 def test_heard_videos_of_different_rates_are_heard_after_their_pictures(folder: Path) -> None:
@@ -163,6 +164,8 @@ def test_whole_numbers_are_scaled_to_one() -> None:
         ([], "has shape"),
         (np.zeros((2, 2, 2)), "has shape"),
         (["a"], "has shape"),
+        ([1, 2, 3], "type int64, which is no waveform"),
+        (np.zeros(9, np.uint8), "type uint8, which is no waveform"),
         ([0.0, float("nan")], "values that are no numbers"),
     ],
 )
@@ -187,6 +190,64 @@ def test_pictures_are_paths_or_pil_images_of_any_mode(tmp_path: Path) -> None:
     for source in (str(tmp_path / "grey.png"), Image.new("P", (64, 48)), Image.new("1", (64, 48))):
         assert (picture(source).mode, picture(source).size) == ("RGB", (64, 48))
     assert picture(Image.new("RGBA", (4, 4), (0, 0, 0, 0))).getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_pictures_in_other_forms(tmp_path: Path) -> None:
+    Image.new("RGB", (64, 48), (9, 9, 9)).save(tmp_path / "dark.png")
+    content = (tmp_path / "dark.png").read_bytes()
+    uri = "data:image/png;base64," + base64.b64encode(content).decode()
+    sources: list[Any] = [uri, f"file://{tmp_path / 'dark.png'}", np.full((48, 64, 3), 9, np.uint8)]
+    sources += [{"bytes": content, "path": None}, {"bytes": None, "path": str(tmp_path / "dark.png")}]
+    for source in sources:
+        assert picture(source).size == (64, 48)
+        assert picture(source).getpixel((1, 1)) == (9, 9, 9)
+
+
+def test_a_picture_in_memory_that_can_not_be_read_is_not_spelled_out() -> None:
+    for source in ("data:image/png;base64," + "AAAA" * 10_000, {"bytes": b"x" * 10_000, "path": None}):
+        with pytest.raises(MediaError, match="A picture in memory is no picture that can be read") as caught:
+            picture(source)
+        assert len(str(caught.value)) < 300
+
+
+def test_an_animation_shows_its_first_picture_and_a_remark_says_so(tmp_path: Path) -> None:
+    first, second = Image.new("RGB", (32, 32), (255, 0, 0)), Image.new("RGB", (32, 32), (0, 255, 0))
+    first.save(tmp_path / "two.gif", save_all=True, append_images=[second])
+    path = str(tmp_path / "two.gif")
+    result = prepare(read_messages([{"role": "user", "content": [{"type": "image", "url": path}]}]), 28)
+    assert result.remarks == [("Only the first picture of an animation is shown", path)]
+
+
+def test_a_webm_that_is_called_a_sound_is_shown_as_well(folder: Path, tmp_path: Path) -> None:
+    clips.write_video(tmp_path / "film.webm", codec="libvpx", frames=20)
+    clips.write_sound(tmp_path / "speech.webm", clips.tones(48_000, 1), 48_000, "libopus")
+    film, speech = prepared(tmp_path, sound("film.webm")), prepared(tmp_path, sound("speech.webm"))
+    assert (types(film), film.remarks) == (["video"], [(SOUNDLESS, str(tmp_path / "film.webm"))])
+    assert (types(speech), speech.remarks) == (["audio"], [])
+
+
+def test_a_sound_file_that_is_called_a_video_is_heard(folder: Path) -> None:
+    assert types(prepared(folder, {"type": "video", "url": "speech.wav"})) == ["audio"]
+
+
+def test_the_bytes_of_a_sound_file_are_heard(folder: Path) -> None:
+    encoded = {"bytes": (folder / "speech.wav").read_bytes(), "path": "84.wav"}
+    result = prepare(read_messages([{"role": "user", "content": [{"type": "audio", "url": encoded}]}]), 28)
+    assert result.shown.seconds_heard == pytest.approx(6.0)
+
+
+def test_two_spellings_of_a_path_are_one_file(folder: Path) -> None:
+    items = {"type": "video", "url": f"{folder}/./heard.mp4"}, {"type": "audio", "url": f"{folder}/heard.mp4"}
+    result = prepare(read_messages([{"role": "user", "content": list(items)}]), 28)
+    assert result.interleaved
+    assert types(result) == ["video"]
+
+
+def test_a_part_behind_the_end_of_the_sound_is_shown_without(tmp_path: Path) -> None:
+    clips.write_sound(tmp_path / "short.mp4", clips.tones(16_000, 1, seconds=2.0), 16_000, "aac", pictures=50)
+    result = prepared(tmp_path, video("short.mp4", start_time="5", end_time=9), use_audio_in_video="always")
+    assert (len(result.videos), result.sounds) == (1, [])
+    assert result.remarks == [(SOUNDLESS, str(tmp_path / "short.mp4"))]
 
 
 def test_a_picture_that_can_not_be_read_is_named(tmp_path: Path) -> None:
