@@ -311,3 +311,18 @@ def test_a_batch_on_a_gpu_answers_as_its_samples_do(
     alone = [engine.respond([sample], GREEDY)[0] for sample in samples]
     for batch in batches_of(samples, 8):
         assert engine.respond([samples[number] for number in batch], GREEDY) == [alone[number] for number in batch]
+
+
+@pytest.mark.parametrize("fixture", SEEING)
+def test_a_checkpoint_of_the_thinker_alone_answers_as_the_whole(
+    engine_of: Callable[[str], Engine], shown: dict[str, Any], tmp_path: Path, fixture: str
+) -> None:
+    """Fine-tunes are often saved like this."""
+    whole = engine_of(fixture)
+    whole.family.model.save_pretrained(tmp_path)
+    whole.family.processor.save_pretrained(tmp_path)
+    alone = Engine(read_settings({"pretrained": str(tmp_path), "device": "cpu"}))
+    assert alone.info["model_type"] == f"{whole.info['model_type']}_thinker"
+    for name in ("heard video", "sound and image"):
+        sample = alone.encode(alone.prepare(shown[name]))
+        assert alone.respond([sample], GREEDY) == whole.respond([sample], GREEDY)
