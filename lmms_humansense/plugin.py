@@ -7,10 +7,13 @@ which happens in every way of starting it before tasks are looked up; so that is
 import functools
 import importlib
 import logging
+from collections.abc import Callable
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .tasks.humansense.scoring import FAILURE_MARK
 
 if TYPE_CHECKING:
     from lmms_eval.models.registry_v2 import ModelManifest
@@ -53,7 +56,8 @@ def _search_task_folder() -> None:
     def initialize_tasks(
         self: Any, include_path: str | list[str] | None = None, include_defaults: bool = True
     ) -> dict[str, dict[str, Any]]:
-        _keep_model_info()
+        _adapt("keep what a model tells of itself", _keep_model_info)
+        _adapt("keep failures out of the cache of responses", _cache_no_failures)
         found: dict[str, dict[str, Any]] = search(self, include_path=include_path, include_defaults=include_defaults)
         if not include_defaults:
             return found
@@ -69,12 +73,8 @@ def _keep_model_info() -> None:
     lmms-eval means to ask models for `get_model_info`, but does not do so yet. Its evaluator can only be wrapped once
     it is imported, which it is before any task manager is needed for a run.
     """
-    try:
-        evaluator: Any = importlib.import_module("lmms_eval.evaluator")
-        evaluate = evaluator.evaluate
-    except Exception as error:
-        logger.warning("lmms-humansense cannot add to the results what a model tells of itself: %s", error)
-        return
+    evaluator: Any = importlib.import_module("lmms_eval.evaluator")
+    evaluate = evaluator.evaluate
     if getattr(evaluate, "keeps_model_info", False):
         return
 
@@ -89,6 +89,31 @@ def _keep_model_info() -> None:
 
     evaluate_and_tell.keeps_model_info = True  # type: ignore[attr-defined]
     evaluator.evaluate = evaluate_and_tell
+
+
+def _cache_no_failures() -> None:
+    """Wrap the check of lmms-eval's response cache once, so that a failed request is asked again by the next run."""
+    cache: Any = importlib.import_module("lmms_eval.caching.response_cache").ResponseCache
+    is_valid = cache._is_valid_response
+    if getattr(is_valid, "refuses_failures", False):
+        return
+
+    @functools.wraps(is_valid)
+    def is_answer(response: Any, request_type: str) -> bool:
+        text = getattr(response, "text", response)
+        failed = isinstance(text, str) and text.startswith(FAILURE_MARK)
+        return not failed and is_valid(response, request_type)
+
+    is_answer.refuses_failures = True  # type: ignore[attr-defined]
+    cache._is_valid_response = staticmethod(is_answer)
+
+
+def _adapt(purpose: str, wrap: Callable[[], None]) -> None:
+    """Change lmms-eval's behaviour, or say that this release of it cannot be changed."""
+    try:
+        wrap()
+    except Exception as error:
+        logger.warning("lmms-humansense cannot %s with this lmms-eval: %r", purpose, error)
 
 
 def _our_tasks(manager: Any) -> dict[str, dict[str, Any]]:

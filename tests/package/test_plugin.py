@@ -89,3 +89,38 @@ def test_importing_the_plugin_imports_no_torch() -> None:
 
 def test_the_task_folder_holds_the_tasks() -> None:
     assert (plugin.task_folder() / "humansense" / "humansense_ar.yaml").is_file()
+
+
+def test_what_lmms_eval_is_changed_in_is_changed_once(task_manager: Any) -> None:
+    from lmms_eval import evaluator
+    from lmms_eval.caching.response_cache import ResponseCache
+
+    before = evaluator.evaluate, ResponseCache._is_valid_response
+    new_manager()
+    assert (evaluator.evaluate, ResponseCache._is_valid_response) == before
+
+
+def test_failures_are_no_answers_for_the_cache(task_manager: Any) -> None:
+    from lmms_eval.api.instance import GenerationResult
+    from lmms_eval.caching.response_cache import ResponseCache
+
+    valid = ResponseCache._is_valid_response
+    failure = "[request failed] MediaError: a.mp4 is empty (0 bytes)."
+    assert not valid(failure, "generate_until")
+    assert not valid(GenerationResult(failure), "generate_until")
+    assert valid("A", "generate_until")
+    assert valid(GenerationResult("A"), "generate_until")
+    assert not valid("", "generate_until")
+    assert valid((0.0, True), "loglikelihood")
+
+
+def test_an_lmms_eval_that_can_not_be_changed_costs_one_warning(
+    task_manager: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from lmms_eval import evaluator
+
+    monkeypatch.delattr(evaluator, "evaluate")
+    with caplog.at_level(logging.WARNING):
+        assert "humansense_ar" in new_manager().all_tasks
+    (warning,) = [record.message for record in caplog.records if "lmms-humansense" in record.message]
+    assert "cannot keep what a model tells of itself with this lmms-eval" in warning
