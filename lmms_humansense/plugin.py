@@ -13,8 +13,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .tasks.humansense.scoring import FAILURE_MARK
-
 if TYPE_CHECKING:
     from lmms_eval.models.registry_v2 import ModelManifest
 
@@ -93,6 +91,8 @@ def _keep_model_info() -> None:
 
 def _cache_no_failures() -> None:
     """Wrap the check of lmms-eval's response cache once, so that a failed request is asked again by the next run."""
+    from .tasks.humansense.scoring import FAILURE_MARK
+
     cache: Any = importlib.import_module("lmms_eval.caching.response_cache").ResponseCache
     is_valid = cache._is_valid_response
     if getattr(is_valid, "refuses_failures", False):

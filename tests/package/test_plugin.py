@@ -124,3 +124,12 @@ def test_an_lmms_eval_that_can_not_be_changed_costs_one_warning(
         assert "humansense_ar" in new_manager().all_tasks
     (warning,) = [record.message for record in caplog.records if "lmms-humansense" in record.message]
     assert "cannot keep what a model tells of itself with this lmms-eval" in warning
+
+
+def test_the_plugin_is_imported_without_the_tasks_and_models() -> None:
+    """So that a broken installation of theirs is met where it costs a warning."""
+    check = (
+        "import sys; sys.modules['lmms_humansense.tasks'] = sys.modules['lmms_humansense.models'] = None; "
+        "import lmms_humansense.plugin"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True)
