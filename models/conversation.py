@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .media import FrameRule
+from .settings import Policy
 
 _ENDINGS_OF_SOUND = (".aac", ".aif", ".aiff", ".amr", ".au", ".caf", ".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus",
                      ".wav", ".wma")  # fmt: skip
@@ -62,6 +63,15 @@ class Video:
 Part = Text | Image | Sound | Video
 
 
+def path_of(part: Part) -> str | None:
+    """The path under which a part's medium was given; None for words and for what is in memory."""
+    if isinstance(part, Text):
+        return None
+    source = part.path if isinstance(part, Video) else part.image if isinstance(part, Image) else part.source
+    is_path = isinstance(source, (str, os.PathLike)) and not str(source).startswith("data:")
+    return str(source) if is_path else None
+
+
 @dataclass(frozen=True)
 class Turn:
     """What one role says."""
@@ -71,18 +81,6 @@ class Turn:
 
 
 Conversation = tuple[Turn, ...]
-
-
-@dataclass(frozen=True)
-class Policy:
-    """What overrules the messages; the fields are those of `Settings` that bear these names."""
-
-    frames: str = "release"
-    fps: float | None = None
-    nframes: int | None = None
-    max_pixels: int | None = None
-    time_axis: str = "auto"
-    use_audio_in_video: str = "auto"
 
 
 AS_THE_TASK_SAYS = Policy()
@@ -110,10 +108,10 @@ def _parts(content: str | Sequence[Mapping[str, Any]], policy: Policy) -> tuple[
     )
 
 
-def _file(part: Sound | Video) -> str | None:
-    """The file of a part, one name for all of its spellings; None for a sound in memory."""
-    path = part.path if isinstance(part, Video) else part.source
-    return os.path.abspath(path) if isinstance(path, str) else None
+def _file(part: Part) -> str | None:
+    """The file of a part, one name for all of its spellings; None for what is in memory."""
+    path = path_of(part)
+    return os.path.abspath(path) if path else None
 
 
 def _with_sound(video: Video, heard: bool, policy: Policy) -> Video:

@@ -1,14 +1,14 @@
 """Messages in, responses out: a checkpoint of any family behind two calls, without a harness."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
 
 from .batches import Encoded
-from .conversation import Conversation, Policy, Sound, Text, read_messages
+from .conversation import Part, Sound, Text, path_of, read_messages
 from .families import family_of
 from .generation import cut_at, generate_arguments, stops_of
 from .loading import checkpoint_identity, plan
@@ -36,7 +36,6 @@ class Engine:
         family = family_of(loading.model_type)
         self.settings = settings
         self.device = loading.device
-        self.policy = Policy(**{field.name: getattr(settings, field.name) for field in fields(Policy)})
         given = settings.system_prompt
         self.system_prompt = system_prompt_text(given) if given is not None else family.system_prompt
         self.family = family(loading)
@@ -48,14 +47,16 @@ class Engine:
         Raises MediaError for a file that can not be used, StalledError where that takes too long, and ValueError for
         messages that can not be read or that show what this model does not take.
         """
-        conversation = with_system_prompt(read_messages(messages, self.policy), self.system_prompt)
-        self._refuse_unseen(conversation)
-        if not _has_media(conversation):
+        conversation = with_system_prompt(read_messages(messages, self.settings), self.system_prompt)
+        media = [part for turn in conversation for part in turn.parts if not isinstance(part, Text)]
+        self._refuse_unseen(media)
+        if not media:
             return prepare(conversation, self.family.frame_factor)
+        names = ", ".join(dict.fromkeys(path for path in map(path_of, media) if path)) or "media in memory"
         return within(
             self.settings.media_timeout,
             lambda: prepare(conversation, self.family.frame_factor),
-            f"Decoding {_media_names(conversation)}",
+            f"Decoding {names}",
         )
 
     def encode(self, prepared: Prepared) -> Encoded:
@@ -81,9 +82,8 @@ class Engine:
             said = self.family.generate(samples, generate_arguments(generation_kwargs), stops)
         return [(cut_at(text, stops), tokens) for text, tokens in said]
 
-    def _refuse_unseen(self, conversation: Conversation) -> None:
-        parts = [part for turn in conversation for part in turn.parts]
-        if not self.family.sees and any(not isinstance(part, (Text, Sound)) for part in parts):
+    def _refuse_unseen(self, media: Sequence[Part]) -> None:
+        if not self.family.sees and any(not isinstance(part, Sound) for part in media):
             raise ValueError(f"A checkpoint of type {self.info['model_type']} hears and does not see.")
 
     def _info(self, model_type: str, identity: dict[str, str]) -> dict[str, Any]:
@@ -101,17 +101,6 @@ class Engine:
             "generation_config": self.family.model.generation_config.to_diff_dict(),
             "versions": {name: _version(name) for name in _LIBRARIES},
         }
-
-
-def _has_media(conversation: Conversation) -> bool:
-    return any(not isinstance(part, Text) for turn in conversation for part in turn.parts)
-
-
-def _media_names(conversation: Conversation) -> str:
-    media = [part for turn in conversation for part in turn.parts if not isinstance(part, Text)]
-    sources = [getattr(part, "path", None) or getattr(part, "source", None) for part in media]
-    paths = [source for source in sources if isinstance(source, str)]
-    return ", ".join(dict.fromkeys(paths)) or "media in memory"
 
 
 def _version(name: str) -> str | None:

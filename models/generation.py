@@ -1,10 +1,7 @@
-"""From lmms-eval's `generation_kwargs` to the arguments of transformers' `generate`."""
+"""From lmms-eval's `generation_kwargs` to the arguments of transformers' `generate`. Standard library only."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-import torch
-from transformers import StoppingCriteria
 
 MAX_NEW_TOKENS = 1024
 """Tokens of a response when the task does not say: the release's model may say as many."""
@@ -49,18 +46,3 @@ def cut_at(text: str, stops: Sequence[str]) -> str:
     """`text` up to the first of the stop strings."""
     ends = [text.find(stop) for stop in stops if stop in text]
     return text[: min(ends)] if ends else text
-
-
-class StopStrings(StoppingCriteria):
-    """Ends a response once it holds a stop string, wherever tokens begin and end. The prompt does not count."""
-
-    def __init__(self, stops: Sequence[str], prompt_tokens: int, decode: Callable[[torch.Tensor], str]) -> None:
-        self._stops = stops
-        self._prompt_tokens = prompt_tokens
-        self._decode = decode
-
-    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
-        """Which of the responses, rows of ids (batch, tokens), are over: bool (batch,)."""
-        responses = [self._decode(row[self._prompt_tokens :]) for row in input_ids]
-        over = [any(stop in response for stop in self._stops) for response in responses]
-        return torch.tensor(over, device=input_ids.device)

@@ -32,7 +32,7 @@ class Loading:
     @property
     def model_type(self) -> str:
         """The architecture that the configuration names."""
-        return str(self.config.get("model_type"))
+        return str(self.config["model_type"])
 
 
 def plan(settings: Settings) -> Loading:
@@ -69,7 +69,7 @@ def _config(pretrained: str) -> dict[str, Any]:
 def _device(name: str) -> torch.device:
     if name == "auto":
         if torch.cuda.is_available():
-            return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+            return _own_gpu()
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
@@ -80,8 +80,13 @@ def _device(name: str) -> torch.device:
     if device.type == "cuda" and _processes() > 1:
         if device.index is not None:
             raise ValueError(f"device={name} would put every process on one GPU; device=cuda gives each its own.")
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        return _own_gpu()
     return device
+
+
+def _own_gpu() -> torch.device:
+    """The GPU of this process: one each, as their launcher numbers them."""
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
 
 
 def _processes() -> int:

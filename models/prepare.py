@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from qwen_omni_utils.v2_5 import vision_process as qwen
 
-from .conversation import Conversation, Image, Part, Sound, Text, Turn, Video
+from .conversation import Conversation, Image, Part, Sound, Text, Turn, Video, path_of
 from .media import SAMPLE_RATE, MediaError
 from .sound import read_waveform, sound_seconds
 from .video import has_pictures, read_frames
@@ -230,13 +230,10 @@ def _picture_file(source: Any) -> Any:
 
 
 def _name(part: Part) -> str:
-    """How a medium is called in a sentence: by its path, if it has one."""
-    source = getattr(part, "path", None) or getattr(part, "source", None) or getattr(part, "image", None)
-    if isinstance(source, dict):
-        source = source.get("path")
-    if not isinstance(source, (str, Path)) or str(source).startswith("data:"):
-        return f"A {'picture' if isinstance(part, Image) else 'sound'} in memory"
-    return str(source)
+    """How a medium is called in a sentence: by its path, if it has one, or that of the file that it was read from."""
+    source = getattr(part, "source", None) or getattr(part, "image", None)
+    named = source.get("path") if isinstance(source, dict) else None
+    return named or path_of(part) or f"A {'picture' if isinstance(part, Image) else 'sound'} in memory"
 
 
 def _waveform(source: Any) -> tuple[NDArray[np.float32], float]:

@@ -1,9 +1,10 @@
 """The arguments of `--model humansense_omni`, checked before anything is loaded. Standard library only."""
 
 import difflib
+import inspect
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +18,35 @@ CHOICES = {
 """The arguments that take one word of a list."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """How things are shown, where a user overrules what the messages of a task say.
+
+    `frames` says where the number and size of frames come from: "release" from the messages of the task (HumanSense
+    tasks tell the release's rule; others tell none and get qwen-omni-utils' default), "model" from qwen-omni-utils'
+    default for every task. `fps`, `nframes` and `max_pixels` (of one frame) overrule both; a number of frames is
+    rounded to an even one. `time_axis` "release" does not tell the model the rate of the frames, as the release, "true"
+    does, "auto" does where the task does not ask otherwise. `use_audio_in_video` "auto" follows the messages, "always"
+    and "never" overrule them.
+    """
+
+    frames: str = "release"
+    fps: float | None = None
+    nframes: int | None = None
+    max_pixels: int | None = None
+    time_axis: str = "auto"
+    use_audio_in_video: str = "auto"
+
+
 @dataclass(frozen=True)
-class Settings:
-    """What a user may say about a model and about how it is shown things.
+class Settings(Policy):
+    """What a user may say about a model, and about how it is shown things.
 
     `pretrained` is a folder or a Hub name. `device` is what torch calls it, or "auto"; `device_map` is accelerate's
     ("auto", "balanced", a device) and spreads one model over several GPUs. `dtype`, `attn_implementation` and
     `quantization` ("4bit", "8bit") say how weights are held and attention is computed. `system_prompt` is a text or
-    the path of a text file; None is the family's own. `batch_size` is requests per call of the model.
-
-    `frames` says where the number and size of frames come from: "release" from the messages of the task (HumanSense
-    tasks tell the release's rule; others tell none and get qwen-omni-utils' default), "model" from qwen-omni-utils'
-    default for every task. `fps`, `nframes` and `max_pixels` (of one frame) overrule both. `time_axis` "release" does
-    not tell the model the rate of the frames, as the release, "true" does, "auto" does where the task does not ask
-    otherwise. `use_audio_in_video` "auto" follows the messages, "always" and "never" overrule them.
-
-    A number of frames is rounded to an even one. `media_timeout` is the most seconds that decoding the media of one
-    sample may take.
+    the path of a text file; None is the family's own. `batch_size` is requests per call of the model. `media_timeout`
+    is the most seconds that decoding the media of one sample may take.
     """
 
     pretrained: str
@@ -44,16 +57,10 @@ class Settings:
     quantization: str | None = None
     system_prompt: str | None = None
     batch_size: int = 1
-    frames: str = "release"
-    fps: float | None = None
-    nframes: int | None = None
-    max_pixels: int | None = None
-    time_axis: str = "auto"
-    use_audio_in_video: str = "auto"
     media_timeout: float = 300.0
 
 
-NAMES = tuple(field.name for field in fields(Settings))
+NAMES = tuple(inspect.signature(Settings).parameters)
 
 _LEAST_FRAMES = 2
 """Frames of one step of the time axis: `FRAME_FACTOR` of qwen-omni-utils."""

@@ -15,10 +15,7 @@ MODULES = {
 
 
 def family_of(model_type: str) -> type[Family]:
-    """The family of a `model_type`.
-
-    Raises ValueError with the known ones for any other, and where the installed transformers is too old for it.
-    """
+    """The family of a `model_type`. Raises ValueError with the known ones for any other."""
     if model_type not in MODULES:
         raise ValueError(
             f"humansense_omni cannot run a checkpoint of type {model_type!r}; it runs {', '.join(sorted(MODULES))}."

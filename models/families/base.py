@@ -1,16 +1,15 @@
 """What all families share: loading, and turning a batch into responses."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 import torch
 import transformers
 from packaging.version import Version
-from transformers import StoppingCriteriaList
+from transformers import StoppingCriteria, StoppingCriteriaList
 
 from ..batches import IDS, MEL, Encoded, collate
-from ..generation import StopStrings
 from ..loading import Loading
 from ..prepare import Prepared
 
@@ -85,14 +84,6 @@ class Family(ABC):
         )
         return [(self._text(row), self._length(row)) for row in ids[:, prompt:]]
 
-    def logits(self, samples: Sequence[Encoded]) -> torch.Tensor:
-        """The model's float logits (samples, tokens of the vocabulary) for the first token of each response."""
-        batch = self._batch(samples)
-        extras = self.generation_extras(any(sample.heard for sample in samples))
-        with torch.inference_mode():
-            output: torch.Tensor = self.model(**batch, **extras).logits[:, -1]
-        return output
-
     def _text(self, ids: torch.Tensor) -> str:
         said: str = self._tokenizer.decode(ids, skip_special_tokens=True)
         return said
@@ -127,3 +118,18 @@ def _refuse_missing_weights(pretrained: str, names: Iterable[str]) -> None:
             f"pretrained={pretrained} lacks {len(missing)} weights, such as {missing[0]}: it is not complete, "
             "or its config.json is that of another model."
         )
+
+
+class StopStrings(StoppingCriteria):
+    """Ends a response once it holds a stop string, wherever tokens begin and end. The prompt does not count."""
+
+    def __init__(self, stops: Sequence[str], prompt_tokens: int, decode: Callable[[torch.Tensor], str]) -> None:
+        self._stops = stops
+        self._prompt_tokens = prompt_tokens
+        self._decode = decode
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
+        """Which of the responses, rows of ids (batch, tokens), are over: bool (batch,)."""
+        responses = [self._decode(row[self._prompt_tokens :]) for row in input_ids]
+        over = [any(stop in response for stop in self._stops) for response in responses]
+        return torch.tensor(over, device=input_ids.device)

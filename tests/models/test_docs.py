@@ -1,14 +1,12 @@
 """Docs with sounds in every form that datasets gives them: what tasks and lmms-eval's conversion get to see."""
 
 import io
-import wave
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import clips
 import datasets
-import numpy as np
 import pytest
 import torch
 from lmms_humansense.models.docs import decode_sounds_without_torchcodec, with_plain_sounds
@@ -26,18 +24,14 @@ def _decoding(monkeypatch: pytest.MonkeyPatch) -> None:
     decode_sounds_without_torchcodec()
 
 
-def wav(samples: Any) -> bytes:
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setparams((1, 2, 16_000, 0, "NONE", ""))
-        file.writeframes((np.asarray(samples) * 32767).astype("<i2").tobytes())
-    return buffer.getvalue()
+def wav(folder: Path) -> bytes:
+    return clips.write_sound(folder / "tone.wav", TONE[None], 16_000, "pcm_s16le").read_bytes()
 
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> datasets.Dataset:
     """Columns as in the parquet files of speech corpora: the sound's bytes, and a name without a folder."""
-    encoded = {"bytes": wav(TONE), "path": "84-121123-0000.flac"}
+    encoded = {"bytes": wav(tmp_path), "path": "84-121123-0000.flac"}
     picture = io.BytesIO()
     Image.new("RGB", (4, 4), (255, 0, 0)).save(picture, "PNG")
     image = {"bytes": picture.getvalue(), "path": None}
@@ -87,7 +81,7 @@ def test_what_torchcodec_decodes_becomes_a_waveform() -> None:
 def test_the_file_of_a_sound_is_not_taken_for_the_sound(tmp_path: Path) -> None:
     from lmms_eval.api.task import ConfigurableMessagesTask
 
-    (tmp_path / "a.wav").write_bytes(wav(TONE))
+    (tmp_path / "a.wav").write_bytes(wav(tmp_path))
     sound = {"array": TONE, "sampling_rate": 16_000, "path": str(tmp_path / "a.wav")}
     doc = with_plain_sounds({"audio": sound, "nested": {"audios": [sound]}})
     for plain in (doc["audio"], doc["nested"]["audios"][0]):
