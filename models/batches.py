@@ -54,11 +54,13 @@ def _joined(name: str, parts: Sequence[torch.Tensor], pad_token: int) -> torch.T
         return _padded(parts, left=True, value=pad_token if name == IDS else 0)
     if name in (MEL, MEL_MASK):
         return _padded(parts, left=False, value=0)
-    return torch.cat(list(parts))
+    return torch.cat(list(parts)) if len(parts) > 1 else parts[0]
 
 
 def _padded(parts: Sequence[torch.Tensor], left: bool, value: int) -> torch.Tensor:
-    """The parts in a row, padded in their last dimension to the longest of them."""
+    """The parts in a row, padded in their last dimension to the longest of them; one alone is not copied."""
+    if len(parts) == 1:
+        return parts[0]
     longest = max(part.shape[-1] for part in parts)
     missing = [longest - part.shape[-1] for part in parts]
     return torch.cat(
@@ -69,14 +71,37 @@ def _padded(parts: Sequence[torch.Tensor], left: bool, value: int) -> torch.Tens
     )
 
 
-def groups(samples: Sequence[Encoded]) -> list[list[int]]:
-    """The numbers of the samples, in groups that may each be one batch.
+def take(samples: Sequence[Encoded], size: int) -> list[int]:
+    """The numbers, ascending, of those samples that make the next batch: the first, and up to `size` in all.
 
-    Whether videos are heard is said once for a whole batch, so those with and those without sound exclude each other;
-    neither minds samples without a video.
+    It is joined by those whose prompts are nearest to its own in length, so that little is padded. Whether videos are
+    heard is said once for a whole batch, so those with and those without sound exclude each other; neither minds
+    samples without a video.
     """
-    heard = [number for number, sample in enumerate(samples) if sample.heard]
-    silent = [number for number, sample in enumerate(samples) if sample.silent]
-    neutral = [number for number, sample in enumerate(samples) if not sample.heard and not sample.silent]
-    other, fuller = sorted([heard, silent], key=len)
-    return [group for group in (sorted([*fuller, *neutral]), other) if group]
+    batch = [0]
+    for number in sorted(range(1, len(samples)), key=lambda number: abs(samples[number].tokens - samples[0].tokens)):
+        together = [samples[other] for other in (*batch, number)]
+        mixed = any(sample.heard for sample in together) and any(sample.silent for sample in together)
+        if len(batch) < size and not mixed:
+            batch.append(number)
+    return sorted(batch)
+
+
+@dataclass
+class Padding:
+    """How much of what a model was given fills up short prompts."""
+
+    batches: int = 0
+    tokens: int = 0
+    filled: int = 0
+
+    def count(self, samples: Sequence[Encoded]) -> None:
+        """Count one batch."""
+        self.batches += 1
+        self.tokens += sum(sample.tokens for sample in samples)
+        self.filled += max(sample.tokens for sample in samples) * len(samples)
+
+    @property
+    def share(self) -> float:
+        """The share of padding, from 0 to 1."""
+        return 1 - self.tokens / self.filled if self.filled else 0.0

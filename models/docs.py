@@ -20,6 +20,10 @@ from .prepare import waveform_of_bytes
 from .sound import read_waveform
 
 
+_CLIP_COLUMN = "media"
+"""The column of docs that names their clip."""
+
+
 class PlainSound(dict[str, Any]):
     """A sound as `{"array", "sampling_rate", "path"}`, which also answers as torchcodec's decoder does.
 
@@ -59,6 +63,28 @@ def with_plain_sounds(doc: Any) -> Any:
     if isinstance(doc, list):
         return [with_plain_sounds(value) for value in doc]
     return doc
+
+
+class ClipNames:
+    """Which docs are about the same clip, as far as their tasks tell: in a column `media` of names.
+
+    It only decides which requests are prepared together, so a wrong name costs time and nothing else.
+    """
+
+    def __init__(self, task_dict: Mapping[str, Any]) -> None:
+        self._task_dict = task_dict
+        self._columns: dict[tuple[str, str], Any] = {}
+
+    def of(self, task: str, split: str, doc_id: int) -> str | None:
+        """The name of the clip of one doc; None where its task tells none."""
+        if (task, split) not in self._columns:
+            self._columns[task, split] = self._column(self._task_dict[task][split])
+        column = self._columns[task, split]
+        return None if column is None else column[doc_id]
+
+    def _column(self, docs: Any) -> Any:
+        feature = (getattr(docs, "features", None) or {}).get(_CLIP_COLUMN)
+        return docs[_CLIP_COLUMN] if getattr(feature, "dtype", None) == "string" else None
 
 
 def _decode_example(feature: datasets.Audio, value: dict[str, Any], token_per_repo_id: Any = None) -> PlainSound:

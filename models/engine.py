@@ -8,13 +8,11 @@ from typing import Any
 import torch
 
 from .batches import Encoded
-from .conversation import Part, Sound, Text, path_of, read_messages
-from .families import family_of
+from .encoder import Encoder
 from .generation import cut_at, generate_arguments, stops_of
-from .loading import checkpoint_identity, plan
-from .prepare import Prepared, prepare, with_system_prompt
-from .settings import Settings, system_prompt_text
-from .stall import within
+from .loading import Loading, checkpoint_identity, plan
+from .prepare import Prepared
+from .settings import Settings
 
 _LIBRARIES = ("transformers", "torch", "torchvision", "accelerate", "av", "decord", "librosa", "qwen-omni-utils")
 """What responses depend on besides the checkpoint."""
@@ -27,41 +25,33 @@ class PromptTooLongError(ValueError):
 class Engine:
     """A loaded checkpoint and how it is shown things."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Load the checkpoint that the settings name.
+    def __init__(self, settings: Settings, loading: Loading | None = None) -> None:
+        """Load the checkpoint that the settings name, as `loading` plans it.
 
         Raises ValueError, in one sentence that names the argument, where that is not possible.
         """
-        loading = plan(settings)
-        family = family_of(loading.model_type)
+        loading = loading or plan(settings)
         self.settings = settings
         self.device = loading.device
-        given = settings.system_prompt
-        self.system_prompt = system_prompt_text(given) if given is not None else family.system_prompt
-        self.family = family(loading)
+        self.encoder = Encoder(settings, loading.model_type)
+        self.family = self.encoder.family
+        self.family.load_model(loading)
         self.info = self._info(loading.model_type, checkpoint_identity(loading))
 
     def prepare(self, messages: Sequence[Mapping[str, Any]]) -> Prepared:
         """Decode what raw messages show.
 
-        Raises MediaError for a file that can not be used, StalledError where that takes too long, and ValueError for
-        messages that can not be read or that show what this model does not take.
+        Raises MediaError for a file that can not be used, and ValueError for messages that can not be read or that show
+        what this model does not take.
         """
-        conversation = with_system_prompt(read_messages(messages, self.settings), self.system_prompt)
-        media = [part for turn in conversation for part in turn.parts if not isinstance(part, Text)]
-        self._refuse_unseen(media)
-        if not media:
-            return prepare(conversation, self.family.frame_factor)
-        names = ", ".join(dict.fromkeys(path for path in map(path_of, media) if path)) or "media in memory"
-        return within(
-            self.settings.media_timeout,
-            lambda: prepare(conversation, self.family.frame_factor),
-            f"Decoding {names}",
-        )
+        return self.encoder.prepare(self.encoder.read(messages))
 
     def encode(self, prepared: Prepared) -> Encoded:
         """The model's inputs for what was prepared. Raises PromptTooLongError where they exceed its context."""
-        sample = self.family.encode(prepared)
+        return self.fitting(self.family.encode(prepared))
+
+    def fitting(self, sample: Encoded) -> Encoded:
+        """The sample, as it is. Raises PromptTooLongError where it exceeds the model's context."""
         if sample.tokens > self.family.context:
             raise PromptTooLongError(
                 f"The prompt has {sample.tokens:,} tokens and the model's context holds {self.family.context:,}; "
@@ -72,7 +62,7 @@ class Engine:
     def respond(self, samples: Sequence[Encoded], generation_kwargs: Mapping[str, Any]) -> list[tuple[str, int]]:
         """The response to each sample of one batch, up to its stop string, and how many tokens were generated.
 
-        The samples have to be such that may share a batch (see `batches.groups`).
+        The samples have to be such that may share a batch (see `batches.alike`).
         """
         if len(samples) > 1 and (generation_kwargs.get("repetition_penalty") or 1.0) != 1.0:
             # Up to transformers 5.10 it is laid on what fills up short prompts, too, and that token may end a response.
@@ -81,10 +71,6 @@ class Engine:
         with torch.inference_mode():
             said = self.family.generate(samples, generate_arguments(generation_kwargs), stops)
         return [(cut_at(text, stops), tokens) for text, tokens in said]
-
-    def _refuse_unseen(self, media: Sequence[Part]) -> None:
-        if not self.family.sees and any(not isinstance(part, Sound) for part in media):
-            raise ValueError(f"A checkpoint of type {self.info['model_type']} hears and does not see.")
 
     def _info(self, model_type: str, identity: dict[str, str]) -> dict[str, Any]:
         """What a result depends on, as JSON can hold it."""
@@ -96,7 +82,7 @@ class Engine:
             "device": str(self.family.model.device),
             "dtype": str(self.family.model.dtype).removeprefix("torch."),
             "attn_implementation": getattr(config, "_attn_implementation", None),
-            "system_prompt": self.system_prompt,
+            "system_prompt": self.encoder.system_prompt,
             "context": self.family.context,
             "generation_config": self.family.model.generation_config.to_diff_dict(),
             "versions": {name: _version(name) for name in _LIBRARIES},

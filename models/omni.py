@@ -1,5 +1,6 @@
 """`--model humansense_omni`: an omni model that sees and hears what the messages of a task hold."""
 
+import weakref
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,12 +13,14 @@ from lmms_eval.api.model import lmms
 from loguru import logger
 from tqdm import tqdm
 
-from .batches import Encoded, groups
-from .docs import decode_sounds_without_torchcodec, with_plain_sounds
+from .answering import Answering, Effort, Sample
+from .docs import ClipNames, decode_sounds_without_torchcodec, with_plain_sounds
 from .engine import Engine
 from .generation import unknown_arguments
+from .loading import plan
 from .prepare import Shown
 from .settings import read_model_args, read_settings
+from .workers import MediaWorkers, workers_for
 
 FAILURE_MARK = "[request failed]"
 """What a response starts with when there is an error instead of an answer. Tasks score these characters as failed."""
@@ -43,21 +46,6 @@ class SampleCounts(TokenCounts):
         }
 
 
-@dataclass
-class _Sample:
-    """One request on its way: encoded, or failed, and then answered."""
-
-    task: str
-    doc_id: int
-    generation_kwargs: dict[str, Any]
-    encoded: Encoded | None = None
-    shown: Shown = field(default_factory=Shown)
-    result: GenerationResult | None = None
-
-    def __str__(self) -> str:
-        return f"{self.task} doc {self.doc_id}"
-
-
 class HumanSenseOmni(lmms):
     """An omni checkpoint behind lmms-eval's chat interface.
 
@@ -71,13 +59,19 @@ class HumanSenseOmni(lmms):
         super().__init__()
         self.settings = read_settings({"pretrained": pretrained, **arguments})
         self.batch_size = self.settings.batch_size
-        self.engine = Engine(self.settings)
+        loading = plan(self.settings)
+        self._media_workers = workers_for(self.settings, loading.device)
+        self._workers: MediaWorkers | None = None
+        self._hire(loading.model_type)  # before the weights, so that they load at the same time
+        self.engine = Engine(self.settings, loading)
         decode_sounds_without_torchcodec()
         self._device = self.engine.device
         self._model_info = {
             **self.engine.info,
+            "media_workers": self._media_workers,
             "versions": {"lmms_eval": version("lmms_eval"), **self.engine.info["versions"]},
         }
+        self._effort = Effort()
         self._time_axes: defaultdict[str, set[str]] = defaultdict(set)
         self._ignored: set[str] = set()
         self._freed = False
@@ -108,10 +102,17 @@ class HumanSenseOmni(lmms):
     def get_model_info(self) -> dict[str, Any]:
         """What the results depend on: checkpoint, versions, every setting, and the time axis that each task got."""
         axes = {task: "/".join(sorted(found)) for task, found in sorted(self._time_axes.items())}
-        return {**self._model_info, "time_axis_of_tasks": axes}
+        effort = self._effort
+        spent = {
+            "model_seconds": round(effort.model, 3),
+            "seconds_waited_for_media": round(effort.waiting, 3),
+            "batches": effort.padding.batches,
+            "padding": round(effort.padding.share, 4),
+        }
+        return {**self._model_info, "time_axis_of_tasks": axes, "effort": spent}
 
     def generate_until(self, requests: list[Instance]) -> Iterator[GenerationResult]:
-        """Yield the response to each request, in order, as soon as its batch is ready.
+        """Yield the response to each request, in order, as soon as it and those before it are there.
 
         A request that fails yields the failure mark and the reason; all failures are logged at the end. Raises
         RuntimeError after `clean`.
@@ -120,19 +121,21 @@ class HumanSenseOmni(lmms):
             raise RuntimeError("This model was freed at the end of a run; make a new one for another.")
         self.failures.clear()
         self.remarks.clear()
-        size = self.settings.batch_size
+        self._hire(self.engine.encoder.model_type)
+        answering = Answering(self.engine, self._workers, self._media_workers)
+        self._effort = answering.effort
         try:
             with tqdm(total=len(requests), desc="Model Responding", disable=self.rank != 0) as progress:
-                for start in range(0, len(requests), size):
-                    for result in self._answer(requests[start : start + size]):
-                        progress.update()
-                        yield result
+                for sample in answering.run(self._samples(requests), progress.update):
+                    yield self._result(sample)
         finally:
             self._log_summary(len(requests))
 
     def clean(self) -> None:
-        """Free the model's memory; nothing is asked after this."""
+        """Free the model's memory and end the workers; nothing is asked after this."""
         self._freed = True
+        if self._workers is not None:
+            self._workers.close()
         del self.engine
         super().clean()
 
@@ -144,63 +147,43 @@ class HumanSenseOmni(lmms):
         """Not offered: raises NotImplementedError."""
         raise NotImplementedError("humansense_omni answers single rounds; multi-round tasks are not supported.")
 
-    def _answer(self, requests: Sequence[Instance]) -> list[GenerationResult]:
-        """The results of a window of requests, answered in as few batches as may be."""
-        samples = [self._encoded(request) for request in requests]
-        waiting = [sample for sample in samples if sample.result is None]
-        for alike in _by_generation(waiting):
-            for group in groups([sample.encoded for sample in alike if sample.encoded is not None]):
-                self._generate([alike[number] for number in group])
-        return [sample.result for sample in samples if sample.result is not None]
+    def _hire(self, model_type: str) -> None:
+        """Have the workers started, if there are to be any and they are not there."""
+        if self._media_workers and (self._workers is None or self._workers.closed):
+            self._workers = MediaWorkers(self.settings, model_type)
+            weakref.finalize(self, self._workers.close)  # also at the end of the program
 
-    def _encoded(self, request: Instance) -> _Sample:
+    def _samples(self, requests: Sequence[Instance]) -> list[Sample]:
+        clips = ClipNames(self.task_dict)
+        return [self._sample(request, clips) for request in requests]
+
+    def _sample(self, request: Instance, clips: ClipNames) -> Sample:
         _, doc_to_messages, generation_kwargs, doc_id, task, split = request.args
-        sample = _Sample(task, doc_id, generation_kwargs)
         self._warn_of_ignored(task, generation_kwargs)
-        try:
-            doc = with_plain_sounds(self.task_dict[task][split][doc_id])
-            prepared = self.engine.prepare(doc_to_messages(doc))
-            sample.shown = prepared.shown
-            sample.encoded = self.engine.encode(prepared)
-            self._note(sample, prepared.remarks)
-        # Whatever is wrong with one sample must not cost the others; it is counted, never scored as an answer.
-        except Exception as error:
-            self._fail(sample, error)
-        return sample
+        docs = self.task_dict[task][split]
 
-    def _generate(self, samples: Sequence[_Sample]) -> None:
-        """Answer one batch; should it fail, its samples are asked one by one, so that only the culprit fails."""
-        encoded = [sample.encoded for sample in samples if sample.encoded is not None]
-        try:
-            said = self.engine.respond(encoded, samples[0].generation_kwargs)
-        except Exception as error:
-            if len(samples) == 1:
-                self._fail(samples[0], error)
-                return
-            logger.warning("A batch of {} failed ({}); its samples are asked one by one.", len(samples), error)
-            for sample in samples:
-                self._generate([sample])
-            return
-        for sample, (text, tokens), inputs in zip(samples, said, encoded, strict=True):
-            sample.result = GenerationResult(text, SampleCounts(inputs.tokens, tokens, shown=sample.shown))
+        def messages() -> list[dict[str, Any]]:
+            made: list[dict[str, Any]] = doc_to_messages(with_plain_sounds(docs[doc_id]))
+            return made
 
-    def _fail(self, sample: _Sample, error: Exception) -> None:
-        reason = f"{type(error).__name__}: {error}"
-        logger.opt(exception=error).debug("{} failed", sample)
-        self.failures.append((str(sample), reason))
-        sample.result = GenerationResult(f"{FAILURE_MARK} {reason}", SampleCounts(shown=sample.shown))
+        return Sample(task, doc_id, generation_kwargs, messages, clip=clips.of(task, split, doc_id))
 
-    def _note(self, sample: _Sample, remarks: Sequence[tuple[str, str]]) -> None:
-        """Log what a sample shows, and keep for the end of the run what is shown otherwise than asked."""
-        shown, tokens = sample.shown, sample.encoded.tokens if sample.encoded else 0
+    def _result(self, sample: Sample) -> GenerationResult:
+        """What lmms-eval gets for a sample; failures and remarks are kept for the end of the run."""
+        shown = sample.shown
+        if sample.response is None:
+            self.failures.append((str(sample), sample.reason))
+            return GenerationResult(f"{FAILURE_MARK} {sample.reason}", SampleCounts(shown=shown))
         logger.debug(
             "{}: {} frames, {:.1f} of {:.1f} s heard, {} prompt tokens, time axis {}",
-            sample, shown.frames, shown.seconds_heard, shown.seconds_present, tokens, shown.time_axis,
+            sample, shown.frames, shown.seconds_heard, shown.seconds_present, sample.tokens, shown.time_axis,
         )  # fmt: skip
         if shown.time_axis:
             self._time_axes[sample.task].add(shown.time_axis)
-        for what, file in remarks:
+        for what, file in sample.remarks:
             self.remarks[what].add(file)
+        text, tokens = sample.response
+        return GenerationResult(text, SampleCounts(sample.tokens, tokens, shown=shown))
 
     def _warn_of_ignored(self, task: str, generation_kwargs: dict[str, Any]) -> None:
         for name in unknown_arguments(generation_kwargs):
@@ -209,6 +192,9 @@ class HumanSenseOmni(lmms):
                 logger.warning("{} sets {} in generation_kwargs, which has no effect here.", task, name)
 
     def _log_summary(self, asked: int) -> None:
+        logger.info("The model worked {:.0%} of the time, and waited for media the rest.", self._effort.busy)
+        padding = self._effort.padding
+        logger.info("{:.1%} of the prompt tokens of {} batches were padding.", padding.share, padding.batches)
         for what, files in self.remarks.items():
             more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
             logger.warning("{}: {}{}", what, ", ".join(sorted(files)[:_NAMED]), more)
@@ -219,11 +205,3 @@ class HumanSenseOmni(lmms):
         for reason, count in reasons.most_common():
             first = next(sample for sample, its_reason in self.failures if its_reason == reason)
             logger.error("  {} × {} (first: {})", count, reason, first)
-
-
-def _by_generation(samples: Sequence[_Sample]) -> list[list[_Sample]]:
-    """The samples, grouped by what generation is asked for."""
-    alike: dict[str, list[_Sample]] = {}
-    for sample in samples:
-        alike.setdefault(repr(sorted(sample.generation_kwargs.items(), key=str)), []).append(sample)
-    return list(alike.values())

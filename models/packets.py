@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import av
 from av.container import InputContainer
-from av.stream import Disposition
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from .media import MediaError
@@ -93,20 +94,37 @@ def video_stream(file: Path, container: InputContainer) -> VideoStream:
     return stream
 
 
-def demux(file: Path, container: InputContainer, stream: VideoStream) -> Iterator[av.Packet]:
+class Sink(Protocol):
+    """Takes the packets of another stream of the same file, while it is gone through."""
+
+    stream: Stream
+
+    def feed(self, packet: av.Packet) -> None:
+        """Take the stream's next packet; the empty one ends it."""
+
+
+def demux(
+    file: Path, container: InputContainer, stream: VideoStream, beside: Sink | None = None
+) -> Iterator[av.Packet]:
     """The packets of a stream; without the empty ones, which PyAV's decoder would take for the end.
+
+    Those of another stream are given to `beside` on the way.
 
     Raises:
         MediaError: the file is broken where FFmpeg cannot go on.
     """
     try:
-        yield from (packet for packet in container.demux(stream) if packet.size)
+        for packet in container.demux(stream if beside is None else [stream, beside.stream]):
+            if beside is not None and packet.stream_index == beside.stream.index:
+                beside.feed(packet)
+            elif packet.size:
+                yield packet
     except (av.FFmpegError, IndexError) as error:  # PyAV stumbles over streams that show up late in damaged files
         raise MediaError(f"{file} is damaged: its frames cannot be read to the end.") from error
 
 
-def read_index(file: Path, container: InputContainer, stream: VideoStream) -> Index:
-    """Go through the packets of a stream, decoding none.
+def read_index(file: Path, container: InputContainer, stream: VideoStream, beside: Sink | None = None) -> Index:
+    """Go through the packets of a stream, decoding none; those of another are given to `beside`.
 
     Raises:
         MediaError: there are none, or the file breaks off in the midst of one.
@@ -115,7 +133,7 @@ def read_index(file: Path, container: InputContainer, stream: VideoStream) -> In
     keys: list[int] = []
     hidden: set[int] = set()
     broken_off = False
-    for place, packet in enumerate(demux(file, container, stream)):
+    for place, packet in enumerate(demux(file, container, stream, beside)):
         packets.append((packet.pts, packet.dts))
         if packet.is_keyframe:
             keys.append(place)

@@ -17,8 +17,9 @@ from qwen_omni_utils.v2_5 import vision_process as qwen
 
 from .conversation import Conversation, Image, Part, Sound, Text, Turn, Video, path_of
 from .media import SAMPLE_RATE, MediaError
-from .sound import read_waveform, sound_seconds
-from .video import has_pictures, read_frames
+from .shared import SharedMedia
+from .sound import read_waveform
+from .video import has_pictures
 
 _GRID = 1024
 """A step of the time axis is a whole number of 1/1024 s, so that the processor's float64 and the model's float32 reckon
@@ -94,8 +95,10 @@ class _Decoded:
     remark: str | None = None
 
 
-def prepare(conversation: Conversation, frame_factor: int) -> Prepared:
+def prepare(conversation: Conversation, frame_factor: int, media: SharedMedia | None = None) -> Prepared:
     """Decode all media of a conversation; frame sizes are multiples of `frame_factor` pixels.
+
+    What `media` holds already, from other conversations about the same clips, is not decoded again.
 
     The sound of a video is interleaved with it. Models take one frame rate and either all videos with sound or all
     without, so where a conversation mixes these, the sounds of its videos follow them, each on its own, and a remark
@@ -103,7 +106,8 @@ def prepare(conversation: Conversation, frame_factor: int) -> Prepared:
 
     Raises MediaError when a file can not be used.
     """
-    turns = [(turn, [_decoded(part, frame_factor) for part in turn.parts]) for turn in conversation]
+    media = media or SharedMedia(frame_factor)
+    turns = [(turn, [_decoded(part, media) for part in turn.parts]) for turn in conversation]
     clips = [one for _, parts in turns for one in parts if one.frames is not None]
     alike = all(one.sound is not None for one in clips) and len({one.rate for one in clips}) == 1
     prepared = Prepared(shown=_shown([one for _, parts in turns for one in parts]))
@@ -123,39 +127,42 @@ def with_system_prompt(conversation: Conversation, prompt: str | None) -> Conver
     return (Turn("system", (Text(prompt),)), *conversation)
 
 
-def _decoded(part: Part, frame_factor: int) -> _Decoded:
+def _decoded(part: Part, media: SharedMedia) -> _Decoded:
     if isinstance(part, Image):
         image, remark = _picture(part)
         return _Decoded(part, image=image, remark=remark)
     if isinstance(part, Sound) and part.clip is not None and has_pictures(part.clip.path):
-        clip = _clip(part.clip, frame_factor)
+        clip = _clip(part.clip, media)
         clip.remark = clip.remark or _BOTH
         return clip
     if isinstance(part, Sound):
-        sound, seconds = _waveform(part.source)
+        sound, seconds = _waveform(part.source, media)
         return _Decoded(part, sound=_audible(sound, part.source), seconds_present=seconds)
     if isinstance(part, Video):
-        return _clip(part, frame_factor)
+        return _clip(part, media)
     return _Decoded(part)
 
 
-def _clip(video: Video, frame_factor: int) -> _Decoded:
-    seconds = sound_seconds(video.path)
+def _clip(video: Video, media: SharedMedia) -> _Decoded:
+    clip = media.clip(video, lambda seconds: _hears(video, seconds))
+    decoded = _Decoded(video, frames=clip.frames.pixels, seconds_present=clip.sound_seconds or 0.0)
+    if video.true_time:
+        decoded.rate = snapped(clip.frames.sample_fps, len(clip.frames.indices))
+    if clip.sound is not None:
+        decoded.sound = _audible(clip.sound.samples, video.path)
+    elif video.heard:
+        decoded.remark = _SOUNDLESS
+    return decoded
+
+
+def _hears(video: Video, seconds: float | None) -> bool:
+    """Whether the sound of a clip is to be read, of which there are so many seconds, or None."""
     if video.needs_sound and seconds is None:
         raise MediaError(
             f"{video.path} has no sound track, but the task has it heard (use_audio_in_video=never shows it silent)."
         )
-    frames = read_frames(video.path, video.rule, frame_factor, video.start, video.end)
-    decoded = _Decoded(video, frames=frames.pixels, seconds_present=seconds or 0.0)
-    if video.true_time:
-        decoded.rate = snapped(frames.sample_fps, len(frames.indices))
     over = seconds is not None and video.start is not None and video.start >= seconds and not video.needs_sound
-    if video.heard and (seconds is None or over):
-        decoded.remark = _SOUNDLESS
-    elif video.heard:
-        samples = read_waveform(video.path, video.start, video.end, align=video.true_time).samples
-        decoded.sound = _audible(samples, video.path)
-    return decoded
+    return video.heard and seconds is not None and not over
 
 
 def snapped(rate: float, frames: int) -> float:
@@ -236,7 +243,7 @@ def _name(part: Part) -> str:
     return named or path_of(part) or f"A {'picture' if isinstance(part, Image) else 'sound'} in memory"
 
 
-def _waveform(source: Any) -> tuple[NDArray[np.float32], float]:
+def _waveform(source: Any, media: SharedMedia) -> tuple[NDArray[np.float32], float]:
     """A sound from a file or from memory, and how many seconds of sound the source holds."""
     if isinstance(source, dict):
         if "array" in source:
@@ -244,8 +251,8 @@ def _waveform(source: Any) -> tuple[NDArray[np.float32], float]:
         else:
             samples = waveform_of_bytes(source["bytes"], source.get("path") or "")
         return samples, len(samples) / SAMPLE_RATE
-    waveform = read_waveform(source)
-    return waveform.samples, sound_seconds(source) or waveform.seconds
+    waveform, seconds = media.sound(source)
+    return waveform.samples, seconds or waveform.seconds
 
 
 def resampled(array: Any, sampling_rate: float) -> NDArray[np.float32]:

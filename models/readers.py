@@ -13,7 +13,7 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 
 from .media import MediaError, open_media
-from .packets import Run, Unfit, demux, read_index, runs, video_stream
+from .packets import Run, Sink, Unfit, demux, read_index, runs, video_stream
 from .pictures import Decoder, Painter
 
 logger = logging.getLogger(__name__)
@@ -35,8 +35,8 @@ class Reader(Protocol):
 class PyavReader:
     """Frames by PyAV: one pass over the packets for the index, then only the needed groups of pictures are decoded."""
 
-    def __init__(self, file: Path, container: InputContainer) -> None:
-        """Index the open file.
+    def __init__(self, file: Path, container: InputContainer, beside: Sink | None = None) -> None:
+        """Index the open file, and give the packets of another stream to `beside` on the way.
 
         Raises:
             MediaError: there is no video stream, or it holds no frames.
@@ -45,7 +45,7 @@ class PyavReader:
         self._file = file
         self._container = container
         self._stream = video_stream(file, container)
-        self._index = read_index(file, container, self._stream)
+        self._index = read_index(file, container, self._stream, beside)
         self._decoder = Decoder(self._stream)
         self._painter = Painter(self._stream)
         self.count = len(self._index.seeks)

@@ -46,7 +46,9 @@ class Settings(Policy):
     ("auto", "balanced", a device) and spreads one model over several GPUs. `dtype`, `attn_implementation` and
     `quantization` ("4bit", "8bit") say how weights are held and attention is computed. `system_prompt` is a text or
     the path of a text file; None is the family's own. `batch_size` is requests per call of the model. `media_timeout`
-    is the most seconds that decoding the media of one sample may take.
+    is the most seconds that decoding the media of one clip may take. `media_workers` is how many processes prepare
+    media ahead of the model (0: none, the model waits for each; None: by the cores that this process may use), and
+    `prefetch_gb` about how many gigabytes (10^9 bytes) of prepared media may wait for it.
     """
 
     pretrained: str
@@ -58,6 +60,8 @@ class Settings(Policy):
     system_prompt: str | None = None
     batch_size: int = 1
     media_timeout: float = 300.0
+    media_workers: int | None = None
+    prefetch_gb: float = 2.0
 
 
 NAMES = tuple(inspect.signature(Settings).parameters)
@@ -74,7 +78,11 @@ _NUMBERS: dict[str, type] = {
     "nframes": int,
     "max_pixels": int,
     "media_timeout": float,
+    "media_workers": int,
+    "prefetch_gb": float,
 }
+
+_MAY_BE_ZERO = frozenset({"media_workers"})
 
 
 def read_settings(arguments: dict[str, Any]) -> Settings:
@@ -163,8 +171,10 @@ def _number(name: str, value: Any) -> Any:
         number = kind(value)
     except (TypeError, ValueError):
         number = None
-    if isinstance(value, bool) or number is None or number != float(value) or not 0 < number < float("inf"):
-        raise ValueError(f"{name}={value} is no {'whole number' if kind is int else 'number'} above 0.")
+    least = "0 or more" if name in _MAY_BE_ZERO else "above 0"
+    fits = number is not None and number == float(value) and 0 <= number < float("inf")
+    if isinstance(value, bool) or not fits or (number == 0 and name not in _MAY_BE_ZERO):
+        raise ValueError(f"{name}={value} is no {'whole number' if kind is int else 'number'} {least}.")
     return number
 
 

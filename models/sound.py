@@ -7,13 +7,14 @@ program is needed.
 
 import logging
 import math
-from collections.abc import Iterable, Iterator
-from itertools import chain, groupby
+from collections.abc import Iterable
+from itertools import groupby
 from pathlib import Path
 
 import av
 import numpy as np
 import soxr
+from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
@@ -37,6 +38,9 @@ _LIBSNDFILE = frozenset({"aiff", "au", "caf", "flac", "mp3", "ogg", "w64", "wav"
 _BITS = 2**15
 """Full scale of the 16-bit samples that ffmpeg hands to librosa."""
 
+_BLOCK = 2**16
+"""Samples that are turned into an array at once: enough to make the calls few, few enough for a processor's cache."""
+
 
 def sound_seconds(path: str | Path) -> float | None:
     """How long the sound stream of a file lasts, be it silent; None where there is none.
@@ -47,12 +51,17 @@ def sound_seconds(path: str | Path) -> float | None:
         MediaError: the file cannot be opened.
     """
     with open_media(Path(path)) as container:
-        if not container.streams.audio:
-            return None
-        stream = container.streams.audio[0]
-        if stream.duration is not None and stream.time_base is not None:
-            return float(stream.duration * stream.time_base)
-        return (container.duration or 0) / av.time_base
+        return announced_seconds(container)
+
+
+def announced_seconds(container: InputContainer) -> float | None:
+    """What `sound_seconds` says of a file that is open."""
+    if not container.streams.audio:
+        return None
+    stream = container.streams.audio[0]
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    return (container.duration or 0) / av.time_base
 
 
 def read_waveform(
@@ -72,17 +81,89 @@ def read_waveform(
     """
     file = Path(path)
     with open_media(file) as container:
-        frames = _decode(file, container, _sound_stream(file, container))
-        first = next(frames)
-        rate = first.sample_rate
-        samples = _joined(chain([first], frames), rate, coarse=container.format.name not in _LIBSNDFILE)
-        lead = _lead(container, first) if align else 0.0
-    samples = _shifted(samples, round(lead * rate))
-    samples = samples[round((start or 0) * rate) : None if end is None else round(end * rate)]
-    if not len(samples):
-        until = "its end" if end is None else f"{end:g} s"
-        raise MediaError(f"{file} has no sound between {start or 0:g} s and {until}.")
-    return Waveform(_resampled(samples, rate, SAMPLE_RATE))
+        sound = SoundDecoder(file, container)
+        try:
+            for packet in container.demux(sound.stream):
+                sound.feed(packet)
+        except (av.FFmpegError, IndexError) as error:  # PyAV stumbles over streams that show up late in damaged files
+            logger.warning("%s cannot be read to its end (%s)", file, error)
+        return sound.waveform(start, end, align)
+
+
+class SoundDecoder:
+    """The first sound stream of an open file, decoded packet by packet; damaged ones are left out, as by ffmpeg.
+
+    Raises:
+        MediaError: there is no sound stream, or FFmpeg cannot decode it.
+    """
+
+    def __init__(self, file: Path, container: InputContainer) -> None:
+        self.stream = _sound_stream(file, container)
+        self._file = file
+        self._coarse = container.format.name not in _LIBSNDFILE
+        self._picture_start = _picture_start(container)
+        self._lead = 0.0
+        self._packets = self._lost = self._samples = 0
+        self._kind: tuple[int, str, str] | None = None
+        self._waiting = AudioFifo()
+        self._blocks: list[tuple[int, NDArray[np.float32]]] = []
+
+    def feed(self, packet: av.Packet) -> None:
+        """Decode the stream's next packet; the empty one ends it."""
+        self._packets += packet.size > 0
+        try:
+            for frame in self.stream.codec_context.decode(packet if packet.size else None):
+                self._keep(frame)
+        except av.FFmpegError:
+            self._lost += 1
+
+    def waveform(self, start: float | None, end: float | None, align: bool) -> Waveform:
+        """What was decoded, once everything was fed; `read_waveform` says what the arguments mean.
+
+        Raises:
+            MediaError: there are no samples (between `start` and `end`), or too many packets are damaged.
+        """
+        self._refuse_losses()
+        self._empty()
+        rate = self._blocks[0][0]
+        samples = _joined(self._blocks, rate)
+        samples = _shifted(samples, round(self._lead * rate) if align else 0)
+        samples = samples[round((start or 0) * rate) : None if end is None else round(end * rate)]
+        if not len(samples):
+            until = "its end" if end is None else f"{end:g} s"
+            raise MediaError(f"{self._file} has no sound between {start or 0:g} s and {until}.")
+        return Waveform(_resampled(samples, rate, SAMPLE_RATE))
+
+    def _keep(self, frame: AudioFrame) -> None:
+        if not self._samples and self._picture_start is not None:
+            self._lead = (frame.time or 0.0) - self._picture_start
+        self._samples += frame.samples
+        kind = (frame.sample_rate, frame.format.name, frame.layout.name)
+        if kind != self._kind:
+            self._empty()
+            self._kind, self._waiting = kind, AudioFifo()
+        frame.pts = None  # gaps in the times of presentation are not filled, as ffmpeg does not
+        self._waiting.write(frame)
+        # A frame lasts some 20 ms; turning many at once into an array takes half the time.
+        if self._waiting.samples >= _BLOCK:
+            self._empty()
+
+    def _empty(self) -> None:
+        """Turn what was gathered into samples."""
+        if self._kind is not None and self._waiting.samples:
+            block = self._waiting.read(self._waiting.samples)
+            assert isinstance(block, AudioFrame)
+            self._blocks.append((self._kind[0], _mono(block, self._coarse)))
+
+    def _refuse_losses(self) -> None:
+        lost, packets = self._lost, self._packets
+        if lost > max(1, packets * _LOSS_ALLOWED) or (lost and not self._samples):
+            raise MediaError(f"{self._file} has a damaged sound: {lost} of its {packets} packets cannot be decoded.")
+        if not self._samples:
+            raise MediaError(f"{self._file} has a sound stream without samples.")
+        if lost:
+            what = "%s: %d of %d packets of its sound cannot be decoded and are left out"
+            logger.warning(what, self._file, lost, packets)
 
 
 def _sound_stream(file: Path, container: InputContainer) -> AudioStream:
@@ -99,43 +180,25 @@ def _sound_stream(file: Path, container: InputContainer) -> AudioStream:
     return stream
 
 
-def _decode(file: Path, container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
-    """Decode a stream; what is damaged is left out, as ffmpeg does.
-
-    Raises:
-        MediaError: there are no samples, or too many packets are damaged.
-    """
-    packets = lost = samples = 0
-    try:
-        for packet in container.demux(stream):
-            packets += packet.size > 0
-            try:
-                for frame in stream.codec_context.decode(packet if packet.size else None):
-                    samples += frame.samples
-                    yield frame
-            except av.FFmpegError:
-                lost += 1
-    except (av.FFmpegError, IndexError) as error:  # PyAV stumbles over streams that show up late in damaged files
-        logger.warning("%s cannot be read to its end (%s)", file, error)
-    if lost > max(1, packets * _LOSS_ALLOWED) or (lost and not samples):
-        raise MediaError(f"{file} has a damaged sound: {lost} of its {packets} packets cannot be decoded.")
-    if not samples:
-        raise MediaError(f"{file} has a sound stream without samples.")
-    if lost:
-        logger.warning("%s: %d of %d packets of its sound cannot be decoded and are left out", file, lost, packets)
+def _picture_start(container: InputContainer) -> float | None:
+    """When the first picture is shown, in seconds; None where there is no picture."""
+    stream = container.streams.best("video")
+    if not isinstance(stream, VideoStream) or stream.start_time is None or stream.time_base is None:
+        return None
+    return float(stream.start_time * stream.time_base)
 
 
-def _joined(frames: Iterable[AudioFrame], rate: int, coarse: bool) -> NDArray[np.float32]:
-    """The frames as one mono float32 array at `rate`, to which a part that runs at another rate is resampled."""
+def _joined(blocks: Iterable[tuple[int, NDArray[np.float32]]], rate: int) -> NDArray[np.float32]:
+    """Blocks, each with its rate, as one array at `rate`, to which a part that runs at another rate is resampled."""
     parts = [
-        _resampled(np.concatenate([_mono(frame, coarse) for frame in group]), own_rate, rate)
-        for own_rate, group in groupby(frames, key=lambda frame: frame.sample_rate)
+        _resampled(np.concatenate([samples for _, samples in group]), own_rate, rate)
+        for own_rate, group in groupby(blocks, key=lambda block: block[0])
     ]
     return np.concatenate(parts)
 
 
 def _mono(frame: AudioFrame, coarse: bool) -> NDArray[np.float32]:
-    """One frame as float32 (N,): the plain mean of its channels, like librosa's (FFmpeg would weigh them)."""
+    """Samples as float32 (N,): the plain mean of their channels, like librosa's (FFmpeg would weigh them)."""
     channels = frame.layout.nb_channels
     values = frame.to_ndarray()
     if frame.format.is_packed:
@@ -158,14 +221,6 @@ def _resampled(samples: NDArray[np.float32], rate: int, wanted: int) -> NDArray[
     length = math.ceil(len(samples) * (wanted / rate))
     resampled = soxr.resample(samples, rate, wanted, quality="HQ")[:length]
     return np.pad(resampled, (0, length - len(resampled)))
-
-
-def _lead(container: InputContainer, first: AudioFrame) -> float:
-    """How many seconds after the picture the sound starts; 0 where there is no picture."""
-    stream = container.streams.best("video")
-    if not isinstance(stream, VideoStream) or stream.start_time is None or stream.time_base is None:
-        return 0.0
-    return (first.time or 0.0) - float(stream.start_time * stream.time_base)
 
 
 def _shifted(samples: NDArray[np.float32], by: int) -> NDArray[np.float32]:

@@ -11,6 +11,11 @@ class StalledError(Exception):
     """The work was given up. The message is one sentence that says after how long."""
 
 
+def stalled(what: str, seconds: float) -> StalledError:
+    """The error for work, called `what` in a sentence, that was given up after so long."""
+    return StalledError(f"{what} took more than {seconds:g} s and was given up; media_timeout= sets this limit.")
+
+
 def within(seconds: float, work: Callable[[], Result], what: str) -> Result:
     """The result of `work`, which gets `seconds` to finish. `what` names it in the message.
 
@@ -35,5 +40,5 @@ def within(seconds: float, work: Callable[[], Result], what: str) -> Result:
     if failure:
         raise failure[0]
     if not outcome:
-        raise StalledError(f"{what} took more than {seconds:g} s and was given up; media_timeout= sets this limit.")
+        raise stalled(what, seconds)
     return outcome[0]

@@ -5,6 +5,8 @@ library; decoding is PyAV's, which seeks to the key frames that are needed where
 """
 
 import logging
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,10 @@ from qwen_omni_utils.v2_5 import vision_process as qwen
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.functional import resize
 
-from .media import FrameRule, Frames, MediaError, open_media
+from .media import FrameRule, Frames, MediaError, Waveform, open_media
 from .packets import Unfit, video_stream
 from .readers import DecordReader, PyavReader, Reader
+from .sound import SoundDecoder, announced_seconds, read_waveform
 
 logger = logging.getLogger(__name__)
 
@@ -45,13 +48,47 @@ def read_frames(
     Raises:
         MediaError: the file cannot be used, or not with this rule and part.
     """
+    return read_clip(path, rule, factor, start, end).frames
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The frames of a clip, its sound if that was asked for, and how long its sound stream lasts (None: has none)."""
+
+    frames: Frames
+    sound: Waveform | None
+    sound_seconds: float | None
+
+
+def read_clip(
+    path: str | Path,
+    rule: FrameRule,
+    factor: int = 28,
+    start: float | None = None,
+    end: float | None = None,
+    hears: Callable[[float | None], bool] = lambda seconds: False,
+    align: bool = False,
+) -> Clip:
+    """The frames of a clip and, in the same pass over the file, its sound.
+
+    `hears` is asked once with `Clip.sound_seconds`, before anything is decoded, and says whether the sound is wanted.
+    The other arguments are those of `read_frames` and `sound.read_waveform`, and so are the results.
+
+    Raises:
+        MediaError: the file cannot be used, or not with this rule and part. What `hears` raises is raised as it is.
+    """
     file = Path(path)
+    sound: SoundDecoder | None = None
     try:
         with open_media(file) as container:
-            return _read(file, PyavReader(file, container), rule, factor, start, end)
+            seconds = announced_seconds(container)
+            sound = SoundDecoder(file, container) if hears(seconds) else None
+            frames = _read(file, PyavReader(file, container, sound), rule, factor, start, end)
+            return Clip(frames, sound.waveform(start, end, align) if sound else None, seconds)
     except Unfit as reason:
         logger.warning("%s is read with decord, because %s", file, reason)
-    return _read(file, DecordReader(file), rule, factor, start, end)
+    frames = _read(file, DecordReader(file), rule, factor, start, end)
+    return Clip(frames, read_waveform(file, start, end, align) if sound else None, seconds)
 
 
 def has_pictures(path: str | Path) -> bool:

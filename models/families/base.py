@@ -1,7 +1,8 @@
 """What all families share: loading, and turning a batch into responses."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import torch
@@ -12,16 +13,18 @@ from transformers import StoppingCriteria, StoppingCriteriaList
 from ..batches import IDS, MEL, Encoded, collate
 from ..loading import Loading
 from ..prepare import Prepared
+from ..remembering import Remembering
 
 _PERCEIVED = ("pixel_values", MEL)
 
 
 class Family(ABC):
-    """A loaded checkpoint with its processor.
+    """The processor of a checkpoint and, once they are loaded, its weights.
 
     A family says which classes of transformers hold it, and how a prepared conversation is encoded. `frame_factor` is
     what height and width of frames are multiples of, in pixels; `system_prompt` the system message when none is
-    given, or None; `sees` whether it takes pictures and videos.
+    given, or None; `sees` whether it takes pictures and videos; `costly` the parts of the processor whose work on
+    media is done once for all conversations that share them.
     """
 
     processor_class: ClassVar[str]
@@ -30,29 +33,43 @@ class Family(ABC):
     frame_factor: ClassVar[int] = 28
     system_prompt: ClassVar[str | None] = None
     sees: ClassVar[bool] = True
+    costly: ClassVar[tuple[str, ...]] = ("feature_extractor",)
+    context: int
+    model: Any
 
-    def __init__(self, loading: Loading) -> None:
+    def __init__(self, pretrained: str, model_type: str) -> None:
+        """Load the processor. Raises ValueError where that is not possible."""
         if Version(transformers.__version__) < Version(self.least_transformers):
             raise ValueError(
-                f"Checkpoints of type {loading.model_type} need transformers {self.least_transformers} or later; "
+                f"Checkpoints of type {model_type} need transformers {self.least_transformers} or later; "
                 f"{transformers.__version__} is installed."
             )
-        try:
-            self.processor = getattr(transformers, self.processor_class).from_pretrained(loading.pretrained)
+        with _refusing(pretrained):
+            self.processor = getattr(transformers, self.processor_class).from_pretrained(pretrained)
+        self._tokenizer = self.processor.tokenizer
+
+    def load_model(self, loading: Loading) -> None:
+        """Load the weights, which `generate` needs. Raises ValueError where that is not possible."""
+        with _refusing(loading.pretrained):
             self.model, found = getattr(transformers, self.model_class).from_pretrained(
                 loading.pretrained, output_loading_info=True, **loading.arguments
             )
-        # What can go wrong is whatever transformers, safetensors, tokenizers and torch raise.
-        except Exception as error:
-            reason = str(error).strip().partition("\n")[0]
-            raise ValueError(
-                f"pretrained={loading.pretrained} cannot be loaded: {type(error).__name__}: {reason}"
-            ) from error
         _refuse_missing_weights(loading.pretrained, found["missing_keys"])
         self.model.eval()
-        self._tokenizer = self.processor.tokenizer
-        self.context: int = self.model.config.get_text_config().max_position_embeddings
+        self.context = self.model.config.get_text_config().max_position_embeddings
         self._ends = self._end_tokens()
+
+    @contextmanager
+    def processing_once(self) -> Iterator[None]:
+        """Within it, the processor works once on media that several conversations share."""
+        parts = {name: getattr(self.processor, name) for name in self.costly}
+        for name, part in parts.items():
+            setattr(self.processor, name, Remembering(part))
+        try:
+            yield
+        finally:
+            for name, part in parts.items():
+                setattr(self.processor, name, part)
 
     @abstractmethod
     def encode(self, prepared: Prepared) -> Encoded:
@@ -108,6 +125,17 @@ class Family(ABC):
         # Only what is seen and heard: in half precision, the seconds of the time axis would shift sound and picture.
         formats = {name: self.model.dtype if name.startswith(_PERCEIVED) else None for name in batch}
         return {name: value.to(self.model.device, formats[name]) for name, value in batch.items()}
+
+
+@contextmanager
+def _refusing(pretrained: str) -> Iterator[None]:
+    """Turn what goes wrong while a checkpoint is loaded into one sentence."""
+    try:
+        yield
+    # What can go wrong is whatever transformers, safetensors, tokenizers and torch raise.
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ValueError(f"pretrained={pretrained} cannot be loaded: {type(error).__name__}: {reason}") from error
 
 
 def _refuse_missing_weights(pretrained: str, names: Iterable[str]) -> None:

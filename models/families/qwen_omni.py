@@ -6,16 +6,17 @@ import torch
 import transformers
 
 from ..batches import SECONDS, Encoded, encoded
-from ..loading import Loading
 from ..prepare import Prepared
 from .base import Family
 
 
 class QwenOmni(Family):
-    """A loaded thinker with its processor; nobody listens to the talker, so it is not loaded."""
+    """A thinker with its processor; nobody listens to the talker, so it is not loaded."""
 
-    def __init__(self, loading: Loading) -> None:
-        super().__init__(loading)
+    costly = ("feature_extractor", "video_processor")
+
+    def __init__(self, pretrained: str, model_type: str) -> None:
+        super().__init__(pretrained, model_type)
         # Frames come in their final size; the processor would enlarge small ones, and cap large ones in new releases.
         self.processor.video_processor.do_resize = False
         # transformers 5.23 asks for sound in video by other names; before it, these would silently drop the sound.

@@ -3,7 +3,7 @@
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from lmms_humansense.models.batches import Encoded, collate, encoded, groups
+from lmms_humansense.models.batches import Encoded, Padding, collate, encoded, take
 
 PAD = 9
 
@@ -51,9 +51,35 @@ def test_what_a_processor_returns_as_a_list_becomes_a_tensor() -> None:
     assert (made.heard, made.silent) == (False, True)
 
 
-@given(st.lists(st.sampled_from(["heard", "silent", "neutral"]), max_size=12))
-def test_groups_hold_every_sample_once_and_never_both_kinds(kinds: list[str]) -> None:
-    made = groups([sample(1, heard=kind == "heard", silent=kind == "silent") for kind in kinds])
-    assert sorted(number for group in made for number in group) == list(range(len(kinds)))
-    assert len(made) == (0 if not kinds else 2 if {"heard", "silent"} <= set(kinds) else 1)
-    assert all(not {"heard", "silent"} <= {kinds[number] for number in group} for group in made)
+kinds_and_lengths = st.lists(
+    st.tuples(st.sampled_from(["heard", "silent", "neutral"]), st.integers(1, 50)), min_size=1, max_size=12
+)
+
+
+@given(kinds_and_lengths, st.integers(1, 8))
+def test_a_batch_holds_the_first_and_never_both_kinds(made: list[tuple[str, int]], size: int) -> None:
+    batch = take([sample(tokens, heard=kind == "heard", silent=kind == "silent") for kind, tokens in made], size)
+    assert batch[0] == 0
+    assert batch == sorted(set(batch))
+    assert not {"heard", "silent"} <= {made[number][0] for number in batch}
+    kinds = {kind for kind, _ in made}
+    if not {"heard", "silent"} <= kinds:
+        assert len(batch) == min(size, len(made))
+
+
+def test_a_batch_is_made_of_the_nearest_in_length() -> None:
+    assert take([sample(tokens) for tokens in (10, 50, 12, 7, 11, 90)], 3) == [0, 2, 4]
+    assert take([sample(10), sample(11, heard=True), sample(12, silent=True), sample(30, heard=True)], 3) == [0, 1, 3]
+
+
+def test_padding_is_counted() -> None:
+    padding = Padding()
+    assert padding.share == 0
+    padding.count([sample(10), sample(30)])
+    padding.count([sample(60)])
+    assert (padding.batches, padding.share) == (2, 1 - 100 / 120)
+
+
+def test_what_is_alone_is_not_copied() -> None:
+    alone = sample(3, mel=2, patches=2)
+    assert all(value is alone.tensors[name] for name, value in collate([alone], PAD).items())

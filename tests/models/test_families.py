@@ -8,7 +8,7 @@ import clips
 import numpy as np
 import pytest
 import torch
-from lmms_humansense.models.batches import MEL_MASK, SECONDS, Encoded, groups
+from lmms_humansense.models.batches import MEL_MASK, SECONDS, Encoded, take
 from lmms_humansense.models.engine import Engine
 from lmms_humansense.models.settings import read_settings
 from PIL import Image
@@ -96,8 +96,11 @@ def _shows_pictures(turns: list[dict[str, Any]]) -> bool:
 
 
 def batches_of(samples: Sequence[Encoded], size: int) -> list[list[int]]:
-    windows = [range(start, min(start + size, len(samples))) for start in range(0, len(samples), size)]
-    return [[window[i] for i in group] for window in windows for group in groups([samples[n] for n in window])]
+    left, batches = list(range(len(samples))), []
+    while left:
+        batches.append([left[place] for place in take([samples[number] for number in left], size)])
+        left = [number for number in left if number not in batches[-1]]
+    return batches
 
 
 @pytest.mark.parametrize("fixture", ALL)

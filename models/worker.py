@@ -1,0 +1,124 @@
+"""The processes that prepare media: one is started and loads everything, the others are copies of it.
+
+Copies start in milliseconds and share their memory with the first, which has no threads and never touches a GPU, so
+that copying it is safe where copying the process of the model is not. `workers.MediaWorkers` is their other side.
+"""
+
+import ctypes
+import os
+import signal
+import socket
+import struct
+import sys
+import traceback
+
+_LINUX_SET_DEATH_SIGNAL = 1
+"""`PR_SET_PDEATHSIG` of prctl(2)."""
+
+ORDER = struct.Struct("<Q")
+"""What the first process is told: 0 and a socket to make a copy that serves it, or the number of a copy to end."""
+
+_REAPING = 1.0
+"""Seconds after which copies that have ended are looked for."""
+
+_NICENESS = 5
+"""How much workers stand back where there are too few cores: the model must not wait for them."""
+
+
+def main(descriptor: int) -> None:
+    """Load what the first message on the socket `descriptor` asks for, then follow orders.
+
+    Ends, and ends all copies, when the socket is closed.
+    """
+    _end_with(os.getppid())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process of the model, which then closes the socket
+    os.nice(_NICENESS)
+    control = socket.socket(fileno=descriptor)
+    from .transport import ClosedError, receive, send
+
+    try:
+        settings, model_type = receive(control)
+        try:
+            encoder = _encoder(settings, model_type)
+        except Exception:
+            send(control, traceback.format_exc())
+            return
+        send(control, None)
+        _follow_orders(control, encoder)
+    except ClosedError:
+        return
+
+
+def _encoder(settings: object, model_type: str) -> object:
+    import torch
+
+    from .encoder import Encoder
+
+    torch.set_num_threads(1)  # as many workers as cores; and threads would not live on in copies
+    return Encoder(settings, model_type)  # type: ignore[arg-type]
+
+
+def _follow_orders(control: socket.socket, encoder: object) -> None:
+    children: set[int] = set()
+    try:
+        while True:
+            children = _running(children)
+            # Waking up now and then, so that what has ended is not kept as a zombie.
+            control.settimeout(_REAPING if children else None)
+            try:
+                order, descriptors, _, _ = socket.recv_fds(control, ORDER.size, 1)
+            except TimeoutError:
+                continue
+            if not order:
+                return
+            (pid,) = ORDER.unpack(order)
+            if pid in children:
+                os.kill(pid, signal.SIGKILL)
+            for descriptor in descriptors:
+                children.add(_copy(control, descriptor, encoder))
+    finally:
+        for child in _running(children):
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+
+def _running(children: set[int]) -> set[int]:
+    """Those that have not ended; only this process reaps them, so a number of theirs is nobody else's."""
+    return {child for child in children if os.waitpid(child, os.WNOHANG)[0] == 0}
+
+
+def _copy(control: socket.socket, descriptor: int, encoder: object) -> int:
+    """Start a copy of this process that serves the socket, and return its number."""
+    first = os.getpid()
+    child = os.fork()
+    if not child:
+        control.close()
+        _serve_and_exit(first, socket.socket(fileno=descriptor), encoder)
+    os.close(descriptor)
+    return child
+
+
+def _serve_and_exit(first: int, connection: socket.socket, encoder: object) -> None:
+    """What a copy does: answer each message with the outcomes of its conversations, until its socket is closed."""
+    from .transport import ClosedError, receive, send
+
+    status = 1
+    try:
+        _end_with(first)
+        send(connection, os.getpid())
+        while True:
+            send(connection, encoder.encode(receive(connection)))  # type: ignore[attr-defined]
+    except ClosedError:
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def _end_with(parent: int) -> None:
+    """Have the system kill this process when its parent ends, however that happens (on Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_LINUX_SET_DEATH_SIGNAL, signal.SIGKILL)
+    if os.getppid() != parent:  # it had ended before
+        os._exit(0)
