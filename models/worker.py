@@ -5,6 +5,7 @@ that copying it is safe where copying the process of the model is not. `workers.
 """
 
 import ctypes
+import gc
 import os
 import signal
 import socket
@@ -46,7 +47,8 @@ def main(descriptor: int) -> None:
         send(control, None)
         _follow_orders(control, encoder)
     except ClosedError:
-        return
+        pass
+    os._exit(0)  # at once: there is nothing to tidy up, and libraries take their time to do so
 
 
 def _encoder(settings: object, model_type: str) -> object:
@@ -55,7 +57,11 @@ def _encoder(settings: object, model_type: str) -> object:
     from .encoder import Encoder
 
     torch.set_num_threads(1)  # as many workers as cores; and threads would not live on in copies
-    return Encoder(settings, model_type)  # type: ignore[arg-type]
+    encoder = Encoder(settings, model_type)  # type: ignore[arg-type]
+    # Garbage collection would write into the memory of everything loaded so far, and copies would no longer share it.
+    gc.collect()
+    gc.freeze()
+    return encoder
 
 
 def _follow_orders(control: socket.socket, encoder: object) -> None:
@@ -77,8 +83,10 @@ def _follow_orders(control: socket.socket, encoder: object) -> None:
             for descriptor in descriptors:
                 children.add(_copy(control, descriptor, encoder))
     finally:
-        for child in _running(children):
+        children = _running(children)
+        for child in children:
             os.kill(child, signal.SIGKILL)
+        for child in children:
             os.waitpid(child, 0)
 
 

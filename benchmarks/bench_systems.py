@@ -1,0 +1,203 @@
+"""Three ways of asking one checkpoint the same questions: the release's loop, lmms-eval's wrapper, this package."""
+
+import os
+import shutil
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import lmms_eval.models.simple.qwen2_5_omni as wrapper
+import qwen_omni_utils
+import torch
+from lmms_humansense.models.omni import HumanSenseOmni
+from lmms_humansense.tasks.humansense import utils
+from lmms_humansense.tasks.humansense.messages import MAX_PIXELS, frame_rate
+from transformers import Qwen2_5OmniProcessor, Qwen2_5OmniThinkerForConditionalGeneration
+
+GENERATION = {"max_new_tokens": 4, "temperature": 0, "do_sample": False, "until": []}
+"""A plain answer is a letter and an end; a random model would go on for ever."""
+
+SENSES = {"sees": True, "hears": True}
+
+
+class System(ABC):
+    """Answers docs of one task; `model_seconds` is how long its model has worked so far."""
+
+    name: str
+
+    def __init__(self, model: Any) -> None:
+        self.model_seconds = 0.0
+        generate = model.generate
+
+        def timed(*arguments: Any, **options: Any) -> Any:
+            started = time.perf_counter()
+            try:
+                return generate(*arguments, **options)
+            finally:
+                if torch.cuda.is_available():
+                    torch.cuda.synchronize()
+                self.model_seconds += time.perf_counter() - started
+
+        model.generate = timed
+
+    @abstractmethod
+    def answer(self, docs: Any, numbers: Sequence[int]) -> list[str]:
+        """The responses to the docs of these numbers, in order."""
+
+
+class ReleaseLoop(System):
+    """The release's way: qwen-omni-utils, processor and generate, for one question after another."""
+
+    name = "release"
+
+    def __init__(self, pretrained: Path, device: str) -> None:
+        self.model = _thinker(pretrained, device)
+        self.processor = Qwen2_5OmniProcessor.from_pretrained(pretrained)
+        super().__init__(self.model)
+
+    def answer(self, docs: Any, numbers: Sequence[int]) -> list[str]:
+        """See `System`."""
+        return [self._answer(docs[number]) for number in numbers]
+
+    def inputs(self, doc: Any) -> Any:
+        """What the model is given."""
+        element = {"type": "video", "video": doc_path(doc), **shown(doc)}
+        text = {"type": "text", "text": utils.doc_to_text(doc, SENSES)}
+        conversation = [
+            {"role": "system", "content": [{"type": "text", "text": SYSTEM_PROMPT}]},
+            {"role": "user", "content": [element, text]},
+        ]
+        prompt = self.processor.apply_chat_template(conversation, add_generation_prompt=True, tokenize=False)
+        audio, images, videos = qwen_omni_utils.process_mm_info(conversation, use_audio_in_video=True)
+        media = {"audio": audio, "images": images, "videos": videos}
+        return self.processor(text=prompt, **media, return_tensors="pt", padding=True, **sound_words())
+
+    def _answer(self, doc: Any) -> str:
+        inputs = self.inputs(doc).to(self.model.device).to(self.model.dtype)
+        with torch.inference_mode():
+            ids = self.model.generate(
+                **inputs, use_audio_in_video=True, max_new_tokens=GENERATION["max_new_tokens"], do_sample=False
+            )
+        said: str = self.processor.batch_decode(ids[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)[0]
+        return said
+
+
+class LmmsEvalWrapper(System):
+    """lmms-eval's `qwen2_5_omni`, changed where it could not run otherwise.
+
+    What is changed: its model class needs a talker and its processor comes from the Hub, so both are those of the
+    checkpoint; it moves inputs to "cuda"; under its own frame rule, a clip of 100 s has 78,000 tokens, so it gets the
+    benchmark's; and transformers 5.23 asks for the sound of a video in other words.
+    """
+
+    name = "lmms_eval"
+
+    def __init__(self, pretrained: Path, device: str) -> None:
+        processor = Qwen2_5OmniProcessor.from_pretrained(pretrained)
+        self._shown: dict[str, dict[str, float]] = {}
+
+        def load(*_: Any, **options: Any) -> Any:
+            model = _thinker(pretrained, device, options["attn_implementation"])
+            model.disable_talker = lambda: None
+            generate = model.generate
+            model.generate = lambda return_audio, thinker_do_sample, **arguments: generate(**arguments)
+            return model
+
+        def process(use_audio_in_video: bool, **arguments: Any) -> Any:
+            return processor(**arguments, **(sound_words() if use_audio_in_video else {}))
+
+        process.tokenizer = processor.tokenizer  # type: ignore[attr-defined]
+        process.apply_chat_template = processor.apply_chat_template  # type: ignore[attr-defined]
+        process.batch_decode = processor.batch_decode  # type: ignore[attr-defined]
+        wrapper.Qwen2_5OmniForConditionalGeneration = SimpleNamespace(from_pretrained=load, _tp_plan=[])
+        wrapper.Qwen2_5OmniProcessor = SimpleNamespace(from_pretrained=lambda *_: process)
+        wrapper.process_mm_info = self._read
+        self.wrapper = wrapper.Qwen2_5_Omni(pretrained=str(pretrained), device=device)
+        self.wrapper.device_map = device
+        super().__init__(self.wrapper._model)
+
+    def answer(self, docs: Any, numbers: Sequence[int]) -> list[str]:
+        """See `System`."""
+        self.wrapper.task_dict = {"task": {"test": docs}}
+        requests = []
+        for number in numbers:
+            doc = docs[number]
+            self._shown[doc_path(doc)] = shown(doc)
+            arguments = (utils.doc_to_text(doc, SENSES), dict(GENERATION), utils.doc_to_visual, number, "task", "test")
+            requests.append(SimpleNamespace(args=arguments))
+        said: list[str] = self.wrapper.generate_until(requests)
+        return said
+
+    def _read(self, messages: Any, use_audio_in_video: bool) -> Any:
+        for message in messages:
+            for item in message["content"]:
+                if item["type"] == "video":
+                    item |= self._shown[item["video"]]
+        return qwen_omni_utils.process_mm_info(messages, use_audio_in_video=use_audio_in_video)
+
+
+class ThisPackage(System):
+    """`humansense_omni` with its own settings, but for the device."""
+
+    name = "humansense_omni"
+
+    def __init__(self, pretrained: Path, device: str) -> None:
+        self.omni = HumanSenseOmni(str(pretrained), device=device)
+        super().__init__(self.omni.engine.family.model)
+
+    def answer(self, docs: Any, numbers: Sequence[int], each: Callable[[], None] = lambda: None) -> list[str]:
+        """See `System`; `each` is called with every response."""
+        self.omni.task_dict = {"task": {"test": docs}}
+        requests: list[Any] = []
+        for number in numbers:
+            arguments = ("", lambda doc: utils.doc_to_messages(doc, SENSES), dict(GENERATION), number, "task", "test")
+            requests.append(SimpleNamespace(args=arguments))
+        responses = []
+        for result in self.omni.generate_until(requests):
+            responses.append(result.text)
+            each()
+        if self.omni.failures:
+            raise SystemExit(f"{len(self.omni.failures)} requests failed: {self.omni.failures[0]}")
+        return responses
+
+
+SYSTEM_PROMPT = (
+    "You are Qwen, a virtual human developed by the Qwen Team, Alibaba Group, capable of perceiving auditory and "
+    "visual inputs, as well as generating text and speech."
+)
+
+
+def shown(doc: Any) -> dict[str, float]:
+    """How qwen-omni-utils is told the release's rule for frames."""
+    return {"fps": frame_rate(doc["frame_count"], doc["fps"]), "max_pixels": MAX_PIXELS}
+
+
+def doc_path(doc: Any) -> str:
+    """The clip of a doc."""
+    return str(utils.data.local_media(doc))
+
+
+def sound_words() -> dict[str, Any]:
+    """How the installed transformers is asked for the sound of one video."""
+    if hasattr(Qwen2_5OmniProcessor, "load_audio_from_video"):
+        return {"load_audio_from_video": True, "audio_from_video_indices": [0]}
+    return {"use_audio_in_video": True}
+
+
+def provide_ffmpeg(folder: Path) -> None:
+    """Have the release's loop and the wrapper find an ffmpeg program, which they need and this package does not."""
+    if shutil.which("ffmpeg"):
+        return
+    import imageio_ffmpeg
+
+    (folder / "ffmpeg").symlink_to(imageio_ffmpeg.get_ffmpeg_exe())
+    os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
+def _thinker(pretrained: Path, device: str, attn_implementation: str = "sdpa") -> Any:
+    load = Qwen2_5OmniThinkerForConditionalGeneration.from_pretrained
+    dtype = torch.bfloat16 if device.startswith("cuda") else torch.float32
+    return load(pretrained, dtype=dtype, device_map={"": device}, attn_implementation=attn_implementation).eval()

@@ -1,0 +1,215 @@
+"""Questions per second: this package, the release's loop and lmms-eval's wrapper on one checkpoint.
+
+    python benchmarks/throughput.py [--out FILE] [--rounds 3] [--gpu-sized]
+
+Makes clips of somebody who talks, and asks about them in three ways, in turns, in one process: `release` is a loop as
+the release writes it, `lmms_eval` is lmms-eval's own `qwen2_5_omni`, `humansense_omni` is this package. The clips are
+distinct ones of 100 s at 1280x720, the same with two questions each (shared), and ones of 10 s at 640x360 (short).
+Prints a table, and writes all figures as JSON. Needs the packages of the extra `bench`.
+
+With `--gpu-sized` the model is a Qwen2.5-Omni thinker of the size of the 7B, with random weights, on a GPU; otherwise a
+tiny one, on the CPU.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from bench_clips import FPS, make_clip
+from bench_sized import make_sized
+from bench_systems import SENSES, LmmsEvalWrapper, ReleaseLoop, System, ThisPackage, provide_ffmpeg
+from bench_usage import cpu_seconds, watched
+from lmms_humansense.tasks.humansense import utils
+from lmms_humansense.tiny_model import write_tiny_model
+
+FORMS = {"long": (100, 1280, 720), "short": (10, 640, 360)}
+"""Seconds, width and height of clips."""
+
+WORKLOADS = {"distinct": ("long", 1), "shared": ("long", 2), "short": ("short", 1)}
+"""Form of the clips and questions about each."""
+
+DRAWN = 1
+"""Clips that are drawn of each form; more of them are the same under other names, which nobody here can tell."""
+
+ASKED = {"release": 10, "lmms_eval": 10, "humansense_omni": 40}
+"""Questions of a round. The more, the less it matters that workers wait at the end; the others are too slow for many."""
+
+MEL_TOLERANCE = 1e-3
+"""How far apart two spectrograms of one sound may be, on average; their values are around 0."""
+
+MEMORY_FROM, MEMORY_TO = 50, 300
+"""Between these samples, memory should no longer grow."""
+
+
+def make_release(folder: Path, drawn: Sequence[Path], seconds: int, clips: int, questions: int) -> Any:
+    """The docs of a release with so many clips and questions about each, in the form of the real one."""
+    videos = folder / "videos" / "talk"
+    videos.mkdir(parents=True)
+    items = []
+    for number in range(clips):
+        (videos / f"clip_{number:03}.mp4").hardlink_to(drawn[number % len(drawn)])
+        for place in range(questions):
+            asked = {
+                "question": f"Who speaks {'first' if place == 0 else f'as number {place + 1}'}",
+                "task_type": "Talkingperson_Recognition",
+                "question_pattern": "Multiple-choice question (select one answer choice)",
+                "answer": "B",
+                "options": ["A. The person in the yellow shirt", "B. The person in the blue shirt", "C. Nobody"],
+                "full_frame_number": seconds * FPS,
+                "fps": FPS,
+            }
+            items.append({"video_path": f"data/videos/talk/clip_{number:03}.mp4", "questions": asked})
+    (folder / "HumanSense_VQA.json").write_text(json.dumps(items))
+    return utils.docs("TR", str(folder), complete=False)
+
+
+def refuse_other_inputs(release: ReleaseLoop, ours: ThisPackage, doc: Any) -> None:
+    """Raise SystemExit unless both models are given the same: otherwise their times could not be compared.
+
+    Sounds may differ a little, as the ffmpeg program and PyAV may decode with different versions of FFmpeg.
+    """
+    engine = ours.omni.engine
+    given = engine.encode(engine.prepare(utils.doc_to_messages(doc, SENSES))).tensors
+    theirs = {name: torch.as_tensor(value).float() for name, value in release.inputs(doc).items()}
+    different = {name for name, value in theirs.items() if not torch.equal(value, given[name].float())}
+    mel = given["input_features"]
+    apart = (theirs["input_features"][..., : mel.shape[-1]] - mel).abs().mean()  # the release fills it up to 300 s
+    if different - {"input_features", "feature_attention_mask"} or apart > MEL_TOLERANCE:
+        raise SystemExit(f"the release's loop and this package give the model different {', '.join(different)}")
+
+
+def measured(system: System, docs: Any, count: int) -> dict[str, float]:
+    """What one system needs for its round of questions."""
+    numbers = list(range(count))
+    cpu, model, started = cpu_seconds(), system.model_seconds, time.perf_counter()
+    answers = system.answer(docs, numbers)
+    seconds = time.perf_counter() - started
+    assert len(answers) == count
+    return {
+        "samples_per_second": count / seconds,
+        "cpu_seconds_per_sample": (cpu_seconds() - cpu) / count,
+        "model_busy": (system.model_seconds - model) / seconds,
+    }
+
+
+def peak_memory(ours: ThisPackage, others: Sequence[System], docs: Any) -> dict[str, Any]:
+    """The most memory that each system needs, with all models loaded, and how much ours grows in a long run."""
+    peaks = {}
+    for system in others:
+        with watched(0.1) as peak:
+            system.answer(docs, range(3))
+        peaks[system.name] = peak.mb
+    answered = 0
+    with watched() as peak:
+
+        def each() -> None:
+            nonlocal answered
+            answered += 1
+            peak.marks[answered] = peak.mb
+
+        ours.answer(docs, range(MEMORY_TO), each)
+    peaks[ours.name] = peak.mb
+    return {"peak_mb": peaks, "growth_mb": peak.marks[MEMORY_TO] - peak.marks[MEMORY_FROM]}
+
+
+def summary(rounds: dict[str, list[dict[str, dict[str, float]]]]) -> dict[str, Any]:
+    """The medians of the paired ratios."""
+
+    def ratio(workload: str, other: str, figure: str) -> float:
+        pairs = [(one["humansense_omni"][figure], one[other][figure]) for one in rounds[workload]]
+        return statistics.median(ours / theirs for ours, theirs in pairs)
+
+    speed = {
+        workload: {other: ratio(workload, other, "samples_per_second") for other in ("release", "lmms_eval")}
+        for workload in WORKLOADS
+    }
+    return {"ratios": speed, "cpu_ratio_vs_release": ratio("distinct", "release", "cpu_seconds_per_sample")}
+
+
+def machine(device: str) -> dict[str, Any]:
+    """Where and with what this was measured."""
+    libraries = ("lmms-humansense", "lmms-eval", "transformers", "torch", "av", "decord", "qwen-omni-utils")
+    return {
+        "date": str(datetime.date.today()),
+        "machine": platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in libraries},
+    }
+
+
+def print_table(result: dict[str, Any]) -> None:
+    """The medians of all rounds, then the ratios."""
+    print(f"\n{'clips':10} {'system':16} {'samples/s':>9} {'CPU s/sample':>12} {'model busy':>10}")
+    for workload, rounds in result["rounds"].items():
+        for name in ASKED:
+            row = {figure: statistics.median(one[name][figure] for one in rounds) for figure in rounds[0][name]}
+            speed, cpu, busy = row["samples_per_second"], row["cpu_seconds_per_sample"], row["model_busy"]
+            print(f"{workload:10} {name:16} {speed:9.2f} {cpu:12.2f} {busy:10.0%}")
+    for workload, ratios in result["ratios"].items():
+        print(f"{workload}: {', '.join(f'{ratio:.2f} times {other}' for other, ratio in ratios.items())}")
+    print(f"CPU seconds per sample: {result['cpu_ratio_vs_release']:.2f} of the release's")
+    peaks = ", ".join(f"{name} {mb:,.0f} MB" for name, mb in result["memory"]["peak_mb"].items())
+    growth = result["memory"]["growth_mb"]
+    print(f"peak memory: {peaks}; growth from sample {MEMORY_FROM} to {MEMORY_TO}: {growth:.0f} MB")
+
+
+def main() -> None:
+    """Run the benchmark, print its table and write its figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, help="JSON file for all figures")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each system is measured")
+    parser.add_argument("--gpu-sized", action="store_true", help="a model of the size of the 7B, on a GPU")
+    arguments = parser.parse_args()
+    warnings.filterwarnings("ignore", category=FutureWarning, module="librosa")
+    device = "cuda" if arguments.gpu_sized else "cpu"
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        provide_ffmpeg(folder)
+        checkpoint = write_tiny_model(folder / "checkpoint")
+        if arguments.gpu_sized:
+            make_sized(checkpoint)
+        drawn = {form: [folder / f"{form}{seed}.mp4" for seed in range(DRAWN)] for form in FORMS}
+        for form, paths in drawn.items():
+            for seed, path in enumerate(paths):
+                print(f"drawing {form} clip {seed + 1} of {DRAWN}", flush=True)
+                make_clip(path, *FORMS[form], seed=seed)
+        docs = {
+            name: make_release(folder / name, drawn[form], FORMS[form][0], max(ASKED.values()) // questions, questions)
+            for name, (form, questions) in WORKLOADS.items()
+        }
+        long = make_release(folder / "long", drawn["long"], FORMS["long"][0], MEMORY_TO, 1)
+        release, theirs = ReleaseLoop(checkpoint, device), LmmsEvalWrapper(checkpoint, device)
+        ours = ThisPackage(checkpoint, device)
+        refuse_other_inputs(release, ours, docs["distinct"][0])
+        systems: list[System] = [release, theirs, ours]
+        for system in systems:
+            system.answer(docs["short"], range(4))  # libraries load, and workers start
+        rounds: dict[str, list[dict[str, dict[str, float]]]] = {name: [] for name in WORKLOADS}
+        for number in range(arguments.rounds):
+            for name in WORKLOADS:
+                print(f"round {number + 1} of {arguments.rounds}: {name}", flush=True)
+                rounds[name].append({one.name: measured(one, docs[name], ASKED[one.name]) for one in systems})
+        print("memory", flush=True)
+        memory = peak_memory(ours, [release, theirs], long)
+        ours.omni.clean()
+    result = {**machine(device), "rounds": rounds, **summary(rounds), "memory": memory}
+    print_table(result)
+    if arguments.out:
+        arguments.out.write_text(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
