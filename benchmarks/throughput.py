@@ -31,6 +31,7 @@ from bench_sized import make_sized
 from bench_systems import SENSES, LmmsEvalWrapper, ReleaseLoop, System, ThisPackage, provide_ffmpeg
 from bench_usage import cpu_seconds, watched
 from lmms_humansense.tasks.humansense import utils
+
 from lmms_humansense.tiny_model import write_tiny_model
 
 FORMS = {"long": (100, 1280, 720), "short": (10, 640, 360)}
@@ -43,7 +44,7 @@ DRAWN = 1
 """Clips that are drawn of each form; more of them are the same under other names, which nobody here can tell."""
 
 ASKED = {"release": 10, "lmms_eval": 10, "humansense_omni": 40}
-"""Questions of a round. The more, the less it matters that workers wait at the end; the others are too slow for many."""
+"""Questions of a round: as many as there is time for. Where workers run ahead, the first and last ones weigh less."""
 
 MEL_TOLERANCE = 1e-3
 """How far apart two spectrograms of one sound may be, on average; their values are around 0."""

@@ -1,4 +1,4 @@
-"""From samples to responses: media are prepared ahead, prompts of like length share a batch, answers keep their order."""
+"""From samples to responses: media are prepared ahead, like prompts share a batch, answers keep their order."""
 
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -242,7 +242,7 @@ class Answering:
         order = neighbours([sample.clip for sample in samples])
         job = _Job()
         about: list[str] = []
-        for place, following in zip(order, [*order[1:], None], strict=True):
+        for number, place in enumerate(order):
             sample = samples[place]
             asked = self._asked(sample)
             paths = [] if isinstance(asked, Outcome) else paths_of([asked])
@@ -252,8 +252,8 @@ class Answering:
             about = paths
             job.samples.append(sample)
             job.asked.append(asked)
-            known = sample.clip is not None and following is not None
-            if known and samples[following].clip != sample.clip:  # no need to see what the next one is about
+            following = [samples[later].clip for later in order[number + 1 : number + 2]]
+            if sample.clip is not None and sample.clip not in following:  # no need to see what the next one is about
                 yield job
                 job = _Job()
         if job.samples:

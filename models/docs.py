@@ -19,7 +19,6 @@ from .media import SAMPLE_RATE, MediaError
 from .prepare import waveform_of_bytes
 from .sound import read_waveform
 
-
 _CLIP_COLUMN = "media"
 """The column of docs that names their clip."""
 

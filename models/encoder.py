@@ -13,19 +13,22 @@ from .prepare import Prepared, Shown, prepare, with_system_prompt
 from .settings import Settings, system_prompt_text
 from .shared import SharedMedia
 
+NOTHING = Shown()
+"""Shown of a sample that failed before its media were decoded."""
+
 
 @dataclass(frozen=True)
 class Outcome:
     """What became of one conversation: the model's inputs, or a reason (and a traceback) why there are none."""
 
     encoded: Encoded | None = None
-    shown: Shown = Shown()
+    shown: Shown = NOTHING
     remarks: tuple[tuple[str, str], ...] = ()
     reason: str = ""
     trace: str = ""
 
 
-def failed(error: BaseException, shown: Shown = Shown()) -> Outcome:  # noqa: B008  # it is frozen
+def failed(error: BaseException, shown: Shown = NOTHING) -> Outcome:
     """The outcome of a conversation that ended in an error."""
     trace = "".join(traceback.format_exception(error))
     return Outcome(shown=shown, reason=f"{type(error).__name__}: {error}", trace=trace)
@@ -66,7 +69,7 @@ class Encoder:
             return [self._outcome(conversation, media) for conversation in conversations]
 
     def _outcome(self, conversation: Conversation, media: SharedMedia) -> Outcome:
-        shown = Shown()
+        shown = NOTHING
         # Whatever is wrong with one sample must not cost the others; it is counted, never scored as an answer.
         try:
             prepared = self.prepare(conversation, media)

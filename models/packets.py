@@ -97,7 +97,9 @@ def video_stream(file: Path, container: InputContainer) -> VideoStream:
 class Sink(Protocol):
     """Takes the packets of another stream of the same file, while it is gone through."""
 
-    stream: Stream
+    @property
+    def stream(self) -> Stream:
+        """Whose packets it takes."""
 
     def feed(self, packet: av.Packet) -> None:
         """Take the stream's next packet; the empty one ends it."""

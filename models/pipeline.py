@@ -55,10 +55,10 @@ class _State(Generic[Result]):
 class Ahead(Generic[Job, Result]):
     """The results of jobs in their order, of which several are worked on before they are asked for.
 
-    Each of `hire` is called in a thread of its own and gives a worker for as long as there is work. Jobs are taken from their iterator one by one, also
-    in those threads. No further one is taken while results hold `most_bytes` (those that run are expected to be as
-    large as the largest so far) or `most_jobs` are done or run and not yet consumed; except that one may always run
-    when the consumer would otherwise wait for nothing.
+    Each of `hire` is called in a thread of its own and gives a worker for as long as there is work. Jobs are taken from
+    their iterator one by one, also in those threads. No further one is taken while results hold `most_bytes` (those
+    that run are expected to be as large as the largest so far) or `most_jobs` are done or run and not yet consumed;
+    except that one may always run when the consumer would otherwise wait for nothing.
 
     An error of a job, of a worker or of the iterator is raised where the result would have come.
     """

@@ -108,7 +108,7 @@ def _memory(tensors: list[torch.Tensor]) -> int:
 
 
 def _write(memory: int, tensor: torch.Tensor, place: int) -> None:
-    content = memoryview(tensor.contiguous().reshape(-1).view(torch.uint8).numpy())
+    content = tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data
     while content:
         written = os.pwrite(memory, content, place)
         content, place = content[written:], place + written

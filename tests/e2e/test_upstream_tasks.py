@@ -11,6 +11,9 @@ from upstream_data import LOCAL_TASKS
 
 FAILURE_MARK = "[request failed]"
 
+HERE = "media_workers=0"
+"""Has media prepared in this process, where a test can look at them."""
+
 SHOWN: dict[str, list[tuple[int, float, float, str | None]]] = {
     "local_librispeech": [(0, 14.62, 14.62, None), (0, 11.58, 11.58, None), (0, 10.61, 10.61, None)],
     "local_omni_bench": [(0, 11.58, 11.58, None)] * 2,
@@ -25,7 +28,7 @@ SHOWN: dict[str, list[tuple[int, float, float, str | None]]] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run: its responses, its counts, what the model said of itself, and what it was shown, sample by sample."""
+    """A run: its responses, its counts, what the model said of itself, and what was prepared in this process."""
 
     responses: list[str]
     counts: list[dict[str, Any]]
@@ -55,7 +58,7 @@ def evaluate(name: str, model_args: str, folder: Path, patch: pytest.MonkeyPatch
     import lmms_eval.models  # noqa: F401  # loads the entry points
     from lmms_eval.evaluator import simple_evaluate
     from lmms_eval.tasks import TaskManager
-    from lmms_humansense.models.engine import Engine
+    from lmms_humansense.models.encoder import Encoder
 
     # Where upstream's hooks look for media, and lmms-eval for prepared datasets.
     patch.setenv("HF_HOME", str(folder))
@@ -63,13 +66,13 @@ def evaluate(name: str, model_args: str, folder: Path, patch: pytest.MonkeyPatch
     for variable in ("HF_DATASETS_CACHE", "LMMS_EVAL_DATASETS_CACHE", "NUM_IMAGE"):
         patch.delenv(variable, raising=False)
     prepared: list[Any] = []
-    encode = Engine.encode
+    prepare = Encoder.prepare
 
-    def noting_encode(self: Engine, sample: Any) -> Any:
-        prepared.append(sample)
-        return encode(self, sample)
+    def noting_prepare(self: Encoder, *arguments: Any) -> Any:
+        prepared.append(prepare(self, *arguments))
+        return prepared[-1]
 
-    patch.setattr(Engine, "encode", noting_encode)
+    patch.setattr(Encoder, "prepare", noting_prepare)
 
     LOCAL_TASKS[name].write(name, folder)
     manager = TaskManager("ERROR", include_path=str(folder), include_defaults=False, model_name="humansense_omni")
@@ -129,12 +132,12 @@ def test_pictures_reach_the_model_in_their_size(run: Run, name: str) -> None:
 
 
 def test_pictures_stand_where_the_question_names_them(run: Run) -> None:
-    prepared = run("local_mmmu").prepared
+    prepared = run("local_mmmu", HERE).prepared
     assert [kinds(sample) for sample in prepared] == [["text", "image", "text", "image", "text"]] * 2
     assert [picture.width // 28 for sample in prepared for picture in sample.images] == [4, 10, 4, 20]
 
 
 def test_a_sound_and_four_videos_keep_their_order(run: Run) -> None:
-    (sample,) = run("local_xmod_audio_video").prepared
+    (sample,) = run("local_xmod_audio_video", HERE).prepared
     assert kinds(sample) == ["audio", "text", *["text", "video"] * 4, "text"]
     assert [len(video) for video in sample.videos] == [16, 8, 12, 10]

@@ -30,7 +30,9 @@ def test_each_kind_stands_together_where_its_first_stood(kinds: list[int | None]
     for kind in set(kinds) - {None}:
         first, last = placed.index(kind), len(placed) - placed[::-1].index(kind)
         assert set(placed[first:last]) == {kind}
-    firsts = [place for number, place in enumerate(order) if kinds[place] is None or kinds[place] not in placed[:number]]
+    firsts = [
+        place for number, place in enumerate(order) if kinds[place] is None or kinds[place] not in placed[:number]
+    ]
     assert firsts == sorted(firsts)
 
 

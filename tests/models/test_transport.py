@@ -4,6 +4,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -73,9 +74,9 @@ def test_messages_keep_their_order(ends: Ends) -> None:
 def test_memory_is_gone_with_the_last_tensor(ends: Ends) -> None:
     before = set(os.listdir("/proc/self/fd")), set(os.listdir("/dev/shm"))
     received = passed(ends, torch.rand(1_000_000))
-    assert "memfd:media" in open("/proc/self/maps").read()
+    assert "memfd:media" in Path("/proc/self/maps").read_text()
     del received
-    assert "memfd:media" not in open("/proc/self/maps").read()
+    assert "memfd:media" not in Path("/proc/self/maps").read_text()
     assert (set(os.listdir("/proc/self/fd")), set(os.listdir("/dev/shm"))) == before
 
 

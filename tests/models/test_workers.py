@@ -128,8 +128,6 @@ def test_what_cannot_be_sent_to_a_worker_fails_by_name(encoder: Encoder, pool: M
     worker.close()
 
 
-
-
 def test_a_worker_that_is_killed_costs_its_clip_and_is_replaced(encoder: Encoder, pool: MediaWorkers) -> None:
     good = encoder.read(ask(ROOT / "videos" / "count" / "park.mp4"))
     worker = pool.worker()
@@ -293,5 +291,3 @@ def test_a_model_on_the_cpu_leaves_cores_to_its_workers(monkeypatch: pytest.Monk
         with cores_left(torch.device(device), workers):
             assert torch.get_num_threads() == expected
         assert torch.get_num_threads() == before
-
-
