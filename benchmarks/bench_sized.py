@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PreTrainedConfig, Qwen2_5OmniThinkerConfig, Qwen2_5OmniThinkerForConditionalGeneration
+from transformers import PretrainedConfig, Qwen2_5OmniThinkerConfig, Qwen2_5OmniThinkerForConditionalGeneration
 
 _TOKENS = ("image_token_index", "video_token_index", "audio_token_index", "pad_token_id", "bos_token_id",
            "eos_token_id", "vision_start_token_id", "vision_end_token_id", "audio_start_token_id",
@@ -14,10 +14,10 @@ _TOKENS = ("image_token_index", "video_token_index", "audio_token_index", "pad_t
 def make_sized(checkpoint: Path) -> None:
     """Have the model of a tiny checkpoint loaded in the size of the 7B, with random weights, once for all.
 
-    The published sizes are the defaults of transformers' configuration classes. The weights are made on the device: on
-    a disk they would take 18 GB.
+    The published sizes are the defaults of transformers' configuration classes. The weights are made on the device, 18
+    GB for each way of computing attention that is asked for.
     """
-    tiny = PreTrainedConfig.get_config_dict(checkpoint)[0]["thinker_config"]
+    tiny = PretrainedConfig.get_config_dict(checkpoint)[0]["thinker_config"]
     config = Qwen2_5OmniThinkerConfig(**{name: tiny[name] for name in _TOKENS if name in tiny})
     made: dict[str, Any] = {}
 
@@ -26,7 +26,6 @@ def make_sized(checkpoint: Path) -> None:
     ) -> Any:
         config._attn_implementation = attn_implementation
         if attn_implementation not in made:
-            made.clear()  # one at a time fits into a GPU
             with torch.device(device_map[""]):
                 model = Qwen2_5OmniThinkerForConditionalGeneration._from_config(config, dtype=dtype)
             made[attn_implementation] = model

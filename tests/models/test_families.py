@@ -337,3 +337,18 @@ def test_a_checkpoint_of_the_thinker_alone_answers_as_the_whole(
     for name in ("heard video", "sound and image"):
         sample = alone.encode(alone.prepare(shown[name]))
         assert alone.respond([sample], GREEDY) == whole.respond([sample], GREEDY)
+
+
+@pytest.mark.parametrize("fixture", ALL)
+def test_samples_that_are_encoded_together_get_what_each_gets_alone(
+    engine_of: Callable[[str], Engine], shown: dict[str, Any], fixture: str
+) -> None:
+    engine = engine_of(fixture)
+    takes = [name for name, turns in shown.items() if engine.family.sees or not _shows_pictures(turns)]
+    twice = [engine.encoder.read(shown[name]) for name in [*takes, *takes]]
+    together = engine.encoder.encode(twice)
+    for name, outcome in zip([*takes, *takes], together, strict=True):
+        assert outcome.encoded is not None, outcome.reason
+        alone = engine.encode(engine.prepare(shown[name])).tensors
+        assert outcome.encoded.tensors.keys() == alone.keys(), name
+        assert all(torch.equal(outcome.encoded.tensors[key], alone[key]) for key in alone), name

@@ -231,8 +231,9 @@ def test_a_worker_that_has_ended_is_not_kept_as_a_zombie(pool: MediaWorkers) -> 
 
 
 PROGRAM = """
-import os, sys
+import os, signal, sys
 from types import SimpleNamespace
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have it ignored by what they start in the background
 from lmms_humansense.models.omni import HumanSenseOmni
 clip = {"type": "video", "url": sys.argv[2], "nframes": 70}
 message = [{"role": "user", "content": [clip, {"type": "text", "text": "Who?"}]}]
