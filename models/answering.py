@@ -27,6 +27,9 @@ _MOST_TOGETHER = 32
 _AHEAD_OF_WORKER = 2
 """Jobs of each worker that are done or run ahead of the model: enough to even out short and long clips."""
 
+_LEFT_BEHIND = 1.0
+"""Seconds that a thread gets to end after its worker has ended."""
+
 
 @dataclass
 class Sample:
@@ -269,9 +272,11 @@ class Answering:
         if self._ahead is None or self._workers is None:
             return
         self._ahead.close()
-        if not complete:
+        if complete:
+            self._ahead.join()
+        else:
             self._workers.close()
-        self._ahead.join()
+            self._ahead.join(_LEFT_BEHIND)  # one may be fetching a clip, which nothing can end
         self._ahead = None
 
 

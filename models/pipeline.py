@@ -114,10 +114,10 @@ class Ahead(Generic[Job, Result]):
             self._state.closed = True
             self._state.changed.notify_all()
 
-    def join(self) -> None:
-        """Wait until the threads have ended."""
+    def join(self, seconds: float | None = None) -> None:
+        """Wait until the threads have ended, for each so many seconds at most."""
         for thread in self._threads:
-            thread.join()
+            thread.join(seconds)
 
     def _work(self, hire: Callable[[], AbstractContextManager[Worker[Job, Result]]]) -> None:
         try:

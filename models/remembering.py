@@ -1,33 +1,51 @@
-"""A part of a processor that works once on media that come again."""
+"""A part of a processor that can work once on media that come again."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 import torch
 
+_Results = dict[Hashable, tuple[Any, Any]]
+
+_results: ContextVar[_Results | None] = ContextVar("_results", default=None)
+"""What was asked and what came out, within `remembering`. One for each thread, as one may be left behind stalled."""
+
+
+@contextmanager
+def remembering() -> Iterator[None]:
+    """Within it, every `Remembering` gives what it gave before for the same media and arguments."""
+    token = _results.set({})
+    try:
+        yield
+    finally:
+        _results.reset(token)
+
 
 class Remembering:
-    """Stands for `part`, a callable, and gives the results of earlier calls for the same media and arguments.
+    """Stands for `part`, a callable that returns a mapping; attributes are those of `part`.
 
-    Media are the same if they are the same objects. Attributes are those of `part`.
+    Media are the same if they are the same objects.
     """
 
     def __init__(self, part: Any) -> None:
         self._part = part
-        self._results: dict[Hashable, Any] = {}
-        self._media: list[Any] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._part, name)
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
-        """What `part` returns: a mapping, of which the caller gets a copy of its own (its values are shared)."""
-        key = _key((arguments, options))
-        if key not in self._results:
-            self._results[key] = self._part(*arguments, **options)
-            self._media.append((arguments, options))  # so that no other object gets the identity of one of these
-        result = self._results[key]
+        """What `part` returns; within `remembering` a copy of the mapping, whose values are shared."""
+        results = _results.get()
+        if results is None:
+            return self._part(*arguments, **options)
+        key = id(self), _key((arguments, options))
+        if key not in results:
+            # With the arguments, so that no other object gets the identity of one of them.
+            results[key] = self._part(*arguments, **options), (arguments, options)
+        result, _ = results[key]
         return type(result)(dict(result))
 
 

@@ -52,11 +52,15 @@ class WorkerError(Exception):
 
 
 def workers_for(settings: Settings, device: torch.device) -> int:
-    """How many workers this process has: what the settings say, or one for each core that the model leaves free."""
-    if settings.media_workers is not None:
-        return settings.media_workers
-    if not hasattr(socket, "send_fds"):  # not on Windows
-        return 0
+    """How many workers this process has: what the settings say, or one for each core that the model leaves free.
+
+    Raises ValueError where the settings ask for some and the system does not offer what they need.
+    """
+    possible = hasattr(socket, "send_fds")  # not on Windows
+    if settings.media_workers and not possible:
+        raise ValueError(f"media_workers={settings.media_workers} cannot be on this system; use media_workers=0.")
+    if settings.media_workers is not None or not possible:
+        return settings.media_workers or 0
     if device.type == "cpu":
         return min(_MOST_BESIDE_CPU, _cores())
     return min(_MOST, max(1, _cores() - 1))  # the thread that feeds a GPU needs one

@@ -13,7 +13,7 @@ from transformers import StoppingCriteria, StoppingCriteriaList
 from ..batches import IDS, MEL, Encoded, collate
 from ..loading import Loading
 from ..prepare import Prepared
-from ..remembering import Remembering
+from ..remembering import Remembering, remembering
 
 _PERCEIVED = ("pixel_values", MEL)
 
@@ -62,14 +62,12 @@ class Family(ABC):
     @contextmanager
     def processing_once(self) -> Iterator[None]:
         """Within it, the processor works once on media that several conversations share."""
-        parts = {name: getattr(self.processor, name) for name in self.costly}
-        for name, part in parts.items():
-            setattr(self.processor, name, Remembering(part))
-        try:
+        for name in self.costly:
+            part = getattr(self.processor, name)
+            if not isinstance(part, Remembering):
+                setattr(self.processor, name, Remembering(part))
+        with remembering():
             yield
-        finally:
-            for name, part in parts.items():
-                setattr(self.processor, name, part)
 
     @abstractmethod
     def encode(self, prepared: Prepared) -> Encoded:

@@ -1,5 +1,7 @@
 """From samples to responses with the tiny model: order, what is done once, what shares a batch."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -171,6 +173,49 @@ def test_a_run_that_is_left_ends_the_workers(engine: Engine) -> None:
     next(run)
     run.close()
     assert workers.closed
+
+
+def test_leaving_a_run_does_not_wait_for_a_clip_that_is_being_fetched(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "settings", read_settings({"pretrained": "x"}))
+    fetched = threading.Event()
+
+    def fetching() -> Any:
+        fetched.wait()
+        return sample(1).messages()
+
+    workers = MediaWorkers(read_settings({"pretrained": engine.info["pretrained"]}), "qwen2_5_omni")
+    samples = [sample(0, COUNT / "park.mp4"), sample(1), sample(2), Sample("task", 3, GREEDY, fetching)]
+    run = Answering(engine, workers, 1).run(samples)
+    next(run)
+    started = time.monotonic()
+    run.close()
+    assert time.monotonic() - started < 4
+    fetched.set()
+
+
+def test_what_was_given_up_does_not_disturb_what_follows(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without workers, decoding that stalls is left behind in a thread, and may go on much later."""
+    expected = [one.response for one in Answering(engine, None, 0).run(mixed())]
+    stalled, go_on, read_clip = threading.Event(), threading.Event(), shared.read_clip
+
+    def stalling(*arguments: Any, **options: Any) -> Any:
+        if not stalled.is_set():
+            stalled.set()
+            go_on.wait()
+        return read_clip(*arguments, **options)
+
+    monkeypatch.setattr(shared, "read_clip", stalling)
+    hurried = read_settings({"pretrained": "x", "batch_size": 2, "media_timeout": 0.3})
+    monkeypatch.setattr(engine, "settings", hurried)
+    (first,) = Answering(engine, None, 0).run([sample(0, COUNT / "park.mp4")])
+    assert first.reason.startswith("StalledError: Decoding ")
+    monkeypatch.setattr(engine, "settings", read_settings({"pretrained": "x", "batch_size": 2}))
+    run = Answering(engine, None, 0).run(mixed())
+    responses = [next(run).response]
+    go_on.set()
+    assert [*responses, *(one.response for one in run)] == expected
 
 
 def test_effort_says_how_busy_the_model_was() -> None:

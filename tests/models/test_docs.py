@@ -9,8 +9,10 @@ import clips
 import datasets
 import pytest
 import torch
-from lmms_humansense.models.docs import decode_sounds_without_torchcodec, with_plain_sounds
+from lmms_humansense.models.docs import ClipNames, decode_sounds_without_torchcodec, with_plain_sounds
 from lmms_humansense.models.media import MediaError
+from lmms_humansense.tasks.humansense import utils
+from lmms_humansense.tasks.humansense_sample.utils import ROOT
 from PIL import Image
 
 TONE = clips.tones(16_000, 1, seconds=0.5)[0]
@@ -106,3 +108,32 @@ def test_docs_of_any_type_pass(doc: Any) -> None:
 def test_a_corrupt_sound_fails_its_doc(broken: dict[str, Any]) -> None:
     with pytest.raises(MediaError):
         datasets.Audio().decode_example(broken)
+
+
+def test_a_clip_is_known_by_the_column_that_names_it() -> None:
+    named = datasets.Dataset.from_dict({"media": ["a.mp4", "b.mp4", "a.mp4"], "answer": ["A", "B", "C"]})
+    other = datasets.Dataset.from_dict({"media": ["a.mp4"]})
+    names = ClipNames({"one": {"test": named}, "two": {"test": other}})
+    assert [names.of("one", "test", number) for number in (2, 0, 1)] == ["a.mp4", "a.mp4", "b.mp4"]
+    assert names.of("two", "test", 0) == names.of("one", "test", 0), "also across tasks"
+
+
+@pytest.mark.parametrize(
+    "docs",
+    [
+        [{"media": "a.mp4"}],
+        datasets.Dataset.from_dict({"video": ["a.mp4"]}),
+        datasets.Dataset.from_dict({"media": [7]}),
+        datasets.Dataset.from_dict({"media": [["a.mp4", "b.mp4"]]}),
+    ],
+    ids=["a list", "another column", "numbers", "several"],
+)
+def test_where_no_column_names_the_clip_it_is_not_known(docs: Any) -> None:
+    assert ClipNames({"task": {"test": docs}}).of("task", "test", 0) is None
+
+
+def test_the_docs_of_humansense_name_their_clips() -> None:
+    docs = {code: utils.docs(code, str(ROOT), complete=False) for code in ("hc", "tr")}
+    names = ClipNames({code: {"test": rows} for code, rows in docs.items()})
+    for code, rows in docs.items():
+        assert [names.of(code, "test", number) for number in range(len(rows))] == [row["media"] for row in rows]

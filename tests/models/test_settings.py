@@ -22,6 +22,7 @@ def test_what_lmms_eval_passes_as_none_is_not_given() -> None:
 
 
 def test_numbers_may_be_words_and_words_numbers() -> None:
+    assert (read(media_workers="0").media_workers, read(prefetch_gb="0.5").prefetch_gb) == (0, 0.5)
     settings = read(batch_size="4", fps=1, nframes=None, max_pixels="151200", quantization="4bit", system_prompt=5)
     assert (settings.batch_size, settings.fps, settings.max_pixels) == (4, 1.0, 151200)
     assert settings.system_prompt == "5"
@@ -45,6 +46,9 @@ def test_numbers_may_be_words_and_words_numbers() -> None:
         ({"nframes": 1}, "nframes=1 is below 2, the fewest frames of a clip"),
         ({"max_pixels": 100}, "max_pixels=100 is below 4096, the smallest frame"),
         ({"fps": -1}, "fps=-1 is no number above 0"),
+        ({"media_workers": -1}, "media_workers=-1 is no whole number 0 or more"),
+        ({"media_workers": "many"}, "media_workers=many is no whole number 0 or more"),
+        ({"prefetch_gb": 0}, "prefetch_gb=0 is no number above 0"),
         ({"fps": float("nan")}, "fps=nan is no number above 0"),
         ({"fps": 1, "nframes": 8}, "fps or nframes, not both"),
         ({"device": "cpu", "device_map": "auto"}, "device or device_map, not both"),
