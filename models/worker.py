@@ -1,6 +1,6 @@
 """The processes that prepare media: one is started and loads everything, the others are copies of it.
 
-Copies start in milliseconds and share their memory with the first, which has no threads and never touches a GPU, so
+Copies start in milliseconds and share their memory with the first, which runs no threads and never touches a GPU, so
 that copying it is safe where copying the process of the model is not. `workers.MediaWorkers` is their other side.
 """
 

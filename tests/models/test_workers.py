@@ -179,9 +179,13 @@ def test_workers_that_cannot_load_say_why(tmp_path: Path) -> None:
     pool.close()
 
 
-def test_the_process_that_is_copied_has_no_threads(pool: MediaWorkers) -> None:
+def test_the_process_that_is_copied_has_no_threads_that_could_be_missed(pool: MediaWorkers) -> None:
     pool.worker().close()  # it is ready
-    assert psutil.Process(pool._first.pid).num_threads() == 1
+    first = pool._first.pid
+    threads = {path.parent.name: path.read_text().strip() for path in Path(f"/proc/{first}/task").glob("*/comm")}
+    del threads[str(first)]
+    # pyarrow's allocator tidies up in a thread of its own, and knows of copies.
+    assert set(threads.values()) <= {"jemalloc_bg_thd"}
 
 
 def test_where_processes_cannot_be_asked_for_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
