@@ -62,7 +62,7 @@ class Engine:
     def respond(self, samples: Sequence[Encoded], generation_kwargs: Mapping[str, Any]) -> list[tuple[str, int]]:
         """The response to each sample of one batch, up to its stop string, and how many tokens were generated.
 
-        The samples have to be such that may share a batch (see `batches.alike`).
+        The samples have to be such that may share a batch (see `batches.take`).
         """
         if len(samples) > 1 and (generation_kwargs.get("repetition_penalty") or 1.0) != 1.0:
             # Up to transformers 5.10 it is laid on what fills up short prompts, too, and that token may end a response.
