@@ -12,6 +12,7 @@ from typing import Any
 import lmms_eval.models.simple.qwen2_5_omni as wrapper
 import qwen_omni_utils
 import torch
+from lmms_humansense.models.families.qwen2_5_omni import Qwen25Omni
 from lmms_humansense.models.omni import HumanSenseOmni
 from lmms_humansense.tasks.humansense import utils
 from lmms_humansense.tasks.humansense.messages import MAX_PIXELS, frame_rate
@@ -67,7 +68,7 @@ class ReleaseLoop(System):
         element = {"type": "video", "video": doc_path(doc), **shown(doc)}
         text = {"type": "text", "text": utils.doc_to_text(doc, SENSES)}
         conversation = [
-            {"role": "system", "content": [{"type": "text", "text": SYSTEM_PROMPT}]},
+            {"role": "system", "content": [{"type": "text", "text": Qwen25Omni.system_prompt}]},
             {"role": "user", "content": [element, text]},
         ]
         prompt = self.processor.apply_chat_template(conversation, add_generation_prompt=True, tokenize=False)
@@ -162,12 +163,6 @@ class ThisPackage(System):
         if self.omni.failures:
             raise SystemExit(f"{len(self.omni.failures)} requests failed: {self.omni.failures[0]}")
         return responses
-
-
-SYSTEM_PROMPT = (
-    "You are Qwen, a virtual human developed by the Qwen Team, Alibaba Group, capable of perceiving auditory and "
-    "visual inputs, as well as generating text and speech."
-)
 
 
 def shown(doc: Any) -> dict[str, float]:

@@ -40,9 +40,6 @@ FORMS = {"long": (100, 1280, 720), "short": (10, 640, 360)}
 WORKLOADS = {"distinct": ("long", 1), "shared": ("long", 2), "short": ("short", 1)}
 """Form of the clips and questions about each."""
 
-DRAWN = 1
-"""Clips that are drawn of each form; more of them are the same under other names, which nobody here can tell."""
-
 ASKED = {"release": 10, "lmms_eval": 10, "humansense_omni": 40}
 """Questions of a round: as many as there is time for. Where workers run ahead, the first and last ones weigh less."""
 
@@ -53,13 +50,16 @@ MEMORY_FROM, MEMORY_TO = 50, 300
 """Between these samples, memory should no longer grow."""
 
 
-def make_release(folder: Path, drawn: Sequence[Path], seconds: int, clips: int, questions: int) -> Any:
-    """The docs of a release with so many clips and questions about each, in the form of the real one."""
+def make_release(folder: Path, drawn: Path, seconds: int, clips: int, questions: int) -> Any:
+    """The docs of a release with so many clips and questions about each, in the form of the real one.
+
+    All clips are the one that was drawn, under names of their own, by which everybody here tells clips apart.
+    """
     videos = folder / "videos" / "talk"
     videos.mkdir(parents=True)
     items = []
     for number in range(clips):
-        (videos / f"clip_{number:03}.mp4").hardlink_to(drawn[number % len(drawn)])
+        (videos / f"clip_{number:03}.mp4").hardlink_to(drawn)
         for place in range(questions):
             asked = {
                 "question": f"Who speaks {'first' if place == 0 else f'as number {place + 1}'}",
@@ -182,11 +182,10 @@ def main() -> None:
         checkpoint = write_tiny_model(folder / "checkpoint")
         if arguments.gpu_sized:
             make_sized(checkpoint)
-        drawn = {form: [folder / f"{form}{seed}.mp4" for seed in range(DRAWN)] for form in FORMS}
-        for form, paths in drawn.items():
-            for seed, path in enumerate(paths):
-                print(f"drawing {form} clip {seed + 1} of {DRAWN}", flush=True)
-                make_clip(path, *FORMS[form], seed=seed)
+        drawn = {form: folder / f"{form}.mp4" for form in FORMS}
+        for form, path in drawn.items():
+            print(f"drawing the {form} clip", flush=True)
+            make_clip(path, *FORMS[form], seed=0)
         docs = {
             name: make_release(folder / name, drawn[form], FORMS[form][0], max(ASKED.values()) // questions, questions)
             for name, (form, questions) in WORKLOADS.items()

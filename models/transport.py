@@ -34,10 +34,8 @@ def send(connection: socket.socket, message: Any) -> None:
     content = io.BytesIO()
     pickler = _Pickler(content)
     pickler.dump(message)
-    tensors = pickler.tensors
-    size = sum(map(_room, tensors))
-    memory = _memory(tensors) if size else None
-    header = _HEADER.pack(content.tell(), size)
+    memory = _memory(pickler.tensors, pickler.size) if pickler.size else None
+    header = _HEADER.pack(content.tell(), pickler.size)
     try:
         if memory is None:
             connection.sendall(header)
@@ -84,23 +82,17 @@ def _exactly(connection: socket.socket, length: int) -> bytes:
     return bytes(content)
 
 
-def _room(tensor: torch.Tensor) -> int:
-    return -(-tensor.nbytes // _ALIGNMENT) * _ALIGNMENT
-
-
-def _memory(tensors: list[torch.Tensor]) -> int:
-    """A descriptor of memory that holds the tensors, one behind the other."""
+def _memory(tensors: dict[int, torch.Tensor], size: int) -> int:
+    """A descriptor of `size` bytes of memory that hold the tensors, each at its place."""
     if hasattr(os, "memfd_create"):
         memory = os.memfd_create("media", os.MFD_CLOEXEC)
     else:  # elsewhere than on Linux: a file without a name
         with tempfile.TemporaryFile() as file:
             memory = os.dup(file.fileno())
     try:
-        os.truncate(memory, sum(map(_room, tensors)))
-        place = 0
-        for tensor in tensors:
+        os.truncate(memory, size)
+        for place, tensor in tensors.items():
             _write(memory, tensor, place)
-            place += _room(tensor)
     except BaseException:
         os.close(memory)
         raise
@@ -115,22 +107,22 @@ def _write(memory: int, tensor: torch.Tensor, place: int) -> None:
 
 
 class _Pickler(pickle.Pickler):
-    """Leaves tensors out, and notes where each belongs."""
+    """Leaves tensors out: `tensors` by their places in `size` bytes of memory. Empty ones have no place."""
 
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file, pickle.HIGHEST_PROTOCOL)
-        self.tensors: list[torch.Tensor] = []
+        self.tensors: dict[int, torch.Tensor] = {}
+        self.size = 0
         self._places: dict[int, int] = {}
-        self._end = 0
 
     def persistent_id(self, obj: Any) -> tuple[int, torch.dtype, tuple[int, ...]] | None:
         if not isinstance(obj, torch.Tensor):
             return None
-        if id(obj) not in self._places:
-            self._places[id(obj)] = self._end
-            self.tensors.append(obj)
-            self._end += _room(obj)
-        return self._places[id(obj)], obj.dtype, tuple(obj.shape)
+        if obj.nbytes and id(obj) not in self._places:
+            self._places[id(obj)] = self.size
+            self.tensors[self.size] = obj  # which also keeps its identity from being another's
+            self.size += -(-obj.nbytes // _ALIGNMENT) * _ALIGNMENT
+        return self._places.get(id(obj), 0), obj.dtype, tuple(obj.shape)
 
 
 class _Unpickler(pickle.Unpickler):

@@ -12,6 +12,11 @@ import socket
 import struct
 import sys
 import traceback
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .encoder import Encoder
+    from .settings import Settings
 
 _LINUX_SET_DEATH_SIGNAL = 1
 """`PR_SET_PDEATHSIG` of prctl(2)."""
@@ -51,20 +56,20 @@ def main(descriptor: int) -> None:
     os._exit(0)  # at once: there is nothing to tidy up, and libraries take their time to do so
 
 
-def _encoder(settings: object, model_type: str) -> object:
+def _encoder(settings: "Settings", model_type: str) -> "Encoder":
     import torch
 
     from .encoder import Encoder
 
     torch.set_num_threads(1)  # as many workers as cores; and threads would not live on in copies
-    encoder = Encoder(settings, model_type)  # type: ignore[arg-type]
+    encoder = Encoder(settings, model_type)
     # Garbage collection would write into the memory of everything loaded so far, and copies would no longer share it.
     gc.collect()
     gc.freeze()
     return encoder
 
 
-def _follow_orders(control: socket.socket, encoder: object) -> None:
+def _follow_orders(control: socket.socket, encoder: "Encoder") -> None:
     children: set[int] = set()
     try:
         while True:
@@ -95,7 +100,7 @@ def _running(children: set[int]) -> set[int]:
     return {child for child in children if os.waitpid(child, os.WNOHANG)[0] == 0}
 
 
-def _copy(control: socket.socket, descriptor: int, encoder: object) -> int:
+def _copy(control: socket.socket, descriptor: int, encoder: "Encoder") -> int:
     """Start a copy of this process that serves the socket, and return its number."""
     first = os.getpid()
     child = os.fork()
@@ -106,7 +111,7 @@ def _copy(control: socket.socket, descriptor: int, encoder: object) -> int:
     return child
 
 
-def _serve_and_exit(first: int, connection: socket.socket, encoder: object) -> None:
+def _serve_and_exit(first: int, connection: socket.socket, encoder: "Encoder") -> None:
     """What a copy does: answer each message with the outcomes of its conversations, until its socket is closed."""
     from .transport import ClosedError, receive, send
 
@@ -115,7 +120,7 @@ def _serve_and_exit(first: int, connection: socket.socket, encoder: object) -> N
         _end_with(first)
         send(connection, os.getpid())
         while True:
-            send(connection, encoder.encode(receive(connection)))  # type: ignore[attr-defined]
+            send(connection, encoder.encode(receive(connection)))
     except ClosedError:
         status = 0
     except BaseException:
