@@ -10,7 +10,7 @@ from .tiny_model import DEFAULT_FAMILY, write_tiny_model
 from .tiny_recipes import RECIPES
 
 app = typer.Typer(
-    help="HumanSense for lmms-eval: try it, find its tasks, make a tiny model.",
+    help="HumanSense for lmms-eval: run it, try it, find its tasks, make a tiny model.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -48,6 +48,18 @@ def tiny_model(
         typer.echo(write_tiny_model(directory, seed, family))
     except (OSError, ValueError) as error:
         _stop(str(error))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run(context: typer.Context) -> None:
+    """Run lmms-eval with all that follows, and end with a status that can be relied on.
+
+    0: results for every task were written. 2: bad arguments or data. 3: incomplete; the command to go on is printed.
+    If left out: --output_path humansense_results, --use_cache in its folder cache, and --log_samples.
+    """
+    from .run import run as run_watched
+
+    raise typer.Exit(run_watched(context.args))
 
 
 @app.command()

@@ -5,21 +5,18 @@ which happens in every way of starting it before tasks are looked up; so that is
 """
 
 import functools
-import importlib
 import logging
 from collections.abc import Callable
-from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from . import harness
 
 if TYPE_CHECKING:
     from lmms_eval.models.registry_v2 import ModelManifest
 
 logger = logging.getLogger(__name__)
-
-MODELS = {"humansense_omni": "lmms_humansense.models.omni.HumanSenseOmni"}
-"""Names for `--model` and the classes behind them."""
 
 
 def task_folder() -> Path:
@@ -36,7 +33,7 @@ def register() -> "list[ModelManifest]":
         from lmms_eval.models.registry_v2 import ModelManifest
 
         _search_task_folder()
-        return [ModelManifest(model_id=name, chat_class_path=path) for name, path in MODELS.items()]
+        return [ModelManifest(model_id=name, chat_class_path=path) for name, path in harness.MODELS.items()]
     except Exception as error:
         logger.warning("lmms-humansense is installed but cannot be used, its tasks and models are missing: %s", error)
         return []
@@ -54,8 +51,9 @@ def _search_task_folder() -> None:
     def initialize_tasks(
         self: Any, include_path: str | list[str] | None = None, include_defaults: bool = True
     ) -> dict[str, dict[str, Any]]:
-        _adapt("keep what a model tells of itself", _keep_model_info)
-        _adapt("keep failures out of the cache of responses", _cache_no_failures)
+        _adapt("keep what a model tells of itself", harness.keep_model_info)
+        _adapt("keep answers", harness.keep_answers)
+        _adapt("watch runs", harness.watch_runs)
         found: dict[str, dict[str, Any]] = search(self, include_path=include_path, include_defaults=include_defaults)
         if not include_defaults:
             return found
@@ -63,49 +61,6 @@ def _search_task_folder() -> None:
 
     initialize_tasks.finds_humansense = True  # type: ignore[attr-defined]
     TaskManager.initialize_tasks = initialize_tasks
-
-
-def _keep_model_info() -> None:
-    """Wrap lmms-eval's evaluation once, so that its results hold what a model tells of itself under `model_info`.
-
-    lmms-eval means to ask models for `get_model_info`, but does not do so yet. Its evaluator can only be wrapped once
-    it is imported, which it is before any task manager is needed for a run.
-    """
-    evaluator: Any = importlib.import_module("lmms_eval.evaluator")
-    evaluate = evaluator.evaluate
-    if getattr(evaluate, "keeps_model_info", False):
-        return
-
-    @functools.wraps(evaluate)
-    def evaluate_and_tell(lm: Any, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
-        results: dict[str, Any] | None = evaluate(lm, *args, **kwargs)
-        if results is not None and hasattr(lm, "get_model_info"):
-            info = lm.get_model_info()
-            versions = {"lmms-humansense": version("lmms-humansense"), **info.get("versions", {})}
-            results["model_info"] = {**info, "versions": versions}
-        return results
-
-    evaluate_and_tell.keeps_model_info = True  # type: ignore[attr-defined]
-    evaluator.evaluate = evaluate_and_tell
-
-
-def _cache_no_failures() -> None:
-    """Wrap the check of lmms-eval's response cache once, so that a failed request is asked again by the next run."""
-    from .tasks.humansense.scoring import FAILURE_MARK
-
-    cache: Any = importlib.import_module("lmms_eval.caching.response_cache").ResponseCache
-    is_valid = cache._is_valid_response
-    if getattr(is_valid, "refuses_failures", False):
-        return
-
-    @functools.wraps(is_valid)
-    def is_answer(response: Any, request_type: str) -> bool:
-        text = getattr(response, "text", response)
-        failed = isinstance(text, str) and text.startswith(FAILURE_MARK)
-        return not failed and is_valid(response, request_type)
-
-    is_answer.refuses_failures = True  # type: ignore[attr-defined]
-    cache._is_valid_response = staticmethod(is_answer)
 
 
 def _adapt(purpose: str, wrap: Callable[[], None]) -> None:

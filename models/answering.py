@@ -1,21 +1,21 @@
 """From samples to responses: media are prepared ahead, like prompts share a batch, answers keep their order."""
 
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from loguru import logger
-
-from .batches import Encoded, Padding, take
+from .asking import Asking, encoded_of
+from .batches import Padding, take
 from .conversation import Conversation
 from .encoder import Outcome, bytes_of, failed, media_names, media_of, paths_of
 from .engine import Engine, PromptTooLongError
 from .pipeline import Ahead, neighbours
-from .prepare import Shown
+from .samples import Ledger, Sample
 from .stall import StalledError, within
+from .stopping import Halt
 from .workers import MediaWorkers, cores_left
 
 _WINDOW = 4
@@ -32,52 +32,18 @@ _LEFT_BEHIND = 1.0
 
 
 @dataclass
-class Sample:
-    """One request on its way to its response.
-
-    `messages` makes its raw messages, and may take long, as it fetches media. `clip` is equal for samples about the
-    same clip, None where that is not known. In the end either `response` (text and number of tokens) is there, or
-    `reason` says why there is none.
-    """
-
-    task: str
-    doc_id: int
-    generation_kwargs: Mapping[str, Any]
-    messages: Callable[[], Sequence[Mapping[str, Any]]]
-    clip: Hashable | None = None
-    encoded: Encoded | None = None
-    tokens: int = 0
-    shown: Shown = field(default_factory=Shown)
-    remarks: tuple[tuple[str, str], ...] = ()
-    response: tuple[str, int] | None = None
-    reason: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.task} doc {self.doc_id}"
-
-    @property
-    def done(self) -> bool:
-        """Whether there is a response, or a reason for having none."""
-        return self.response is not None or bool(self.reason)
-
-    def fail(self, outcome: Outcome) -> None:
-        """Give the sample a reason for having no response."""
-        logger.debug("{} failed\n{}", self, outcome.trace)
-        self.reason = outcome.reason
-
-
-@dataclass
 class _Job:
     """Samples that are prepared in one go, each with its conversation, or with why it has none."""
 
     samples: list[Sample] = field(default_factory=list)
     asked: list[Conversation | Outcome] = field(default_factory=list)
 
-    def outcomes(self, encode: Callable[[Sequence[Conversation]], list[Outcome]]) -> list[Outcome]:
-        """What became of each sample, with `encode` for the conversations."""
-        conversations = [asked for asked in self.asked if not isinstance(asked, Outcome)]
+    def outcomes(self, encode: Callable[[Sequence[Conversation]], list[Outcome]], ledger: Ledger) -> list[Outcome]:
+        """What became of each sample, with `encode` for the conversations whose answer the ledger does not know."""
+        known = [_recalled(ledger, *pair) for pair in zip(self.samples, self.asked, strict=True)]
+        conversations = [asked for asked in known if not isinstance(asked, Outcome)]
         made = iter(encode(conversations) if conversations else [])
-        return [asked if isinstance(asked, Outcome) else next(made) for asked in self.asked]
+        return [asked if isinstance(asked, Outcome) else next(made) for asked in known]
 
 
 _Prepared = tuple[_Job, list[Outcome]]
@@ -115,15 +81,33 @@ class Effort:
 
 
 class Answering:
-    """Answers samples with an engine; media are prepared by so many of the `workers`, or by none, one after another."""
+    """Answers samples with an engine; media are prepared by so many of the `workers`, or by none, one after another.
 
-    def __init__(self, engine: Engine, workers: MediaWorkers | None, count: int) -> None:
+    The `ledger` is told what becomes of each sample. `halt` may end a run between two batches, or while it waits.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        workers: MediaWorkers | None,
+        count: int,
+        ledger: Ledger | None = None,
+        halt: Halt | None = None,
+    ) -> None:
         self._engine = engine
         self._workers = workers
         self._count = count
+        self._ledger = ledger or Ledger()
+        self._halt = halt or Halt()
         self._most_bytes = int(engine.settings.prefetch_gb * 1e9)
         self._ahead: Ahead[_Job, _Prepared] | None = None
         self.effort = Effort()
+        self._asking = Asking(engine, self._ledger, self.effort.padding)
+
+    @property
+    def batch_size(self) -> int:
+        """How many samples are asked at once: less than the settings say, if those did not fit into memory."""
+        return self._asking.size
 
     def run(self, samples: Sequence[Sample], answered: Callable[[], Any] = lambda: None) -> Iterator[Sample]:
         """Yield every sample once it is done, in order; `answered` is called for each, as soon as it is, in any order.
@@ -144,13 +128,13 @@ class Answering:
 
     def _finished(self, samples: Sequence[Sample]) -> Iterator[int]:
         """Work on the samples, and yield how many more are done."""
-        size = self._engine.settings.batch_size
         prepared = self._prepared(samples)
         window: list[tuple[Sample, _Held]] = []
         more = True
         while more or window:
+            size = self._asking.size
             while more and not self._is_full(window, size):
-                with self.effort.timed("waiting"):
+                with self.effort.timed("waiting"), self._halt.waiting():
                     job = next(prepared, None)
                 more = job is not None
                 if job is not None:
@@ -160,10 +144,11 @@ class Answering:
                 chosen = self._chosen([sample for sample, _ in window], size)
                 batch = [window[place][0] for place in chosen]
                 with self.effort.timed("model"), cores_left(self._engine.device, self._count):
-                    self._generate(batch)
+                    self._asking.ask(batch)
                 for place in reversed(chosen):
                     self._release(*window.pop(place))
                 yield len(batch)
+                self._halt.check()
 
     def _is_full(self, window: list[tuple[Sample, _Held]], size: int) -> bool:
         """Whether the next batch may be picked. Half of the memory is for what is prepared meanwhile."""
@@ -176,30 +161,13 @@ class Answering:
         """The places of the samples that make the next batch."""
         asked = [repr(sorted(sample.generation_kwargs.items(), key=str)) for sample in samples]
         alike = [place for place, one in enumerate(asked) if one == asked[0]]
-        return [alike[number] for number in take([_encoded(samples[place]) for place in alike], size)]
+        return [alike[number] for number in take([encoded_of(samples[place]) for place in alike], size)]
 
     def _release(self, sample: Sample, held: _Held) -> None:
         sample.encoded = None
         held.samples -= 1
         if not held.samples and self._ahead is not None:
             self._ahead.release(held.size)
-
-    def _generate(self, samples: Sequence[Sample]) -> None:
-        """Answer one batch; should it fail, its samples are asked one by one, so that only the culprit fails."""
-        encoded = [_encoded(sample) for sample in samples]
-        try:
-            said = self._engine.respond(encoded, samples[0].generation_kwargs)
-        except Exception as error:
-            if len(samples) == 1:
-                samples[0].fail(failed(error))
-                return
-            logger.warning("A batch of {} failed ({}); its samples are asked one by one.", len(samples), error)
-            for sample in samples:
-                self._generate([sample])
-            return
-        self.effort.padding.count(encoded)
-        for sample, response in zip(samples, said, strict=True):
-            sample.response = response
 
     def _prepared(self, samples: Sequence[Sample]) -> Iterator[tuple[int, list[tuple[Sample, _Held]]]]:
         """For each job, how many of its samples failed, and the others with their memory."""
@@ -213,21 +181,27 @@ class Answering:
             yield len(job.samples) - len(ready), [(sample, held) for sample in ready]
 
     def _take_over(self, sample: Sample, outcome: Outcome) -> None:
+        if sample.done:  # by an answer of an earlier run
+            return
         sample.shown, sample.remarks = outcome.shown, outcome.remarks
         if outcome.encoded is None:
-            sample.fail(outcome)
+            self._fail(sample, outcome)
             return
         sample.tokens = outcome.encoded.tokens
         try:
             sample.encoded = self._engine.fitting(outcome.encoded)
         except PromptTooLongError as error:
-            sample.fail(failed(error))
+            self._fail(sample, failed(error))
+
+    def _fail(self, sample: Sample, outcome: Outcome) -> None:
+        sample.fail(outcome)
+        self._ledger.failed(sample)
 
     def _outcomes(self, jobs: Iterator[_Job]) -> Iterator[tuple[_Prepared, int]]:
         """What became of each job, and how many bytes it holds."""
         if self._workers is None:
-            return (_sized(job, job.outcomes(self._encode_here)) for job in jobs)
-        hire = [partial(_hired, self._workers)] * self._count
+            return (_sized(job, job.outcomes(self._encode_here, self._ledger)) for job in jobs)
+        hire = [partial(_hired, self._workers, self._ledger)] * self._count
         self._ahead = Ahead(jobs, hire, self._most_bytes, _AHEAD_OF_WORKER * self._count)
         return iter(self._ahead)
 
@@ -253,6 +227,7 @@ class Answering:
                 yield job
                 job = _Job()
             about = paths
+            sample.media = tuple(paths)
             job.samples.append(sample)
             job.asked.append(asked)
             following = [samples[later].clip for later in order[number + 1 : number + 2]]
@@ -280,9 +255,14 @@ class Answering:
         self._ahead = None
 
 
-def _encoded(sample: Sample) -> Encoded:
-    assert sample.encoded is not None, f"{sample} was not prepared"
-    return sample.encoded
+def _recalled(ledger: Ledger, sample: Sample, asked: Conversation | Outcome) -> Conversation | Outcome:
+    """What is still to be prepared of a sample, or that it needs nothing any more."""
+    if isinstance(asked, Outcome):
+        return asked
+    try:
+        return Outcome() if ledger.recall(sample, asked) else asked
+    except StalledError as error:
+        return failed(error)
 
 
 def _sized(job: _Job, outcomes: list[Outcome]) -> tuple[_Prepared, int]:
@@ -290,10 +270,10 @@ def _sized(job: _Job, outcomes: list[Outcome]) -> tuple[_Prepared, int]:
 
 
 @contextmanager
-def _hired(workers: MediaWorkers) -> Iterator[Callable[[_Job], tuple[_Prepared, int]]]:
+def _hired(workers: MediaWorkers, ledger: Ledger) -> Iterator[Callable[[_Job], tuple[_Prepared, int]]]:
     """A worker, for as long as the block lasts."""
     worker = workers.worker()
     try:
-        yield lambda job: _sized(job, job.outcomes(worker.encode))
+        yield lambda job: _sized(job, job.outcomes(worker.encode, ledger))
     finally:
         worker.close()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,11 +11,13 @@ import torch
 from .batches import Encoded
 from .encoder import Encoder
 from .generation import cut_at, generate_arguments, stops_of
+from .identity import digest_of_code, digest_of_folder
 from .loading import Loading, checkpoint_identity, plan
 from .prepare import Prepared
 from .settings import Settings
 
-_LIBRARIES = ("transformers", "torch", "torchvision", "accelerate", "av", "decord", "librosa", "qwen-omni-utils")
+_LIBRARIES = ("transformers", "torch", "torchvision", "accelerate", "av", "decord", "librosa", "soxr",
+              "qwen-omni-utils")  # fmt: skip
 """What responses depend on besides the checkpoint."""
 
 
@@ -71,6 +74,16 @@ class Engine:
         with torch.inference_mode():
             said = self.family.generate(samples, generate_arguments(generation_kwargs), stops)
         return [(cut_at(text, stops), tokens) for text, tokens in said]
+
+    def identity(self) -> dict[str, Any]:
+        """What responses to equal conversations depend on, as JSON can hold it. Reads a checkpoint in a folder once."""
+        folder = Path(self.settings.pretrained)
+        told = ("model_type", "dtype", "attn_implementation", "quantization", "versions")
+        return {
+            **{name: self.info[name] for name in told},
+            "checkpoint": digest_of_folder(folder) if folder.is_dir() else self.info["checkpoint"],
+            "code": digest_of_code(self.family),
+        }
 
     def _info(self, model_type: str, identity: dict[str, str]) -> dict[str, Any]:
         """What a result depends on, as JSON can hold it."""

@@ -1,7 +1,7 @@
 """`--model humansense_omni`: an omni model that sees and hears what the messages of a task hold."""
 
 import weakref
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -13,17 +13,24 @@ from lmms_eval.api.model import lmms
 from loguru import logger
 from tqdm import tqdm
 
-from .answering import Answering, Effort, Sample
+from .answering import Answering
 from .docs import ClipNames, decode_sounds_without_torchcodec, with_plain_sounds
 from .engine import Engine
+from .failures import Failure, summary
 from .generation import unknown_arguments
+from .ledger import Answers, RunLedger
 from .loading import plan
 from .prepare import Shown
+from .samples import Sample
 from .settings import read_model_args, read_settings
+from .stopping import Halt, RunStopped, Terminated
 from .workers import MediaWorkers, workers_for
 
 FAILURE_MARK = "[request failed]"
 """What a response starts with when there is an error instead of an answer. Tasks score these characters as failed."""
+
+_PADDING = "__padding_only__"
+"""What lmms-eval writes into the metadata of a request that only makes processes do equally many: never scored."""
 
 _NAMED = 10
 """How many files a line of the log names at most."""
@@ -71,11 +78,11 @@ class HumanSenseOmni(lmms):
             "media_workers": self._media_workers,
             "versions": {"lmms_eval": version("lmms_eval"), **self.engine.info["versions"]},
         }
-        self._effort = Effort()
+        self._effort: dict[str, float] = {}
         self._time_axes: defaultdict[str, set[str]] = defaultdict(set)
         self._ignored: set[str] = set()
         self._freed = False
-        self.failures: list[tuple[str, str]] = []
+        self.failures: list[Failure] = []
         self.remarks: defaultdict[str, set[str]] = defaultdict(set)
 
     @classmethod
@@ -102,34 +109,62 @@ class HumanSenseOmni(lmms):
     def get_model_info(self) -> dict[str, Any]:
         """What the results depend on: checkpoint, versions, every setting, and the time axis that each task got."""
         axes = {task: "/".join(sorted(found)) for task, found in sorted(self._time_axes.items())}
-        effort = self._effort
-        spent = {
-            "model_seconds": round(effort.model, 3),
-            "seconds_waited_for_media": round(effort.waiting, 3),
-            "batches": effort.padding.batches,
-            "padding": round(effort.padding.share, 4),
-        }
-        return {**self._model_info, "time_axis_of_tasks": axes, "effort": spent}
+        return {**self._model_info, "time_axis_of_tasks": axes, "effort": self._effort}
 
-    def generate_until(self, requests: list[Instance]) -> Iterator[GenerationResult]:
+    def identity(self) -> dict[str, Any]:
+        """What tells this model's answers from those of others; see `Engine.identity`."""
+        return self.engine.identity()
+
+    def generate_until(self, requests: list[Instance], answers: Answers | None = None) -> Iterator[GenerationResult]:
         """Yield the response to each request, in order, as soon as it and those before it are there.
 
-        A request that fails yields the failure mark and the reason; all failures are logged at the end. Raises
-        RuntimeError after `clean`.
+        A request whose answer is among `answers` is not asked again, and new ones are kept there. One that fails yields
+        the failure mark and the reason; all failures are logged at the end. Raises RunStopped where the settings allow
+        no more of them, where answers can not be kept, and after SIGTERM; RuntimeError after `clean`.
         """
         if self._freed:
             raise RuntimeError("This model was freed at the end of a run; make a new one for another.")
-        self.failures.clear()
-        self.remarks.clear()
+        asked = [request for request in requests if not _is_padding(request)]
         self._hire(self.engine.encoder.model_type)
-        answering = Answering(self.engine, self._workers, self._media_workers)
-        self._effort = answering.effort
+        ledger = RunLedger(self.settings, len(asked), answers)
+        self.failures = ledger.failures
+        self.remarks.clear()
         try:
-            with tqdm(total=len(requests), desc="Model Responding", disable=self.rank != 0) as progress:
+            given = self._given(asked, ledger)
+            for request in requests:
+                yield GenerationResult("") if _is_padding(request) else next(given)
+            yield from given  # to its end: nothing comes any more
+        except RunStopped as stopped:
+            logger.error("{}", stopped.reason)
+            raise
+        finally:
+            self._log_summary(len(asked))
+
+    def _given(self, requests: list[Instance], ledger: RunLedger) -> Iterator[GenerationResult]:
+        """The responses to requests, in their order."""
+        with Halt() as halt, tqdm(total=len(requests), desc="Model Responding", disable=self.rank != 0) as progress:
+            answering = Answering(self.engine, self._workers, self._media_workers, ledger, halt)
+            try:
                 for sample in answering.run(self._samples(requests), progress.update):
                     yield self._result(sample)
-        finally:
-            self._log_summary(len(requests))
+            except Terminated:
+                raise RunStopped(f"The run was ended by SIGTERM. {ledger.how_to_go_on()}") from None
+            finally:
+                self._note_effort(answering, ledger)
+
+    def _note_effort(self, answering: Answering, ledger: RunLedger) -> None:
+        effort = answering.effort
+        self._effort = {
+            "model_seconds": round(effort.model, 3),
+            "seconds_waited_for_media": round(effort.waiting, 3),
+            "batches": effort.padding.batches,
+            "batch_size": answering.batch_size,
+            "padding": round(effort.padding.share, 4),
+            "answers_of_earlier_runs": ledger.recalled,
+        }
+        logger.info("The model worked {:.0%} of the time, and waited for media the rest.", effort.busy)
+        padding = effort.padding
+        logger.info("{:.1%} of the prompt tokens of {} batches were padding.", padding.share, padding.batches)
 
     def clean(self) -> None:
         """Free the model's memory and end the workers; nothing is asked after this."""
@@ -169,10 +204,9 @@ class HumanSenseOmni(lmms):
         return Sample(task, doc_id, generation_kwargs, messages, clip=clips.of(task, split, doc_id))
 
     def _result(self, sample: Sample) -> GenerationResult:
-        """What lmms-eval gets for a sample; failures and remarks are kept for the end of the run."""
+        """What lmms-eval gets for a sample; remarks are kept for the end of the run."""
         shown = sample.shown
         if sample.response is None:
-            self.failures.append((str(sample), sample.reason))
             return GenerationResult(f"{FAILURE_MARK} {sample.reason}", SampleCounts(shown=shown))
         logger.debug(
             "{}: {} frames, {:.1f} of {:.1f} s heard, {} prompt tokens, time axis {}",
@@ -192,16 +226,15 @@ class HumanSenseOmni(lmms):
                 logger.warning("{} sets {} in generation_kwargs, which has no effect here.", task, name)
 
     def _log_summary(self, asked: int) -> None:
-        logger.info("The model worked {:.0%} of the time, and waited for media the rest.", self._effort.busy)
-        padding = self._effort.padding
-        logger.info("{:.1%} of the prompt tokens of {} batches were padding.", padding.share, padding.batches)
         for what, files in self.remarks.items():
             more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
             logger.warning("{}: {}{}", what, ", ".join(sorted(files)[:_NAMED]), more)
         if not self.failures:
             return
         logger.error("{} of {} requests failed and count as failed, not as answers:", len(self.failures), asked)
-        reasons = Counter(reason for _, reason in self.failures)
-        for reason, count in reasons.most_common():
-            first = next(sample for sample, its_reason in self.failures if its_reason == reason)
-            logger.error("  {} × {} (first: {})", count, reason, first)
+        for line in summary(self.failures):
+            logger.error("  {}", line)
+
+
+def _is_padding(request: Instance) -> bool:
+    return bool((request.metadata or {}).get(_PADDING))

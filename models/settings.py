@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .limits import read_limit
+
 CHOICES = {
     "dtype": ("auto", "bfloat16", "float16", "float32"),
     "quantization": ("4bit", "8bit"),
     "frames": ("release", "model"),
     "time_axis": ("auto", "release", "true"),
     "use_audio_in_video": ("auto", "always", "never"),
+    "on_error": ("continue", "raise"),
 }
 """The arguments that take one word of a list."""
 
@@ -48,7 +51,9 @@ class Settings(Policy):
     the path of a text file; None is the family's own. `batch_size` is requests per call of the model. `media_timeout`
     is the most seconds that decoding the media of one clip may take. `media_workers` is how many processes prepare
     media ahead of the model (0: none, the model waits for each; None: by the cores that this process may use), and
-    `prefetch_gb` about how many gigabytes (10^9 bytes) of prepared media may wait for it.
+    `prefetch_gb` about how many gigabytes (10^9 bytes) of prepared media may wait for it. `on_error` "raise" ends the
+    run at the first request that fails; otherwise it ends when more fail than `max_failures`, a whole number of
+    requests or (a float, from 0 to 1) a share of them.
     """
 
     pretrained: str
@@ -62,6 +67,8 @@ class Settings(Policy):
     media_timeout: float = 300.0
     media_workers: int | None = None
     prefetch_gb: float = 2.0
+    on_error: str = "continue"
+    max_failures: int | float = 0.01
 
 
 NAMES = tuple(inspect.signature(Settings).parameters)
@@ -154,6 +161,8 @@ def _refuse_unknown(given: dict[str, Any]) -> None:
 
 
 def _checked(name: str, value: Any) -> Any:
+    if name == "max_failures":
+        return read_limit(value)
     return _number(name, value) if name in _NUMBERS else _word(name, value)
 
 

@@ -27,6 +27,7 @@ class Request:
     """What `generate_until` reads of lmms-eval's Instance."""
 
     def __init__(self, messages: Any, **generation_kwargs: Any) -> None:
+        self.metadata: dict[str, Any] = {}
         self.args = ("context", lambda doc: messages, {"max_new_tokens": 6, **generation_kwargs}, 0, "task", "test")
 
 
@@ -134,7 +135,9 @@ def test_a_failing_sample_is_marked_and_costs_no_other(answer: Any, model: omni.
     responses = answer(good, broken, good)
     assert responses[0] == responses[2]
     assert responses[1].startswith(f"{omni.FAILURE_MARK} MediaError: {tmp_path / 'broken.mp4'}")
-    assert model.failures == [("task doc 0", responses[1].removeprefix(f"{omni.FAILURE_MARK} "))]
+    (failure,) = model.failures
+    assert (str(failure), failure.media) == ("task doc 0", (str(tmp_path / "broken.mp4"),))
+    assert responses[1] == f"{omni.FAILURE_MARK} {failure.reason}"
     assert scoring.score(responses[1], "single", "A", ["A. x", "B. y"]).failed
 
 

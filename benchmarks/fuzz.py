@@ -1,0 +1,221 @@
+"""Damaged media and annotation files go through the loader and the model: is each accounted for, and nothing else lost?
+
+2,000 media files are put to a tiny random model as clips to see, to see and hear, and as sounds; 500 annotation files
+are loaded as a release, and what is still a question is asked and scored. Counted is what became of them, how long the
+longest took, and the most memory that any process had. Every file can be made again from its number.
+
+    python benchmarks/fuzz.py --out fuzz.json
+"""
+
+import argparse
+import json
+import random
+import re
+import shutil
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+from bench_mutants import damaged_annotations, damaged_medium, seeds
+from lmms_humansense.models.answering import Answering
+from lmms_humansense.models.engine import Engine
+from lmms_humansense.models.failures import failure_of
+from lmms_humansense.models.samples import Ledger, Sample
+from lmms_humansense.models.settings import read_settings
+from lmms_humansense.models.workers import MediaWorkers
+from lmms_humansense.tasks.humansense import annotations, utils
+from lmms_humansense.tasks.humansense.taxonomy import BY_CODE
+from lmms_humansense.tasks.humansense_sample.utils import ROOT
+from loguru import logger
+
+from lmms_humansense.tiny_model import write_tiny_model
+
+GREEDY = {"max_new_tokens": 4}
+SENSES = {"sees": True, "hears": True}
+WORKERS = 2
+TIMEOUT = 30.0
+SAMPLING = 0.05
+MEMORY_LIMIT = 2 * 2**30
+_KEPT = 25
+
+
+def main() -> None:
+    """Make, ask, count, print, and write what came out to a file."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--media", type=int, default=2000)
+    parser.add_argument("--annotations", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    logger.remove()  # every failure would be told
+    with tempfile.TemporaryDirectory() as name, peak_memory() as peak:
+        folder = Path(name)
+        model = write_tiny_model(folder / "tiny")
+        settings = read_settings(
+            {"pretrained": str(model), "device": "cpu", "batch_size": 4, "media_timeout": TIMEOUT,
+             "max_failures": 1.0, "use_audio_in_video": "always"}
+        )  # fmt: skip
+        workers = MediaWorkers(settings, "qwen2_5_omni")
+        engine = Engine(settings)
+        ask = Asker(engine, workers)
+        measured = {
+            "media": fuzz_media(folder, arguments.media, arguments.seed, ask),
+            "annotations": fuzz_annotations(folder, arguments.annotations, arguments.seed, ask),
+        }
+        workers.close()
+    measured["most memory of a process, MiB"] = {name: round(size / 2**20) for name, size in peak.items()}
+    print(json.dumps(measured, indent=1, ensure_ascii=False))
+    if arguments.out:
+        arguments.out.write_text(json.dumps(measured, indent=1, ensure_ascii=False))
+    if max(peak.values()) > MEMORY_LIMIT:
+        raise SystemExit("A process had more than 2 GiB.")
+
+
+class Asker(Ledger):
+    """Asks samples, and notes when each was done."""
+
+    def __init__(self, engine: Engine, workers: MediaWorkers) -> None:
+        self._engine, self._workers = engine, workers
+
+    def __call__(self, samples: Sequence[Sample]) -> list[Sample]:
+        """The samples, each with either a response or a reason; raises SystemExit if one is missing, or has none."""
+        done = list(Answering(self._engine, self._workers, WORKERS, self).run(samples))
+        if [one.doc_id for one in done] != [one.doc_id for one in samples]:
+            raise SystemExit("Samples were lost.")
+        if any((one.response is None) != bool(one.reason) for one in done):
+            raise SystemExit("A sample is not accounted for.")
+        return done
+
+
+def fuzz_media(folder: Path, count: int, seed: int, ask: Asker) -> dict[str, Any]:
+    """Ask about damaged files, and count what became of them."""
+    media = seeds(ROOT)
+    kinds, samples = [], []
+    for number in range(count):
+        kind, (ending, content) = damaged_medium(random.Random(f"{seed}-{number}"), media)
+        path = folder / f"{number}{ending}"
+        path.write_bytes(content)
+        kinds.append(kind)
+        samples.append(_about(path, number))
+    began = time.monotonic()
+    done = ask(samples)
+    outcomes = Counter((kind, "answered" if one.response else "failed") for kind, one in zip(kinds, done, strict=True))
+    reasons = Counter(_cause(one) for one in done if one.reason)
+    return {
+        "files": count,
+        "answered": sum(one.response is not None for one in done),
+        "failed": sum(bool(one.reason) for one in done),
+        "seconds": round(time.monotonic() - began, 1),
+        "workers that died": sum(one.reason.startswith("WorkerError") for one in done),
+        "stalled": sum(one.reason.startswith("StalledError") for one in done),
+        "kinds": {f"{kind}, {what}": number for (kind, what), number in sorted(outcomes.items())},
+        "reasons": dict(reasons.most_common(_KEPT)),
+        "odd": [str(one.doc_id) for one in done if one.reason and not one.reason.startswith("MediaError")],
+    }
+
+
+def _about(path: Path, number: int) -> Sample:
+    """A question about a file: to see, and to hear if there is something, or to hear only."""
+    url = str(path)
+    heard = path.suffix == ".wav" or number % 3 == 0
+    shown = {"type": "video", "url": url, "fps": 1.0, "max_pixels": 360 * 420}
+    medium = {"type": "audio", "url": url} if heard else shown
+    messages = [{"role": "user", "content": [medium, {"type": "text", "text": "Who?"}]}]
+    return Sample("fuzz", number, GREEDY, lambda: messages, clip=url)
+
+
+def _cause(sample: Sample) -> str:
+    return _without_numbers(failure_of(sample).kind)
+
+
+def _without_numbers(reason: str) -> str:
+    return re.sub(r"\d+", "#", reason)[:150]
+
+
+def fuzz_annotations(folder: Path, count: int, seed: int, ask: Asker) -> dict[str, Any]:
+    """Load damaged annotations, ask what can still be asked, score it, and count what became of the files."""
+    outcomes: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    asked = failed = 0
+    for number in range(count):
+        draw = random.Random(f"{seed}-annotations-{number}")
+        key = draw.choice(sorted(annotations.FILES))
+        name = annotations.FILES[key]
+        kind, content = damaged_annotations(draw, (ROOT / name).read_text())
+        root = folder / f"release{number}"
+        root.mkdir()
+        for medium in ("videos", "audios"):
+            (root / medium).symlink_to(ROOT / medium)
+        for other in annotations.FILES.values():
+            shutil.copy(ROOT / other, root)
+        (root / name).write_bytes(content)
+        docs, refusals = _loaded(root, key)
+        reasons.update(set(refusals))
+        outcomes[f"{kind}, {'loaded' if docs else 'refused'}"] += 1
+        for doc, sample in zip(docs, ask([_question(doc, place) for place, doc in enumerate(docs)]), strict=True):
+            asked += 1
+            failed += bool(sample.reason)
+            response = sample.response[0] if sample.response else f"[request failed] {sample.reason}"
+            utils.process_results(doc, [response])
+        shutil.rmtree(root)
+    return {
+        "files": count,
+        "outcomes": dict(sorted(outcomes.items())),
+        "questions asked": asked,
+        "questions failed": failed,
+        "reasons": dict(reasons.most_common(_KEPT)),
+    }
+
+
+def _loaded(root: Path, key: str) -> tuple[list[Any], list[str]]:
+    """Of each task that can be loaded a doc, one that is damaged if there is one; and why others can not be loaded."""
+    docs, refusals = [], []
+    for code, task in BY_CODE.items():
+        if annotations.file_of(task) != key:
+            continue
+        try:
+            found = list(utils.docs(code, str(root), complete=False))
+            whole = [{**doc, "root": str(root)} for doc in utils.docs(code, str(ROOT), complete=False)]
+            docs.append(next((doc for doc in found if doc not in whole), found[0]))
+        except SystemExit as refusal:  # a sentence, and the end of the run
+            refusals.append(_without_numbers(str(refusal).replace(str(root), "…")))
+    return docs, refusals
+
+
+def _question(doc: Any, number: int) -> Sample:
+    return Sample("fuzz", number, GREEDY, lambda: utils.doc_to_messages(doc, SENSES))
+
+
+@contextmanager
+def peak_memory() -> Iterator[dict[str, int]]:
+    """Within it, the most memory that this process and any that it started had at once, in bytes resident."""
+    peak = {"model": 0, "worker": 0}
+    over = threading.Event()
+
+    def watch() -> None:
+        own = psutil.Process()
+        while not over.wait(SAMPLING):
+            for process in [own, *own.children(recursive=True)]:
+                try:
+                    name = "model" if process == own else "worker"
+                    peak[name] = max(peak[name], process.memory_info().rss)
+                except psutil.NoSuchProcess:
+                    continue
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        over.set()
+        thread.join()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""What a run tells the process that watches it: `lmms-humansense run`. Standard library only.
+
+The watching process names a file in an environment variable; the run appends one line of JSON to it for each evaluation
+that begins, and one for each that ends by something else than its end.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+FILE = "LMMS_HUMANSENSE_RUN_EVENTS"
+"""The environment variable."""
+
+
+@dataclass
+class Told:
+    """What a run told: for each evaluation that came to its end its tasks and where its results are, and why others
+    did not."""
+
+    begun: int = 0
+    ended: list[tuple[list[str], str | None]] = field(default_factory=list)
+    refused: str | None = None
+    broken: str | None = None
+
+
+@contextlib.contextmanager
+def told(tasks: Sequence[str], results: Callable[[], Path | None]) -> Iterator[None]:
+    """Tell of the evaluation of `tasks` within the block, whose results are then to be in the file `results`."""
+    _tell("begun")
+    try:
+        yield
+    except SystemExit as ending:
+        # Bad arguments and data end the program with a sentence, everything else with a number.
+        if isinstance(ending.code, str):
+            _tell("refused", reason=ending.code)
+        raise
+    except Exception as error:
+        _tell("broken", reason=f"{type(error).__name__}: {error}")
+        raise
+    place = results()
+    _tell("ended", tasks=list(tasks), results=None if place is None else os.path.abspath(place))
+
+
+def read(file: Path) -> Told:
+    """What the run with this file told."""
+    found = Told()
+    for line in file.read_text(encoding="utf-8").splitlines():
+        event = json.loads(line)
+        if event["what"] == "begun":
+            found.begun += 1
+        elif event["what"] == "ended":
+            found.ended.append((event["tasks"], event["results"]))
+        else:
+            setattr(found, event["what"], event["reason"])
+    return found
+
+
+def _tell(what: str, **more: Any) -> None:
+    path = os.environ.get(FILE)
+    if path:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(json.dumps({"what": what, **more}) + "\n")

@@ -1,0 +1,63 @@
+"""Requests that ended in an error instead of an answer: what is told of them."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .samples import Sample
+
+_REASONS = 10
+"""How many kinds of failures a summary names at most, and of each how many samples."""
+_SAMPLES = 3
+
+_PLACEHOLDER = "<file>"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One request that failed. `media` are the paths of what it shows, as far as that was known."""
+
+    task: str
+    doc_id: int
+    media: tuple[str, ...]
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.task} doc {self.doc_id}"
+
+    @property
+    def kind(self) -> str:
+        """The reason without the names of the sample's own files: equal for failures of one cause."""
+        kind = self.reason
+        for path in sorted(self.media, key=len, reverse=True):
+            kind = kind.replace(path, _PLACEHOLDER)
+        return kind
+
+    def to_dict(self) -> dict[str, Any]:
+        """The failure as JSON can hold it."""
+        return {**asdict(self), "media": list(self.media)}
+
+
+def failure_of(sample: Sample) -> Failure:
+    """What is told of a sample that failed."""
+    return Failure(sample.task, sample.doc_id, sample.media, sample.reason)
+
+
+def summary(failures: Sequence[Failure]) -> list[str]:
+    """One line for every kind of failure, the most frequent first, with its number and some of its samples and files.
+
+    Kinds beyond the tenth share the last line.
+    """
+    kinds: dict[str, list[Failure]] = {}
+    for failure in failures:
+        kinds.setdefault(failure.kind, []).append(failure)
+    ranked = sorted(kinds.items(), key=lambda kind: -len(kind[1]))
+    lines = [f"{len(alike)} × {kind} ({_examples(alike)})" for kind, alike in ranked[:_REASONS]]
+    rest = sum(len(alike) for _, alike in ranked[_REASONS:])
+    return [*lines, f"{rest} × for other reasons"] if rest else lines
+
+
+def _examples(failures: Sequence[Failure]) -> str:
+    named = [" ".join([f"{failure}:", *failure.media]).removesuffix(":") for failure in failures[:_SAMPLES]]
+    more = [f"and {len(failures) - _SAMPLES} more"] if len(failures) > _SAMPLES else []
+    return "; ".join([*named, *more])

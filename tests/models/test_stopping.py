@@ -1,0 +1,126 @@
+"""A run that is told to end does so where nothing is lost by it, and with a status of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from lmms_humansense.models.stopping import EXIT_INCOMPLETE, Halt, RunStopped, Terminated
+
+
+def ask_to_end() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.fixture(autouse=True)
+def heard() -> Iterator[list[int]]:
+    """The signals that reached whoever listened before, so that none ends the tests."""
+    numbers: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: numbers.append(number))
+    yield numbers
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_nothing_is_raised_until_the_process_is_asked_to_end() -> None:
+    with Halt() as halt:
+        halt.check()
+        with halt.waiting():
+            pass
+
+
+def test_sigterm_is_raised_by_the_next_check_only(heard: list[int]) -> None:
+    with Halt() as halt:
+        ask_to_end()
+        time.sleep(0)  # a signal is handled between two steps of Python
+        with pytest.raises(Terminated):
+            halt.check()
+        with pytest.raises(Terminated):
+            halt.check()
+    assert heard == []
+
+
+def test_a_wait_is_ended_at_once() -> None:
+    with Halt() as halt:
+        threading.Timer(0.05, ask_to_end).start()
+        started = time.monotonic()
+        with pytest.raises(Terminated), halt.waiting():
+            threading.Event().wait(20)
+        assert time.monotonic() - started < 10
+
+
+def test_no_wait_begins_after_sigterm() -> None:
+    with Halt() as halt:
+        ask_to_end()
+        waited = False
+        with pytest.raises(Terminated), halt.waiting():
+            waited = True
+        assert not waited
+
+
+def test_after_a_wait_sigterm_is_left_to_the_next_check() -> None:
+    with Halt() as halt:
+        with halt.waiting():
+            pass
+        with pytest.raises(ZeroDivisionError), halt.waiting():
+            raise ZeroDivisionError
+        ask_to_end()
+        time.sleep(0)
+        with pytest.raises(Terminated):
+            halt.check()
+
+
+def test_who_listened_before_listens_again(heard: list[int]) -> None:
+    listening = signal.getsignal(signal.SIGTERM)
+    with Halt():
+        assert signal.getsignal(signal.SIGTERM) != listening
+    assert signal.getsignal(signal.SIGTERM) is listening
+    with pytest.raises(ZeroDivisionError), Halt():
+        raise ZeroDivisionError
+    ask_to_end()
+    assert heard == [signal.SIGTERM]
+
+
+def test_halts_may_be_nested() -> None:
+    with Halt() as outer:
+        with Halt() as inner:
+            ask_to_end()
+            with pytest.raises(Terminated):
+                inner.check()
+        outer.check()
+        ask_to_end()
+        with pytest.raises(Terminated):
+            outer.check()
+
+
+def test_in_another_thread_it_changes_nothing() -> None:
+    listening, found = signal.getsignal(signal.SIGTERM), list[Any]()
+
+    def run() -> None:
+        with Halt() as halt, halt.waiting():
+            halt.check()
+            found.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert found == [listening]
+    assert signal.getsignal(signal.SIGTERM) is listening
+
+
+def test_a_stopped_run_is_no_exception_that_is_reported_and_passed_over() -> None:
+    stopped = RunStopped("The disk is full.")
+    assert isinstance(stopped, SystemExit)
+    assert not isinstance(stopped, Exception)
+    assert (stopped.code, stopped.reason) == (EXIT_INCOMPLETE, "The disk is full.")
+    assert EXIT_INCOMPLETE == 3
+
+
+def test_a_stopped_run_ends_the_program_with_its_status() -> None:
+    code = "from lmms_humansense.models.stopping import RunStopped; raise RunStopped('The disk is full.')"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (3, "")
