@@ -58,7 +58,7 @@ def main() -> None:
         folder = Path(name)
         model = write_tiny_model(folder / "tiny")
         settings = read_settings(
-            {"pretrained": str(model), "device": "cpu", "batch_size": 4, "media_timeout": TIMEOUT,
+            {"pretrained": str(model), "device": "cpu", "batch_size": 1, "media_timeout": TIMEOUT,
              "max_failures": 1.0, "use_audio_in_video": "always"}
         )  # fmt: skip
         workers = MediaWorkers(settings, "qwen2_5_omni")

@@ -13,6 +13,10 @@ from av.video.stream import VideoStream
 
 from .media import MediaError
 
+MOST_PIXELS = 139_264 * 256
+"""Pixels of the largest picture: the macroblocks of H.264's highest level (ITU-T H.264, table A-1), a little above 8K.
+A few kilobytes can hold pictures whose decoding takes gigabytes."""
+
 
 class Unfit(Exception):
     """This way of reading cannot give the frames; the message says why, another way may do."""
@@ -83,7 +87,7 @@ def video_stream(file: Path, container: InputContainer) -> VideoStream:
     """The video stream that FFmpeg finds best, as decord does; the cover of an album is none.
 
     Raises:
-        MediaError: there is no video stream.
+        MediaError: there is no video stream, or its pictures are larger than any decoder has to take.
         Unfit: FFmpeg has no decoder for it.
     """
     stream = container.streams.best("video")
@@ -91,6 +95,11 @@ def video_stream(file: Path, container: InputContainer) -> VideoStream:
         raise Unfit("PyAV has no decoder for its video stream")
     if not isinstance(stream, VideoStream) or stream.disposition & Disposition.attached_pic:
         raise MediaError(f"{file} has no video stream.")
+    context = stream.codec_context
+    if context is None:
+        raise Unfit("PyAV has no decoder for its video stream")
+    if context.width * context.height > MOST_PIXELS:
+        raise MediaError(f"{file} has pictures of {context.width}x{context.height} pixels, too large to be decoded.")
     return stream
 
 

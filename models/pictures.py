@@ -10,6 +10,8 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
+from .packets import MOST_PIXELS
+
 _TURNS = {90: ("clock",), 180: ("clock", "clock"), 270: ("cclock",)}
 """Degrees clockwise that a player turns the picture: the filters that decord builds for them. It ignores others."""
 
@@ -25,6 +27,7 @@ class Decoder:
         # One thread: a group of pictures is a short job, frame threads would have to be refilled after every seek, and
         # whoever prepares several clips at once has a thread for each.
         self._context.thread_count = 1
+        self._context.options = {"max_pixels": str(MOST_PIXELS)}  # the size may change midway
         self._skips = self._context.name in _SKIPPABLE
         self.damaged = False
 

@@ -38,6 +38,10 @@ _LIBSNDFILE = frozenset({"aiff", "au", "caf", "flac", "mp3", "ogg", "w64", "wav"
 _BITS = 2**15
 """Full scale of the 16-bit samples that ffmpeg hands to librosa."""
 
+_LEAST_RATE = 2_000
+"""Samples per second that every sound has: the least of any format in use is 4,000. A damaged header that names fewer
+would have a small file last for days."""
+
 _BLOCK = 2**16
 """Samples that are turned into an array at once: enough to make the calls few, few enough for a processor's cache."""
 
@@ -109,7 +113,11 @@ class SoundDecoder:
         self._blocks: list[tuple[int, NDArray[np.float32]]] = []
 
     def feed(self, packet: av.Packet) -> None:
-        """Decode the stream's next packet; the empty one ends it."""
+        """Decode the stream's next packet; the empty one ends it.
+
+        Raises:
+            MediaError: it has fewer samples per second than any sound.
+        """
         self._packets += packet.size > 0
         try:
             for frame in self.stream.codec_context.decode(packet if packet.size else None):
@@ -135,6 +143,9 @@ class SoundDecoder:
         return Waveform(_resampled(samples, rate, SAMPLE_RATE))
 
     def _keep(self, frame: AudioFrame) -> None:
+        if frame.sample_rate < _LEAST_RATE:
+            rate = frame.sample_rate
+            raise MediaError(f"{self._file} has a damaged sound: {rate} samples per second are too few to be any.")
         if not self._samples and self._picture_start is not None:
             self._lead = (frame.time or 0.0) - self._picture_start
         self._samples += frame.samples

@@ -41,6 +41,21 @@ def with_corrupt_sound(path: Path) -> None:
             written.mux(kept)
 
 
+def of_an_unknown_codec(path: Path) -> None:
+    content = bytearray(clips.write_video(path).read_bytes())
+    place = content.rfind(b"avc1")
+    content[place : place + 4] = bytes(4)
+    path.write_bytes(content)
+
+
+def of_two_samples_per_second(path: Path) -> None:
+    """A sound of three seconds whose header would have it last for hours, and take gigabytes."""
+    sound = clips.write_sound(path.with_suffix(".wav"), clips.tones(16_000, 1, seconds=3.0), 16_000, "pcm_s16le")
+    content = bytearray(sound.read_bytes())
+    content[24:28] = (2).to_bytes(4, "little")
+    path.write_bytes(content)
+
+
 FAILING: dict[str, tuple[Write, str]] = {
     "missing": (lambda path: None, "does not exist"),
     "empty": (lambda path: path.write_bytes(b""), "is empty (0 bytes)"),
@@ -54,7 +69,14 @@ FAILING: dict[str, tuple[Write, str]] = {
     ),
     "no sound track": (clips.write_video, "has no sound track, but the task has it heard"),
     "corrupt sound": (with_corrupt_sound, "has a damaged sound"),
+    "unknown codec": (of_an_unknown_codec, "can be read neither with PyAV nor with decord"),
+    "vast pictures": (
+        lambda path: clips.write_video(path, 1, codec="libx264", size=(9000, 4000)),
+        "has pictures of 9000x4000 pixels, too large to be decoded",
+    ),
 }
+
+SILENT = ("no frames", "unknown codec", "vast pictures")
 
 ANSWERED: dict[str, Write] = {
     "one frame": lambda path: clips.write_sound(path, clips.tones(16_000, 1), 16_000, "aac", pictures=1),
@@ -64,6 +86,7 @@ ANSWERED: dict[str, Write] = {
 
 class Request:
     def __init__(self, *contents: dict[str, Any]) -> None:
+        self.metadata: dict[str, Any] = {}
         messages = [{"role": "user", "content": [*contents, {"type": "text", "text": "What is it?"}]}]
         self.args = ("", lambda doc: messages, {"max_new_tokens": 4, "until": []}, 0, "task", "test")
 
@@ -89,7 +112,7 @@ def test_a_bad_file_is_one_clear_failure_of_its_sample(model: omni.HumanSenseOmn
     bad, good = tmp_path / "bad.mp4", sounding(tmp_path / "good.mp4")
     write(bad)
     model.failures.clear()
-    asked = shown(bad) if kind == "no frames" else heard(bad)
+    asked = shown(bad) if kind in SILENT else heard(bad)
     first, failed, last = (result.text for result in model.generate_until([heard(good), asked, heard(good)]))
     assert first == last != ""
     assert not first.startswith(omni.FAILURE_MARK)
@@ -98,6 +121,12 @@ def test_a_bad_file_is_one_clear_failure_of_its_sample(model: omni.HumanSenseOmn
     assert failed.count("\n") == 0
     assert failed.endswith((".", ")."))
     assert len(model.failures) == 1
+
+
+def test_a_sound_that_would_last_for_hours_is_refused(model: omni.HumanSenseOmni, tmp_path: Path) -> None:
+    of_two_samples_per_second(tmp_path / "long.wav")
+    (result,) = model.generate_until([Request({"type": "audio", "url": str(tmp_path / "long.wav")})])
+    assert "long.wav has a damaged sound: 2 samples per second are too few to be any." in result.text
 
 
 @pytest.mark.parametrize("kind", ANSWERED)
