@@ -18,12 +18,15 @@ FILE = "LMMS_HUMANSENSE_RUN_EVENTS"
 
 @dataclass
 class Told:
-    """What a run told: for each evaluation that came to its end its tasks and where its results are, and why others
-    did not."""
+    """What a run told: of evaluations that came to an end the tasks and where the results are; why others did not.
+
+    `refused` are bad arguments and data, `stopped` is what ended for a known reason, `broken` what raised an error.
+    """
 
     begun: int = 0
     ended: list[tuple[list[str], str | None]] = field(default_factory=list)
     refused: str | None = None
+    stopped: str | None = None
     broken: str | None = None
 
 
@@ -37,6 +40,8 @@ def told(tasks: Sequence[str], results: Callable[[], Path | None]) -> Iterator[N
         # Bad arguments and data end the program with a sentence, everything else with a number.
         if isinstance(ending.code, str):
             _tell("refused", reason=ending.code)
+        else:
+            _tell("stopped", reason=getattr(ending, "reason", f"It ended with status {ending.code}."))
         raise
     except Exception as error:
         _tell("broken", reason=f"{type(error).__name__}: {error}")
@@ -49,7 +54,10 @@ def read(file: Path) -> Told:
     """What the run with this file told."""
     found = Told()
     for line in file.read_text(encoding="utf-8").splitlines():
-        event = json.loads(line)
+        try:
+            event = json.loads(line)
+        except ValueError:  # cut off when the run was killed
+            continue
         if event["what"] == "begun":
             found.begun += 1
         elif event["what"] == "ended":

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,37 +22,37 @@ from . import events
 COMPLETE, BAD_ARGUMENTS, INCOMPLETE = 0, 2, 3
 
 _OUTPUT = "humansense_results"
+_SHORTEST = len("--ou")
+"""What can be left of an option that is cut short: less would also be another option of lmms-eval."""
+
 _LINUX_SET_DEATH_SIGNAL = 1
 """`PR_SET_PDEATHSIG` of prctl(2)."""
 
 
 def with_defaults(arguments: Sequence[str]) -> list[str]:
-    """The arguments for lmms-eval with what a run needs that can be taken up again, where they do not name it.
+    """The arguments for lmms-eval, after what a run needs that can be taken up again and that they may leave out.
 
-    Results go into the folder humansense_results, with every response, and answers are kept in its folder `cache`.
+    Results go into the folder humansense_results, with every response, and answers are kept in its folder `cache`. As
+    these options stand first, lmms-eval heeds those of the arguments that say otherwise, however they are spelt.
     """
     if _value(arguments, "--config") is not None:  # it may say all of this
         return list(arguments)
-    output = _value(arguments, "--output_path")
-    added = [] if output is not None else ["--output_path", _OUTPUT]
-    if _value(arguments, "--use_cache") is None:
-        added += ["--use_cache", str(Path(output or _OUTPUT) / "cache")]
-    if "--log_samples" not in arguments:
-        added.append("--log_samples")
-    return [*arguments, *added]
+    output = _value(arguments, "--output_path") or _OUTPUT
+    return ["--output_path", output, "--use_cache", str(Path(output) / "cache"), "--log_samples", *arguments]
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run lmms-eval with the arguments, say how it ended, and return the exit status."""
     given = with_defaults(arguments)
+    first = os.environ.get("RANK", "0") == "0"
     with tempfile.TemporaryDirectory(prefix="lmms-humansense-") as folder:
         file = Path(folder) / "events.jsonl"
         file.touch()
         ended = _run_watched([sys.executable, "-m", "lmms_eval", *given], file)
-        status, sentence = judge(ended, events.read(file), first=os.environ.get("RANK", "0") == "0")
+        status, sentence = judge(ended, events.read(file), first)
     if sentence:
         print(f"\nlmms-humansense run: {sentence}", file=sys.stderr)
-    if status == INCOMPLETE:
+    if status == INCOMPLETE and first:
         print(f"To go on where it stopped:\n    {resume_command(arguments)}", file=sys.stderr)
     return status
 
@@ -69,6 +69,8 @@ def judge(ended: int, told: events.Told, first: bool = True) -> tuple[int, str]:
         return INCOMPLETE, f"lmms-eval was ended by signal {-ended} ({signal.strsignal(-ended)})."
     if not told.begun:
         return BAD_ARGUMENTS, "lmms-eval did not begin to evaluate; its messages above say why."
+    if told.stopped is not None:
+        return INCOMPLETE, told.stopped
     if told.broken is not None:
         return INCOMPLETE, f"lmms-eval ended in an error: {told.broken}"
     if len(told.ended) < told.begun:
@@ -84,12 +86,13 @@ def resume_command(arguments: Sequence[str]) -> str:
 
 
 def _value(arguments: Sequence[str], name: str) -> str | None:
-    """The value of an option of lmms-eval's command line, which may be cut short or joined by an equals sign."""
+    """The value of an option of lmms-eval's command line, which may be cut short, or joined to it by an equals sign."""
+    found = None
     for place, argument in enumerate(arguments):
         option, equals, value = argument.partition("=")
-        if option == name:
-            return value if equals else next(iter(arguments[place + 1 :]), "")
-    return None
+        if len(option) >= _SHORTEST and name.startswith(option):
+            found = value if equals else next(iter(arguments[place + 1 :]), "")
+    return found
 
 
 def _missing(tasks: Sequence[str], results: str | None) -> str | None:
@@ -97,39 +100,64 @@ def _missing(tasks: Sequence[str], results: str | None) -> str | None:
     if results is None:
         return "No results were written, as there was no --output_path."
     try:
-        scores: dict[str, Any] = json.loads(Path(results).read_text(encoding="utf-8"))["results"]
-    except (OSError, ValueError, KeyError) as error:
+        written: dict[str, Any] = json.loads(Path(results).read_text(encoding="utf-8"))
+        absent = [task for task in tasks if task not in written["results"]]
+        cut_off = _cut_off(Path(results), written)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         return f"The results in {results} were not written, or not completely ({type(error).__name__})."
-    absent = [task for task in tasks if task not in scores]
-    return f"There are no results for {', '.join(absent)} in {results}." if absent else None
+    if absent:
+        return f"There are no results for {', '.join(absent)} in {results}."
+    return f"The samples of {', '.join(cut_off)} beside {results} are not complete." if cut_off else None
+
+
+def _cut_off(results: Path, written: Mapping[str, Any]) -> list[str]:
+    """The tasks of which not all samples were written, if they were to be: lmms-eval goes on when a disk is full."""
+    asked = written.get("config", {}).get("resolved_cli_args", {})
+    if not asked.get("log_samples"):
+        return []
+    cut_off = []
+    for task, numbers in written.get("n-samples", {}).items():
+        file = results.with_name(f"{results.name.removesuffix('results.json')}samples_{task}.jsonl")
+        expected = 1 if asked.get("offset") else int(numbers["effective"])
+        if not file.exists() or file.read_bytes().count(b"\n") < expected:
+            cut_off.append(task)
+    return cut_off
 
 
 def _run_watched(command: Sequence[str], file: Path) -> int:
     """The exit status of the command, to which SIGTERM is passed on, and which ends if this process is killed."""
     environment = {**os.environ, events.FILE: str(file)}
-    with _signals_passed_on() as children:
-        process = subprocess.Popen(command, env=environment, preexec_fn=_end_with_parent)
-        children.append(process)
+    with _signals_passed_on() as pass_on_to:
+        ending = _end_with_parent if sys.platform == "linux" else None
+        process = subprocess.Popen(command, env=environment, preexec_fn=ending)
+        pass_on_to(process)
         return process.wait()
 
 
 def _end_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_LINUX_SET_DEATH_SIGNAL, signal.SIGTERM)
+    ctypes.CDLL(None).prctl(_LINUX_SET_DEATH_SIGNAL, signal.SIGTERM)
 
 
 @contextlib.contextmanager
-def _signals_passed_on() -> Iterator[list["subprocess.Popen[bytes]"]]:
-    """Within it, SIGTERM is for the processes of the list; Ctrl-C reaches them by itself."""
+def _signals_passed_on() -> Iterator[Callable[["subprocess.Popen[bytes]"], None]]:
+    """Within it, SIGTERM is for the process that is given to what this yields; Ctrl-C reaches that one by itself."""
     children: list[subprocess.Popen[bytes]] = []
+    arrived: list[int] = []
 
     def pass_on(number: int, frame: Any) -> None:
+        arrived.append(number)
         for child in children:
             child.send_signal(number)
 
-    before = signal.signal(signal.SIGTERM, pass_on), signal.signal(signal.SIGINT, signal.SIG_IGN)
+    def pass_on_to(child: "subprocess.Popen[bytes]") -> None:
+        children.append(child)
+        if arrived:  # while it was being started
+            child.send_signal(arrived[-1])
+
+    # A handler that does nothing: the child would inherit that a signal is ignored.
+    before = signal.signal(signal.SIGTERM, pass_on), signal.signal(signal.SIGINT, lambda number, frame: None)
     try:
-        yield children
+        yield pass_on_to
     finally:
         signal.signal(signal.SIGTERM, before[0])
         signal.signal(signal.SIGINT, before[1])

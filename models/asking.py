@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from loguru import logger
 
@@ -30,12 +31,12 @@ class Asking:
         `size` from then on. Should a batch fail otherwise, its samples are asked one by one.
         """
         largest = self._ask(samples)
-        if largest < len(samples):
+        if largest < len(samples) > 1:
             self.size = max(1, largest)
             logger.warning("{} requests do not fit into memory; {} at once from now on.", len(samples), self.size)
 
     def _ask(self, samples: Sequence[Sample]) -> int:
-        """As `ask`; return how many could be asked at once."""
+        """As `ask`; return how many fit into memory at once."""
         error, too_large = self._tried(samples)
         if error is None:
             return len(samples)
@@ -55,7 +56,7 @@ class Asking:
             return len(samples)
         samples[0].fail(error)
         self._ledger.failed(samples[0])
-        return 0
+        return 0 if too_large else 1
 
     def _tried(self, samples: Sequence[Sample]) -> tuple[Outcome | None, bool]:
         """Why the batch could not be answered, and whether memory was short."""
@@ -63,12 +64,17 @@ class Asking:
         try:
             said = self._engine.respond(encoded, samples[0].generation_kwargs)
         except Exception as error:  # whatever transformers and torch raise is counted, never scored as an answer
-            return failed(error), isinstance(error, MemoryError) or should_reduce_batch_size(error)
+            return failed(error), _is_lack_of_memory(error)
         self._padding.count(encoded)
         for sample, response in zip(samples, said, strict=True):
             sample.response = response
             self._ledger.keep(sample)
         return None, False
+
+
+def _is_lack_of_memory(error: Exception) -> bool:
+    kinds = (MemoryError, torch.OutOfMemoryError)
+    return isinstance(error, kinds) or "out of memory" in str(error) or should_reduce_batch_size(error)
 
 
 def encoded_of(sample: Sample) -> Encoded:

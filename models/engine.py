@@ -11,7 +11,7 @@ import torch
 from .batches import Encoded
 from .encoder import Encoder
 from .generation import cut_at, generate_arguments, stops_of
-from .identity import digest_of_code, digest_of_folder
+from .identity import digest_of_code, digest_of_folder, frame_limits
 from .loading import Loading, checkpoint_identity, plan
 from .prepare import Prepared
 from .settings import Settings
@@ -83,6 +83,7 @@ class Engine:
             **{name: self.info[name] for name in told},
             "checkpoint": digest_of_folder(folder) if folder.is_dir() else self.info["checkpoint"],
             "code": digest_of_code(self.family),
+            "frame_limits": frame_limits(),
         }
 
     def _info(self, model_type: str, identity: dict[str, str]) -> dict[str, Any]:

@@ -1,7 +1,10 @@
 """Requests that ended in an error instead of an answer: what is told of them."""
 
+import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from .samples import Sample
@@ -9,6 +12,9 @@ from .samples import Sample
 _REASONS = 10
 """How many kinds of failures a summary names at most, and of each how many samples."""
 _SAMPLES = 3
+
+_LENGTH = 400
+"""Characters of a reason in a summary: errors of CUDA take a page."""
 
 _PLACEHOLDER = "<file>"
 
@@ -29,7 +35,8 @@ class Failure:
     def kind(self) -> str:
         """The reason without the names of the sample's own files: equal for failures of one cause."""
         kind = self.reason
-        for path in sorted(self.media, key=len, reverse=True):
+        spellings = {*self.media, *(str(Path(path)) for path in self.media)}
+        for path in sorted(spellings, key=len, reverse=True):
             kind = kind.replace(path, _PLACEHOLDER)
         return kind
 
@@ -46,15 +53,20 @@ def failure_of(sample: Sample) -> Failure:
 def summary(failures: Sequence[Failure]) -> list[str]:
     """One line for every kind of failure, the most frequent first, with its number and some of its samples and files.
 
-    Kinds beyond the tenth share the last line.
+    Reasons that differ only in numbers are of one kind. Kinds beyond the tenth share the last line.
     """
     kinds: dict[str, list[Failure]] = {}
     for failure in failures:
-        kinds.setdefault(failure.kind, []).append(failure)
-    ranked = sorted(kinds.items(), key=lambda kind: -len(kind[1]))
-    lines = [f"{len(alike)} × {kind} ({_examples(alike)})" for kind, alike in ranked[:_REASONS]]
-    rest = sum(len(alike) for _, alike in ranked[_REASONS:])
+        kinds.setdefault(re.sub(r"\d[\d.,]*", "#", failure.kind), []).append(failure)
+    ranked = sorted(kinds.values(), key=len, reverse=True)
+    lines = [f"{len(alike)} × {_on_one_line(alike[0].kind)} ({_examples(alike)})" for alike in ranked[:_REASONS]]
+    rest = sum(map(len, ranked[_REASONS:]))
     return [*lines, f"{rest} × for other reasons"] if rest else lines
+
+
+def _on_one_line(kind: str) -> str:
+    """A reason without line breaks, and no longer than a few lines on a screen."""
+    return textwrap.shorten(kind, _LENGTH, placeholder=" …")
 
 
 def _examples(failures: Sequence[Failure]) -> str:

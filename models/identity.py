@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image as PillowImage
+from qwen_omni_utils.v2_5 import vision_process as qwen
 
 from .conversation import Conversation, Image, Part, Text, Video
 from .families.base import Family
@@ -63,14 +64,24 @@ def sha256_of(path: Path) -> str:
 
 
 def digest_of(value: Any) -> str:
-    """SHA-256, as hexadecimal digits, of something that JSON can hold."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    """SHA-256, as hexadecimal digits, of something that JSON can hold; numbers may be NumPy's.
+
+    Raises TypeError for anything else.
+    """
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=_plain).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} has no digest.")
 
 
 def describe(conversation: Conversation, files: Files) -> list[Any]:
     """Everything that a conversation shows and says, in a form that JSON can hold: media by their content.
 
-    Raises UntoldError where that can not be told, and OSError for a file that can not be read.
+    Raises UntoldError where that can not be told, OSError for a file that can not be read, and TypeError or ValueError
+    for what is no medium.
     """
     return [[turn.role, [_part(part, files) for part in turn.parts]] for turn in conversation]
 
@@ -89,7 +100,7 @@ def _part(part: Part, files: Files) -> list[Any]:
 def _medium(source: Any, files: Files) -> Any:
     """The content of a picture, clip or sound, and what else a decoder looks at: the ending of its name."""
     if isinstance(source, (str, os.PathLike)):
-        name = os.fspath(source)
+        name = os.fspath(source).removeprefix("file://")
         if name.startswith("data:"):
             return ["data", name]
         if "://" in name:
@@ -110,6 +121,11 @@ def _bytes(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def frame_limits() -> dict[str, float]:
+    """The limits of qwen-omni-utils on number and size of frames, one of which is read from the environment."""
+    return {name: value for name, value in vars(qwen).items() if name.isupper() and isinstance(value, (int, float))}
+
+
 def digest_of_code(family: Family) -> str:
     """SHA-256 over the source of everything here that decides what a family is shown and what it answers."""
     folder = Path(__file__).parent
@@ -120,9 +136,10 @@ def digest_of_code(family: Family) -> str:
 
 
 def digest_of_folder(folder: Path) -> str:
-    """SHA-256 over names and contents of all files of a checkpoint but hidden ones, as hexadecimal digits.
+    """SHA-256 over names and contents of the files in a checkpoint's folder, as hexadecimal digits.
 
-    Every byte is read, as one layer that was trained on is a few bytes in a hundred.
+    Every byte is read, as one layer that was trained on is a few bytes in a hundred. Hidden files and subfolders, which
+    are no part of the model, are not.
     """
     paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     with ThreadPoolExecutor(_THREADS) as pool:  # hashing does not hold Python's lock

@@ -79,6 +79,6 @@ class RunLedger(Ledger):
             )
         kept = self._answers.recalled + self._answers.kept
         return (
-            f"{kept} answers of this process are kept in {self._answers.folder}; the same command goes on from there, "
-            "and asks the failed requests again."
+            f"Answers kept by this process in {self._answers.folder}: {kept}. The same command goes on from there, and "
+            "asks the failed requests again."
         )

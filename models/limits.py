@@ -1,6 +1,7 @@
 """How many requests may fail before a run has become worthless. Standard library only."""
 
 import math
+from fractions import Fraction
 from typing import Any
 
 
@@ -30,4 +31,6 @@ def _number(text: str) -> int | float | None:
 
 def allowed(limit: int | float, asked: int) -> int:
     """How many of `asked` requests may fail. A share is rounded up, so that one may unless none is allowed."""
-    return math.ceil(limit * asked) if isinstance(limit, float) else limit
+    if isinstance(limit, int):
+        return limit
+    return math.ceil(Fraction(str(limit)) * asked)  # of floats, 7 % of 100 would be a little more than 7

@@ -129,16 +129,19 @@ class HumanSenseOmni(lmms):
         ledger = RunLedger(self.settings, len(asked), answers)
         self.failures = ledger.failures
         self.remarks.clear()
+        stopped = None
         try:
             given = self._given(asked, ledger)
             for request in requests:
                 yield GenerationResult("") if _is_padding(request) else next(given)
             yield from given  # to its end: nothing comes any more
-        except RunStopped as stopped:
-            logger.error("{}", stopped.reason)
+        except RunStopped as ending:
+            stopped = ending
             raise
         finally:
             self._log_summary(len(asked))
+            if stopped is not None:
+                logger.error("{}", stopped.reason)
 
     def _given(self, requests: list[Instance], ledger: RunLedger) -> Iterator[GenerationResult]:
         """The responses to requests, in their order."""

@@ -86,6 +86,7 @@ class KeptAnswers(ResponseCache):
         if reqtype != _REQUEST_TYPE:
             responses: list[Any] = super().execute(lm, reqtype, requests)
             return responses
+        logger.info("The checkpoint is read once more, to tell its answers from those of others.")
         self._identity = digest_of(lm.identity())
         self._limit = float(lm.settings.media_timeout)
         self._files = Files()
@@ -167,9 +168,9 @@ class KeptAnswers(ResponseCache):
             return None
         work = f"Reading {', '.join(sample.media)}"
         try:
-            content = within(self._limit, lambda: describe(conversation, self._files), work)
-        except (UntoldError, OSError):
-            return None
+            content = within(self._limit, lambda: digest_of(describe(conversation, self._files)), work)
+        except (UntoldError, OSError, TypeError, ValueError):
+            return None  # whether it can be asked will show
         asked = digest_of([content, {name: repr(value) for name, value in arguments.items()}])
         key: str = compute_cache_key(
             _REQUEST_TYPE, "", "", arguments, content_hash=asked, model_fingerprint_hash=self._identity

@@ -22,8 +22,8 @@ class RunStopped(SystemExit):
         self.reason = reason
 
 
-class Terminated(Exception):
-    """The process was asked to end."""
+class Terminated(BaseException):
+    """The process was asked to end. No ordinary exception, as those become failures of single samples."""
 
 
 class Halt:
@@ -57,9 +57,9 @@ class Halt:
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """Within it, Terminated is raised at once: for waits that may be long."""
-        self.check()
-        self._waiting = True
+        self._waiting = True  # before the check, so that no signal comes between the two
         try:
+            self.check()
             yield
         finally:
             self._waiting = False

@@ -1,36 +1,11 @@
 """The commands a user types, as separate processes in an empty folder."""
 
-import contextlib
-import json
-import os
-import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-SCRIPTS = Path(sys.executable).parent
-
-
-def run(*command: str, cwd: Path, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
-    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    environment = {**os.environ, **environment}
-    with subprocess.Popen(command, cwd=cwd, env=environment, start_new_session=True, **pipes) as process:
-        try:
-            out, err = process.communicate(timeout=400)
-        finally:
-            with contextlib.suppress(ProcessLookupError):  # whatever it started ends with it
-                os.killpg(process.pid, signal.SIGKILL)
-    assert not check or process.returncode == 0, out[-3000:] + err[-3000:]
-    return subprocess.CompletedProcess(command, process.returncode, out, err)
-
-
-def results_of(folder: Path) -> dict[str, Any]:
-    (file,) = folder.rglob("*_results.json")
-    results: dict[str, Any] = json.loads(file.read_text())
-    return results
+from commands import SCRIPTS, responses_of, results_of, run
 
 
 def test_lmms_eval_with_our_model(tiny_model: Path, tmp_path: Path) -> None:
@@ -51,17 +26,6 @@ def scores_of(folder: Path) -> dict[str, dict[str, Any]]:
     """Every number of the table but the standard errors, which two processes sum up in another order."""
     results = results_of(folder)["results"]
     return {task: {name: value for name, value in row.items() if "stderr" not in name} for task, row in results.items()}
-
-
-def responses_of(folder: Path) -> dict[tuple[str, int], tuple[Any, Any]]:
-    """What was logged of each sample: its response, and what was shown."""
-    logged = {}
-    for file in folder.rglob("*_samples_*.jsonl"):
-        for line in file.read_text().splitlines():
-            sample = json.loads(line)
-            name = file.name.partition("_samples_")[2]
-            logged[name, sample["doc_id"]] = sample["filtered_resps"], sample["token_counts"]
-    return logged
 
 
 def test_two_processes_and_batches_give_the_results_of_one(tiny_model: Path, tmp_path: Path) -> None:

@@ -55,10 +55,26 @@ def test_three_samples_are_named_at_most() -> None:
 
 
 def test_kinds_beyond_the_tenth_share_a_line() -> None:
-    twelve = [Failure("task", number, (), f"reason {number}") for number in range(12)]
+    twelve = [Failure("task", number, (), f"reason {letter}") for number, letter in enumerate("abcdefghijkl")]
     assert len(summary(twelve[:10])) == 10
-    assert summary([*twelve, twelve[0]])[0].startswith("2 × reason 0 ")
+    assert summary([*twelve, twelve[0]])[0].startswith("2 × reason a ")
     assert summary([*twelve, twelve[0]])[10:] == ["2 × for other reasons"]
+
+
+def test_reasons_that_differ_in_numbers_are_told_once() -> None:
+    long = [Failure("task", number, (), f"The prompt has 4{number},120 tokens.") for number in range(3)]
+    assert summary(long) == ["3 × The prompt has 40,120 tokens. (task doc 0; task doc 1; task doc 2)"]
+
+
+def test_a_reason_of_a_page_is_one_line() -> None:
+    (line,) = summary([Failure("task", 0, (), "CUDA error: an illegal access\n" + "For debugging, …\n" * 100)])
+    assert line.startswith("1 × CUDA error: an illegal access For debugging")
+    assert "\n" not in line
+    assert len(line) < 500
+
+
+def test_other_spellings_of_a_path_are_taken_out() -> None:
+    assert Failure("task", 0, ("./a.mp4",), "MediaError: a.mp4 is empty.").kind == "MediaError: <file> is empty."
 
 
 def test_nothing_is_told_of_no_failures() -> None:
@@ -67,7 +83,7 @@ def test_nothing_is_told_of_no_failures() -> None:
 
 @given(st.lists(st.integers(0, 14), max_size=60))
 def test_every_failure_is_counted_once(reasons: list[int]) -> None:
-    lines = summary([Failure("task", 0, (), f"reason {reason}") for reason in reasons])
+    lines = summary([Failure("task", 0, (), f"reason {chr(ord('a') + reason)}") for reason in reasons])
     counts = [int(line.split()[0]) for line in lines]
     assert sum(counts) == len(reasons)
     assert counts[:10] == sorted(counts[:10], reverse=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from lmms_eval.api.instance import GenerationResult, Instance
 from lmms_eval.caching import response_cache as upstream
@@ -181,6 +182,9 @@ def test_other_code_libraries_and_generation_are_asked_again(
     monkeypatch.undo()
     asked = Asked(monkeypatch)
     monkeypatch.setitem(model.engine.info, "versions", {**model.engine.info["versions"], "transformers": "9.0"})
+    asked(model, cache, request(about(clip)))
+    assert asked.questions == 1
+    monkeypatch.setattr("qwen_omni_utils.v2_5.vision_process.MODEL_SEQ_LEN", 1000)  # of the environment
     asked(model, cache, request(about(clip)))
     assert asked.questions == 1
 
@@ -402,7 +406,7 @@ def test_a_full_disk_ends_the_run_with_what_is_kept(
     assert (
         f"Answers can not be written to {cache} any more: [Errno 28] No space left on device." in stopped.value.reason
     )
-    assert f"1 answers of this process are kept in {cache}; the same command goes on" in stopped.value.reason
+    assert f"Answers kept by this process in {cache}: 1. The same command goes on" in stopped.value.reason
 
 
 def test_a_folder_that_can_not_be_written_is_refused(clip: Path) -> None:
@@ -427,3 +431,22 @@ def test_a_name_for_the_run_may_be_given_and_stays_its_own(cache: Path, monkeypa
     assert one._run_id.startswith("job-7-")
     assert one._run_id != other._run_id
     one.close(), other.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "answered"),
+    [
+        ({"type": "audio", "url": {"array": np.zeros(800, np.float32), "sampling_rate": np.int64(16_000)}}, True),
+        ({"type": "audio", "url": {"array": [[0.0, 0.5], [0.0]], "sampling_rate": 16_000}}, False),
+        ({"type": "video", "url": "a\0b.mp4"}, False),
+        ({"type": "video", "url": "/no/such.mp4"}, False),
+        ({"type": "image", "url": "http://127.0.0.1:9/a.png"}, False),
+    ],
+)
+def test_what_is_odd_costs_its_own_sample_only(
+    model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path, content: dict[str, Any], answered: bool
+) -> None:
+    odd = [{"role": "user", "content": [content, {"type": "text", "text": "Who?"}]}]
+    good, other = asked(model, cache, request(about(clip)), request(odd, 1))
+    assert not good.text.startswith(FAILURE_MARK)
+    assert other.text.startswith(FAILURE_MARK) != answered

@@ -74,6 +74,20 @@ def test_after_a_wait_sigterm_is_left_to_the_next_check() -> None:
             halt.check()
 
 
+def test_the_end_is_not_taken_for_the_failure_of_what_was_waited_for() -> None:
+    assert not issubclass(Terminated, Exception)
+
+
+def test_sigterm_just_before_a_wait_is_not_missed() -> None:
+    class Slow(Halt):
+        def check(self) -> None:
+            super().check()
+            ask_to_end()
+
+    with Slow() as halt, pytest.raises(Terminated), halt.waiting():
+        threading.Event().wait(0.05)
+
+
 def test_who_listened_before_listens_again(heard: list[int]) -> None:
     listening = signal.getsignal(signal.SIGTERM)
     with Halt():
@@ -98,7 +112,8 @@ def test_halts_may_be_nested() -> None:
 
 
 def test_in_another_thread_it_changes_nothing() -> None:
-    listening, found = signal.getsignal(signal.SIGTERM), list[Any]()
+    listening = signal.getsignal(signal.SIGTERM)
+    found: list[Any] = []
 
     def run() -> None:
         with Halt() as halt, halt.waiting():
@@ -114,10 +129,10 @@ def test_in_another_thread_it_changes_nothing() -> None:
 
 def test_a_stopped_run_is_no_exception_that_is_reported_and_passed_over() -> None:
     stopped = RunStopped("The disk is full.")
-    assert isinstance(stopped, SystemExit)
-    assert not isinstance(stopped, Exception)
     assert (stopped.code, stopped.reason) == (EXIT_INCOMPLETE, "The disk is full.")
     assert EXIT_INCOMPLETE == 3
+    assert isinstance(stopped, SystemExit)
+    assert not isinstance(stopped, Exception)
 
 
 def test_a_stopped_run_ends_the_program_with_its_status() -> None:

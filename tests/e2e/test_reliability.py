@@ -1,0 +1,177 @@
+"""`lmms-humansense run` on whole runs: what disturbs them costs no answer, and its exit status says how they ended."""
+
+import contextlib
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from commands import SCRIPTS, responses_of, results_of, run
+from lmms_humansense.tasks.humansense_sample.utils import ROOT
+
+HUMANSENSE = str(SCRIPTS / "lmms-humansense")
+TASKS = ",".join(f"humansense_sample_{code}" for code in ("fr1", "fr2", "rr1", "rr2", "es", "pc"))
+GRACE = 30.0
+"""Seconds that a scheduler gives between SIGTERM and SIGKILL."""
+
+
+def arguments(model: Path, tasks: str, output: str, **model_args: str) -> list[str]:
+    told = ",".join(f"{name}={value}" for name, value in {"pretrained": str(model), **model_args}.items())
+    return ["--model", "humansense_omni", "--model_args", told, "--tasks", tasks, "--output_path", output]
+
+
+def answers_in(cache: Path) -> int:
+    return sum(len(log.read_bytes().splitlines()) for log in cache.glob("runs/*/rank_*.audit.jsonl"))
+
+
+def disturbed(
+    command: list[str], cwd: Path, answers: int, disturb: Callable[[psutil.Process], None]
+) -> tuple[int, str]:
+    """Start a command, disturb it once so many more answers are kept, and return its exit status and its messages."""
+    cache, log = cwd / "out" / "cache", cwd / "log"
+    before = answers_in(cache)
+    with (
+        log.open("w") as file,
+        subprocess.Popen(command, cwd=cwd, stdout=file, stderr=file, start_new_session=True) as process,
+    ):
+        try:
+            deadline = time.monotonic() + 200
+            while answers_in(cache) < before + answers and process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.02)
+            assert process.poll() is None, log.read_text()[-3000:]
+            disturb(psutil.Process(process.pid))
+            status = process.wait(timeout=GRACE)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return status, log.read_text()
+
+
+def kill_lmms_eval(watching: psutil.Process) -> None:
+    (child,) = watching.children()
+    child.kill()
+
+
+def test_a_run_that_is_killed_and_terminated_ends_as_one_that_was_left_alone(tiny_model: Path, tmp_path: Path) -> None:
+    # Long answers, so that there is something to disturb.
+    slow = ["--gen_kwargs", "min_new_tokens=150,max_new_tokens=150"]
+    command = [HUMANSENSE, "run", *arguments(tiny_model, TASKS, "out"), *slow]
+    status, told = disturbed(command, tmp_path, 2, kill_lmms_eval)
+    assert status == 3
+    assert "lmms-humansense run: lmms-eval was ended by signal 9 (Killed)." in told
+    status, told = disturbed(command, tmp_path, 2, lambda watching: watching.terminate())
+    assert status == 3
+    assert "The run was ended by SIGTERM." in told
+    assert "Answers kept by this process in" in told
+    assert not list(tmp_path.rglob("*_results.json"))
+    resumed = shlex.split(told.strip().splitlines()[-1])
+    assert resumed == ["lmms-humansense", *command[1:]]
+    done = run(HUMANSENSE, *resumed[1:], cwd=tmp_path)
+    assert "To go on" not in done.stderr
+    earlier = results_of(tmp_path / "out")["model_info"]["effort"]["answers_of_earlier_runs"]
+    assert earlier >= 4
+
+    alone = arguments(tiny_model, TASKS, "alone")
+    run(sys.executable, "-m", "lmms_eval", *alone, *slow, "--log_samples", cwd=tmp_path)
+    assert results_of(tmp_path / "out")["results"] == results_of(tmp_path / "alone")["results"]
+    assert responses_of(tmp_path / "out") == responses_of(tmp_path / "alone")
+    assert len(responses_of(tmp_path / "out")) > earlier
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Path:
+    """A copy of the embedded sample, as a release of one's own."""
+    shutil.copytree(
+        ROOT, tmp_path / "release", ignore=shutil.ignore_patterns("*.py", "*.yaml", "*_yaml", "__pycache__")
+    )
+    return tmp_path / "release"
+
+
+def test_failures_are_counted_listed_limited_and_asked_again(tiny_model: Path, tmp_path: Path, release: Path) -> None:
+    clip = release / "videos" / "count" / "parade.mp4"
+    whole = clip.read_bytes()
+    clip.write_bytes(whole[:20_000])
+    given = arguments(tiny_model, "humansense_hc", "out", max_failures="0")
+    done = run(HUMANSENSE, "run", *given, cwd=tmp_path, check=False, HUMANSENSE_DATA=str(release))
+    assert done.returncode == 3
+    assert "requests failed, and max_failures=0 allows 0. Most often: 1 × MediaError: <file> breaks off" in done.stderr
+    assert str(clip) in done.stdout
+    assert "The same command goes on from there, and asks the failed requests again." in done.stderr
+    (listed,) = tmp_path.rglob("*_failures.jsonl")
+    listed.unlink()
+
+    given[3] = given[3].replace("max_failures=0", "max_failures=90%")
+    run(HUMANSENSE, "run", *given, cwd=tmp_path, HUMANSENSE_DATA=str(release))
+    scores = results_of(tmp_path / "out")["results"]["humansense_hc"]
+    assert 0 < scores["failed,none"] < 1
+    (listed,) = tmp_path.rglob("*_failures.jsonl")
+    failures = [json.loads(line) for line in listed.read_text().splitlines()]
+    (results,) = tmp_path.rglob("*_results.json")
+    assert listed.name.partition("_failures")[0] == results.name.partition("_results")[0]
+    assert {(failure["task"], *failure["media"]) for failure in failures} == {("humansense_hc", str(clip))}
+    assert all("as after a broken download" in failure["reason"] for failure in failures)
+    (samples,) = tmp_path.rglob("*_samples_humansense_hc.jsonl")
+    logged = [json.loads(line) for line in samples.read_text().splitlines()]
+    failed = [sample for sample in logged if sample["failed"]["score"]]
+    assert sorted(sample["doc_id"] for sample in failed) == sorted(failure["doc_id"] for failure in failures)
+    assert all(sample["acc"]["score"] == 0 and "paper" not in sample for sample in failed)
+
+    clip.write_bytes(whole)
+    results.unlink()
+    run(HUMANSENSE, "run", *given, cwd=tmp_path, HUMANSENSE_DATA=str(release))
+    again = results_of(tmp_path / "out")
+    assert again["results"]["humansense_hc"]["failed,none"] == 0
+    assert again["model_info"]["effort"]["answers_of_earlier_runs"] == len(logged) - len(failed)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (["--model", "humansense_omni", "--nonsense"], "unrecognized arguments: --nonsense"),
+        (["--model", "humansense_omni", "--tasks", "humansense_nope"], "Tasks not found: humansense_nope"),
+        (
+            ["--model", "humansense_omni", "--tasks", "humansense_sample_hc", "--output_path", "/proc/no/such"],
+            "--output_path /proc/no/such cannot be written (No such file or directory); name another folder.",
+        ),
+    ],
+)
+def test_bad_arguments_end_with_status_2(given: list[str], sentence: str, tmp_path: Path) -> None:
+    done = run(HUMANSENSE, "run", *given, cwd=tmp_path, check=False)
+    assert done.returncode == 2
+    assert sentence in done.stdout + done.stderr
+    assert "To go on" not in done.stderr
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "none", folder], check=False).returncode:
+        pytest.skip("needs the right to mount a file system")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs the right to mount a file system")
+def test_a_disk_that_fills_up_ends_the_run_with_what_is_kept(
+    tiny_model: Path, tmp_path: Path, small_disk: Path
+) -> None:
+    given = arguments(tiny_model, TASKS, str(small_disk / "out"))
+    filling = small_disk / "filling"
+    filling.write_bytes(bytes(100_000))
+    done = run(HUMANSENSE, "run", *given, cwd=tmp_path, check=False)
+    assert done.returncode == 3
+    assert "No space left on device" in done.stdout + done.stderr or "disk is full" in done.stdout + done.stderr
+    filling.unlink()
+    subprocess.run(["mount", "-o", "remount,size=20m", small_disk], check=True)
+    kept = answers_in(small_disk / "out" / "cache")
+    run(HUMANSENSE, "run", *given, cwd=tmp_path)
+    assert results_of(small_disk)["model_info"]["effort"]["answers_of_earlier_runs"] in (kept, kept - 1)
