@@ -1,5 +1,6 @@
 """Messages in, responses out: a checkpoint of any family behind two calls, without a harness."""
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
@@ -78,10 +79,12 @@ class Engine:
     def identity(self) -> dict[str, Any]:
         """What responses to equal conversations depend on, as JSON can hold it. Reads a checkpoint in a folder once."""
         folder = Path(self.settings.pretrained)
+        checkpoint = digest_of_folder(folder) if folder.is_dir() else self.info["checkpoint"].get("revision")
         told = ("model_type", "dtype", "attn_implementation", "quantization", "versions")
         return {
             **{name: self.info[name] for name in told},
-            "checkpoint": digest_of_folder(folder) if folder.is_dir() else self.info["checkpoint"],
+            # Where it can not be told which one it is, every run has its own.
+            "checkpoint": checkpoint or uuid.uuid4().hex,
             "code": digest_of_code(self.family),
             "frame_limits": frame_limits(),
         }

@@ -132,7 +132,7 @@ def checkpoint_identity(loading: Loading) -> dict[str, str]:
     folder = Path(loading.pretrained)
     if folder.is_dir():
         return {"fingerprint": fingerprint(folder)}
-    return {"revision": str(loading.config.get("_commit_hash"))}
+    return {"revision": str(loading.config.get("_commit_hash") or "")}
 
 
 def fingerprint(folder: Path) -> str:

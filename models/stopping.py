@@ -21,6 +21,9 @@ class RunStopped(SystemExit):
         super().__init__(EXIT_INCOMPLETE)
         self.reason = reason
 
+    def __str__(self) -> str:
+        return self.reason
+
 
 class Terminated(BaseException):
     """The process was asked to end. No ordinary exception, as those become failures of single samples."""

@@ -262,13 +262,13 @@ message = [{"role": "user", "content": [clip, {"type": "text", "text": "Who?"}]}
 model = HumanSenseOmni(sys.argv[1], device="cpu", media_workers=2)
 model.task_dict = {"task": {"test": [None] * 500}}
 args = lambda place: ("", lambda doc: message, {"max_new_tokens": 2}, place, "task", "test")
-for result in model.generate_until([SimpleNamespace(args=args(place)) for place in range(500)]):
+for result in model.generate_until([SimpleNamespace(args=args(place), metadata=None) for place in range(500)]):
     print("answered", flush=True)
 """
 
 
 @pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, 1), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGKILL, -signal.SIGKILL)]
+    ("number", "status"), [(signal.SIGINT, 1), (signal.SIGTERM, 3), (signal.SIGKILL, -signal.SIGKILL)]
 )
 def test_however_the_program_ends_its_workers_end_with_it(tiny_model: Path, number: int, status: int) -> None:
     memory = set(os.listdir("/dev/shm"))

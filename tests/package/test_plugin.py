@@ -95,23 +95,22 @@ def test_what_lmms_eval_is_changed_in_is_changed_once(task_manager: Any) -> None
     from lmms_eval import evaluator
     from lmms_eval.caching.response_cache import ResponseCache
 
-    before = evaluator.evaluate, ResponseCache._is_valid_response
+    def changed() -> tuple[Any, ...]:
+        return evaluator.evaluate, evaluator.simple_evaluate, ResponseCache.create.__func__
+
+    before = changed()
     new_manager()
-    assert (evaluator.evaluate, ResponseCache._is_valid_response) == before
+    assert changed() == before
 
 
-def test_failures_are_no_answers_for_the_cache(task_manager: Any) -> None:
-    from lmms_eval.api.instance import GenerationResult
+def test_only_our_models_get_our_cache(task_manager: Any, tmp_path: Path) -> None:
     from lmms_eval.caching.response_cache import ResponseCache
+    from lmms_humansense.models.response_cache import KeptAnswers
 
-    valid = ResponseCache._is_valid_response
-    failure = "[request failed] MediaError: a.mp4 is empty (0 bytes)."
-    assert not valid(failure, "generate_until")
-    assert not valid(GenerationResult(failure), "generate_until")
-    assert valid("A", "generate_until")
-    assert valid(GenerationResult("A"), "generate_until")
-    assert not valid("", "generate_until")
-    assert valid((0.0, True), "loglikelihood")
+    for model, kind in (("humansense_omni", KeptAnswers), ("dummy", ResponseCache), ("", ResponseCache)):
+        cache = ResponseCache.create(str(tmp_path / model), model=model, model_args="a=b")
+        assert type(cache) is kind
+        cache.close()
 
 
 def test_an_lmms_eval_that_can_not_be_changed_costs_one_warning(
