@@ -132,6 +132,7 @@ class Answering:
         window: list[tuple[Sample, _Held]] = []
         more = True
         while more or window:
+            self._halt.check()
             size = self._asking.size
             while more and not self._is_full(window, size):
                 with self.effort.timed("waiting"), self._halt.waiting():
@@ -148,7 +149,6 @@ class Answering:
                 for place in reversed(chosen):
                     self._release(*window.pop(place))
                 yield len(batch)
-                self._halt.check()
 
     def _is_full(self, window: list[tuple[Sample, _Held]], size: int) -> bool:
         """Whether the next batch may be picked. Half of the memory is for what is prepared meanwhile."""
