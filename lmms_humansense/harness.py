@@ -74,7 +74,8 @@ def _note_failures(lm: Any, complete: bool) -> None:
         gathered = [None] * lm.world_size
         distributed.all_gather_object(gathered, lm.failures)
     if not complete or lm.rank == 0:
-        noted += [failure for failures in gathered for failure in failures]
+        failed = [failure for failures in gathered for failure in failures]
+        noted += sorted(failed, key=lambda failure: (failure.task, failure.doc_id))
 
 
 def keep_answers() -> None:

@@ -1,0 +1,33 @@
+"""The scripts behind the figures still run, and find what they are to find: on fewer cases than the figures are of."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+pytestmark = pytest.mark.slow
+
+
+def measured(script: str, *arguments: str, out: Path) -> Any:
+    command = [sys.executable, str(BENCHMARKS / script), *arguments, "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return json.loads(out.read_text())
+
+
+def test_runs_that_are_killed_lose_a_batch_at_most(tmp_path: Path) -> None:
+    ways = measured("kill_points.py", "--kills", "1", out=tmp_path / "kills.json")
+    assert len(ways) == 8
+    assert all(way["equal"] and way["asked anew"] <= way["may be anew"] for way in ways)
+
+
+def test_damaged_files_are_accounted_for(tmp_path: Path) -> None:
+    found = measured("fuzz.py", "--media", "100", "--annotations", "40", out=tmp_path / "fuzz.json")
+    assert found["media"]["answered"] + found["media"]["failed"] == 100
+    assert 0 < found["media"]["answered"] < 100
+    assert sum(found["annotations"]["outcomes"].values()) == 40
