@@ -37,7 +37,9 @@ def main(descriptor: int) -> None:
     Ends, and ends all copies, when the socket is closed.
     """
     _end_with(os.getppid())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process of the model, which then closes the socket
+    # Ctrl-C, and a scheduler's warning, reach all processes; they are for that of the model, which closes the socket.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.nice(_NICENESS)
     control = socket.socket(fileno=descriptor)
     from .transport import ClosedError, receive, send
