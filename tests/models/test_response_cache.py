@@ -236,7 +236,7 @@ def test_answers_are_on_disk_before_the_next_batch_in_whatever_order(
     monkeypatch.setattr("lmms_humansense.models.docs.ClipNames.of", lambda self, task, split, doc: "ABBA"[doc])
     files = [clip, MEETING, MEETING, clip]
     requests = [request(about(file, f"Who is number {number}?"), number) for number, file in enumerate(files)]
-    respond, calls = model.engine.respond, []
+    respond, calls = engines.Engine.respond, []
 
     def ending(*arguments: Any) -> Any:
         calls.append(1)
@@ -244,10 +244,9 @@ def test_answers_are_on_disk_before_the_next_batch_in_whatever_order(
             raise KeyboardInterrupt
         return respond(*arguments)
 
-    monkeypatch.setattr(model.engine, "respond", ending)
-    with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as changed, pytest.raises(KeyboardInterrupt):
+        changed.setattr(engines.Engine, "respond", ending)
         asked(model, cache, *requests, success=False)
-    monkeypatch.setattr(model.engine, "respond", respond)
     (log,) = cache.rglob("rank_0.audit.jsonl")
     assert [json.loads(line)["doc_id"] for line in log.read_text().splitlines()] == [0, 3]
     asked(model, cache, *requests)
