@@ -1,13 +1,11 @@
 """Whole runs through `simple_evaluate`: leaves, levels, groups, both layouts of a release, and what stops a run."""
 
-import shutil
 import statistics
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from lmms_humansense.models.engine import Engine
 from lmms_humansense.tasks.humansense.taxonomy import TASKS
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
 
@@ -153,34 +151,3 @@ def test_the_omni_model_answers_in_order_and_counts_what_fails(
     assert results["results"]["humansense_fr2"]["failed,none"] == 0
     responses = [sample["filtered_resps"][0] for sample in results["samples"]["humansense_ar"]]
     assert all(response.startswith("[request failed] MediaError: ") for response in responses)
-
-
-def test_a_failed_request_is_asked_again_and_an_answered_one_comes_from_the_cache(
-    evaluate: Any, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    release = tmp_path / "release"
-    shutil.copytree(ROOT, release)
-    monkeypatch.setenv("HUMANSENSE_DATA", str(release))
-    clip = release / "videos" / "count" / "parade.mp4"
-    whole = clip.read_bytes()
-    clip.write_bytes(b"not a video")
-    asked: list[int] = []
-    respond = Engine.respond
-
-    def counting(self: Engine, samples: Any, *rest: Any) -> Any:
-        asked.append(len(samples))
-        return respond(self, samples, *rest)
-
-    monkeypatch.setattr(Engine, "respond", counting)
-    arguments: dict[str, Any] = {
-        "model": "humansense_omni", "model_args": f"pretrained={tiny_model},max_failures=100%", "device": "cpu",
-        "gen_kwargs": "max_new_tokens=4", "use_cache": str(tmp_path / "cache"),
-    }  # fmt: skip
-    first = evaluate("humansense_hc", **arguments)["results"]["humansense_hc"]["failed,none"]
-    answered = sum(asked)
-    asked.clear()
-    clip.write_bytes(whole)
-    second = evaluate("humansense_hc", **arguments)["results"]["humansense_hc"]["failed,none"]
-    assert 0 < first < 1
-    assert second == 0
-    assert sum(asked) == round(answered * first / (1 - first)), "only what failed is asked again"
