@@ -1,7 +1,7 @@
 """What a process and all that it has started use: CPU seconds and memory."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -41,18 +41,30 @@ class Peak:
 
 
 @contextmanager
-def watched(interval: float = 0.5) -> Iterator[Peak]:
-    """Look at the memory every so many seconds while the block runs."""
-    peak, over = Peak(), threading.Event()
+def repeating(look: Callable[[], None], interval: float) -> Iterator[None]:
+    """Call `look` every so many seconds while the block runs, in a thread of its own."""
+    over = threading.Event()
 
     def watch() -> None:
         while not over.wait(interval):
-            peak.mb = max(peak.mb, memory_mb())
+            look()
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     try:
-        yield peak
+        yield
     finally:
         over.set()
         thread.join()
+
+
+@contextmanager
+def watched(interval: float = 0.5) -> Iterator[Peak]:
+    """Look at the memory every so many seconds while the block runs."""
+    peak = Peak()
+
+    def look() -> None:
+        peak.mb = max(peak.mb, memory_mb())
+
+    with repeating(look, interval):
+        yield peak

@@ -13,16 +13,16 @@ import random
 import re
 import shutil
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 from bench_mutants import damaged_annotations, damaged_medium, seeds
+from bench_usage import repeating
 from lmms_humansense.models.answering import Answering
 from lmms_humansense.models.engine import Engine
 from lmms_humansense.models.failures import failure_of
@@ -30,6 +30,8 @@ from lmms_humansense.models.samples import Ledger, Sample
 from lmms_humansense.models.settings import read_settings
 from lmms_humansense.models.workers import MediaWorkers
 from lmms_humansense.tasks.humansense import annotations, utils
+from lmms_humansense.tasks.humansense.messages import MAX_PIXELS
+from lmms_humansense.tasks.humansense.scoring import FAILURE_MARK
 from lmms_humansense.tasks.humansense.taxonomy import BY_CODE
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
 from loguru import logger
@@ -124,7 +126,7 @@ def _about(path: Path, number: int) -> Sample:
     """A question about a file: to see, and to hear if there is something, or to hear only."""
     url = str(path)
     heard = path.suffix == ".wav" or number % 3 == 0
-    shown = {"type": "video", "url": url, "fps": 1.0, "max_pixels": 360 * 420}
+    shown = {"type": "video", "url": url, "fps": 1.0, "max_pixels": MAX_PIXELS}
     medium = {"type": "audio", "url": url} if heard else shown
     messages = [{"role": "user", "content": [medium, {"type": "text", "text": "Who?"}]}]
     return Sample("fuzz", number, GREEDY, lambda: messages, clip=url)
@@ -161,7 +163,7 @@ def fuzz_annotations(folder: Path, count: int, seed: int, ask: Asker) -> dict[st
         for doc, sample in zip(docs, ask([_question(doc, place) for place, doc in enumerate(docs)]), strict=True):
             asked += 1
             failed += bool(sample.reason)
-            response = sample.response[0] if sample.response else f"[request failed] {sample.reason}"
+            response = sample.response[0] if sample.response else f"{FAILURE_MARK} {sample.reason}"
             utils.process_results(doc, [response])
         shutil.rmtree(root)
     return {
@@ -196,25 +198,16 @@ def _question(doc: Any, number: int) -> Sample:
 def peak_memory() -> Iterator[dict[str, int]]:
     """Within it, the most memory that this process and any that it started had at once, in bytes resident."""
     peak = {"model": 0, "worker": 0}
-    over = threading.Event()
+    own = psutil.Process()
 
-    def watch() -> None:
-        own = psutil.Process()
-        while not over.wait(SAMPLING):
-            for process in [own, *own.children(recursive=True)]:
-                try:
-                    name = "model" if process == own else "worker"
-                    peak[name] = max(peak[name], process.memory_info().rss)
-                except psutil.NoSuchProcess:
-                    continue
+    def look() -> None:
+        for process in [own, *own.children(recursive=True)]:
+            name = "model" if process == own else "worker"
+            with suppress(psutil.NoSuchProcess):
+                peak[name] = max(peak[name], process.memory_info().rss)
 
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
+    with repeating(look, SAMPLING):
         yield peak
-    finally:
-        over.set()
-        thread.join()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What a run tells the process that watches it: `lmms-humansense run`. Standard library only.
 
 The watching process names a file in an environment variable; the run appends one line of JSON to it for each evaluation
-that begins, and one for each that ends by something else than its end.
+that begins, and one that says how it ended.
 """
 
 import contextlib

@@ -5,7 +5,7 @@ or the data can not be used as they are. 3: the run is incomplete, and the same 
 """
 
 import contextlib
-import ctypes
+import functools
 import json
 import os
 import shlex
@@ -18,15 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from . import events
+from .models.stopping import EXIT_INCOMPLETE as INCOMPLETE
+from .models.worker import end_with
 
-COMPLETE, BAD_ARGUMENTS, INCOMPLETE = 0, 2, 3
+COMPLETE, BAD_ARGUMENTS = 0, 2
 
 _OUTPUT = "humansense_results"
 _SHORTEST = len("--ou")
 """What can be left of an option that is cut short: less would also be another option of lmms-eval."""
-
-_LINUX_SET_DEATH_SIGNAL = 1
-"""`PR_SET_PDEATHSIG` of prctl(2)."""
 
 
 def with_defaults(arguments: Sequence[str]) -> list[str]:
@@ -128,14 +127,10 @@ def _run_watched(command: Sequence[str], file: Path) -> int:
     """The exit status of the command, to which SIGTERM is passed on, and which ends if this process is killed."""
     environment = {**os.environ, events.FILE: str(file)}
     with _signals_passed_on() as pass_on_to:
-        ending = _end_with_parent if sys.platform == "linux" else None
+        ending = functools.partial(end_with, os.getpid(), signal.SIGTERM) if sys.platform == "linux" else None
         process = subprocess.Popen(command, env=environment, preexec_fn=ending)
         pass_on_to(process)
         return process.wait()
-
-
-def _end_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_LINUX_SET_DEATH_SIGNAL, signal.SIGTERM)
 
 
 @contextlib.contextmanager

@@ -30,12 +30,7 @@ from typing import Any
 
 import torch
 from lmms_eval.api.instance import Instance
-from lmms_eval.caching.response_cache import (
-    ResponseCache,
-    canonicalize_gen_kwargs,
-    compute_cache_key,
-    is_deterministic,
-)
+from lmms_eval.caching.response_cache import ResponseCache, compute_cache_key, is_deterministic
 from loguru import logger
 
 from .conversation import Conversation
@@ -145,11 +140,9 @@ class KeptAnswers(ResponseCache):
 
     def _adopt(self) -> None:
         """Make this run complete, so that the folder's database has all its answers after the merge."""
-        for key, (sample, response) in self._adopted.items():
-            arguments = canonicalize_gen_kwargs(dict(sample.generation_kwargs))
-            values = (key, _REQUEST_TYPE, sample.task, sample.doc_id, 0, arguments, response, time.time())
-            self.db.execute(f"INSERT OR IGNORE INTO responses VALUES ({', '.join('?' * len(values))})", values)
-        self.db.commit()
+        for key, (sample, stored) in self._adopted.items():
+            arguments = dict(sample.generation_kwargs)
+            self._store(key, _REQUEST_TYPE, sample.task, sample.doc_id, 0, arguments, json.loads(stored))
 
     def _break_lock_of_the_dead(self) -> None:
         """A process that is killed while it merges leaves its lock, and all others would wait a minute for it."""

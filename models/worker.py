@@ -36,7 +36,7 @@ def main(descriptor: int) -> None:
 
     Ends, and ends all copies, when the socket is closed.
     """
-    _end_with(os.getppid())
+    end_with(os.getppid())
     # Ctrl-C, and a scheduler's warning, reach all processes; they are for that of the model, which closes the socket.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -119,7 +119,7 @@ def _serve_and_exit(first: int, connection: socket.socket, encoder: "Encoder") -
 
     status = 1
     try:
-        _end_with(first)
+        end_with(first)
         send(connection, os.getpid())
         while True:
             send(connection, encoder.encode(receive(connection)))
@@ -131,9 +131,9 @@ def _serve_and_exit(first: int, connection: socket.socket, encoder: "Encoder") -
         os._exit(status)
 
 
-def _end_with(parent: int) -> None:
-    """Have the system kill this process when its parent ends, however that happens (on Linux)."""
+def end_with(parent: int, number: int = signal.SIGKILL) -> None:
+    """Have the system send this process a signal when its parent ends, however that happens (on Linux)."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_LINUX_SET_DEATH_SIGNAL, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(_LINUX_SET_DEATH_SIGNAL, number)
     if os.getppid() != parent:  # it had ended before
         os._exit(0)
