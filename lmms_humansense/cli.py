@@ -10,7 +10,7 @@ from .tiny_model import DEFAULT_FAMILY, write_tiny_model
 from .tiny_recipes import RECIPES
 
 app = typer.Typer(
-    help="HumanSense for lmms-eval: run it, try it, find its tasks, make a tiny model.",
+    help="HumanSense for lmms-eval: run it, fetch its data, try it, find its tasks.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -60,6 +60,27 @@ def run(context: typer.Context) -> None:
     from .run import run as run_watched
 
     raise typer.Exit(run_watched(context.args))
+
+
+@app.command()
+def prepare(
+    tasks: Annotated[str, typer.Option(help="Tasks or groups to prepare, with commas.")] = "humansense",
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first questions of each task, so many.")] = None,
+    to: Annotated[Path | None, typer.Option(help="A folder of its own, for HUMANSENSE_DATA; else the cache.")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Files at a time.")] = 8,
+    keep_archives: Annotated[bool, typer.Option("--keep-archives", help="Also keep the zip files, with --to.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; say what is missing or damaged.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON, for scripts.")] = False,
+) -> None:
+    """Fetch the questions and media beforehand, for runs without a network; go on where it was ended.
+
+    Ends with status 0 if all is there and whole.
+    """
+    from .preparing.command import prepare as prepare_data
+
+    raise typer.Exit(
+        prepare_data(tasks, limit, to, workers=workers, keep_archives=keep_archives, check_only=check, as_json=as_json)
+    )
 
 
 @app.command()

@@ -8,7 +8,7 @@ import functools
 import importlib
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from importlib.metadata import version
 from pathlib import Path
@@ -36,6 +36,8 @@ def is_ours(model: Any) -> bool:
 def keep_model_info() -> None:
     """Wrap lmms-eval's evaluation, so that its results hold what a model tells of itself under `model_info`.
 
+    Where this package's docs come from stands under `humansense_data`, whatever the model.
+
     lmms-eval means to ask models for `get_model_info`, but does not do so yet. Its evaluator can only be wrapped once
     it is imported, which it is before any task manager is needed for a run.
     """
@@ -56,10 +58,31 @@ def keep_model_info() -> None:
             info = lm.get_model_info()
             versions = {"lmms-humansense": version("lmms-humansense"), **info.get("versions", {})}
             results["model_info"] = {**info, "versions": versions}
+        if results is not None:
+            results.update(_data_info(args[0] if args else kwargs["task_dict"]))
         return results
 
     evaluate_and_tell.keeps_model_info = True  # type: ignore[attr-defined]
     evaluator.evaluate = evaluate_and_tell
+
+
+def _data_info(task_dict: Mapping[Any, Any]) -> dict[str, Any]:
+    """Under `humansense_data`, where the docs of this package's tasks come from; nothing where there are none."""
+    roots = dict.fromkeys(_roots(task_dict))
+    if not roots:
+        return {}
+    from .tasks.humansense import data
+
+    return {"humansense_data": [data.origin(root) for root in roots]}
+
+
+def _roots(task_dict: Mapping[Any, Any]) -> Iterator[str]:
+    """The roots that the docs of this package's tasks name; groups hold tasks."""
+    for name, task in task_dict.items():
+        if isinstance(task, Mapping):
+            yield from _roots(task)
+        elif str(name).startswith(_TASKS):
+            yield task.eval_docs[0]["root"]
 
 
 def _note_failures(lm: Any, complete: bool) -> None:

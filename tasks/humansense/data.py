@@ -7,12 +7,13 @@ on the Hub at the revision HUMANSENSE_REVISION ("main" if unset).
 import os
 from collections.abc import Iterable
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any
 
 from loguru import logger
 
-from . import annotations, storage
+from . import annotations, hub, storage, stores
 from .annotations import DataError, Doc
 from .taxonomy import BY_CODE, TaxonomyError, parse_overrides
 
@@ -32,7 +33,7 @@ def release_root(repository: str) -> str:
     if root:
         return os.path.expanduser(root)
     revision = os.environ.get("HUMANSENSE_REVISION", "").strip() or "main"
-    return f"hf://datasets/{repository}@{quote(revision, safe='')}"
+    return str(hub.Place(repository, revision, storage.FOLDER))
 
 
 def load(code: str, root: str, complete: bool = True) -> list[LocatedDoc]:
@@ -49,7 +50,7 @@ def load(code: str, root: str, complete: bool = True) -> list[LocatedDoc]:
     docs = [doc for doc in read["docs"] if doc["code"] == code]
     if not docs:
         raise DataError(f"{annotations.FILES[key]} in {root} has no question of {code} ({BY_CODE[code].name}).")
-    return _located(docs, root, key)
+    return _located(docs, storage.open_release(root).address, key)
 
 
 def local_media(doc: LocatedDoc) -> Path:
@@ -65,13 +66,29 @@ def local_media_if_fetched(doc: LocatedDoc) -> Path | None:
     return _store(doc).find_local(doc["file"])
 
 
-def _store(doc: LocatedDoc) -> storage.MediaStore:
-    return storage.open_media(doc["root"], annotations.file_of(BY_CODE[doc["code"]])).store
+def origin(root: str) -> dict[str, Any]:
+    """Where docs with this `root` come from.
+
+    Its `source` (a folder, an address or a repository), the `commit` if it was on the Hub, and the SHA-256 of the
+    `annotations` that this process has read, by file.
+    """
+    return {**storage.open_release(root).origin, "annotations": dict(sorted(_digests.get(root, {}).items()))}
+
+
+_digests: dict[str, dict[str, str]] = {}
+"""By the address of a release, the SHA-256 of each annotation file that was read."""
+
+
+def _store(doc: LocatedDoc) -> stores.MediaStore:
+    return storage.open_media(doc["root"], annotations.file_of(BY_CODE[doc["code"]]))[0]
 
 
 @lru_cache(maxsize=8)
 def _read(root: str, key: str, overrides: str, complete: bool) -> annotations.Annotations:
-    read = annotations.read(storage.open_release(root).annotations(key), key, parse_overrides(overrides))
+    release = storage.open_release(root)
+    content = release.annotations(key)
+    read = annotations.read(content, key, parse_overrides(overrides))
+    _digests.setdefault(release.address, {})[annotations.FILES[key]] = sha256(content).hexdigest()
     _log(read, annotations.FILES[key], complete)
     return read
 
@@ -90,7 +107,7 @@ def _log(read: annotations.Annotations, file: str, complete: bool) -> None:
 
 
 def _located(docs: Iterable[Doc], root: str, key: str) -> list[LocatedDoc]:
-    index = storage.open_media(root, key)
+    _, index = storage.open_media(root, key)
     located: list[LocatedDoc] = []
     problems = []
     for doc in docs:

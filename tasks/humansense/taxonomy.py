@@ -80,7 +80,7 @@ LEVELS: tuple[str, ...] = ("L1", "L2", "L3", "L4")
 
 
 class TaxonomyError(ValueError):
-    """The `task_type` names of an annotation file cannot be told apart; the message says what to type."""
+    """Tasks cannot be told apart, or are not known by that name; the message says what to type."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,25 @@ class Resolution:
     how: dict[str, str]
     skipped: dict[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+
+def tasks_named(name: str) -> tuple[Task, ...]:
+    """The tasks behind a name of lmms-eval's ("humansense_ar", "humansense_l3", "humansense_video") or a code ("AR").
+
+    Raises TaxonomyError for any other name.
+    """
+    short = name.strip().lower().removeprefix("humansense").lstrip("_")
+    groups = {
+        "": TASKS,
+        "video": tuple(task for task in TASKS if not task.is_audio),
+        "audio": tuple(task for task in TASKS if task.is_audio),
+        **{level.lower(): tuple(task for task in TASKS if task.level == level) for level in LEVELS},
+        **{task.code.lower(): (task,) for task in TASKS},
+    }
+    if not name.strip() or short not in groups:
+        known = ", ".join(f"humansense_{group}" for group in groups if group)
+        raise TaxonomyError(f"There is no task or group {name!r}; there are humansense, {known}.")
+    return groups[short]
 
 
 def words(task_type: str) -> list[str]:

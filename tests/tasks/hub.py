@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -46,12 +47,18 @@ class Server:
 
 @dataclass(frozen=True)
 class Answer:
-    """What an application answers: a file is sent with range requests, if the application allows them."""
+    """What an application answers: a file is sent with range requests, if the application allows them.
+
+    `cut_after` is the number of bytes of the body after which the connection is lost, `excess` is how many more are
+    announced than come.
+    """
 
     status: int = 200
     body: bytes | Path = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     ranges: bool = True
+    cut_after: int | None = None
+    excess: int = 0
 
 
 Application = Callable[[str, str, bytes], Answer]
@@ -100,10 +107,12 @@ def dataset(revisions: Mapping[str, Path], repository: str = REPOSITORY) -> Appl
     files: their address answers with a redirect to where the bytes lie.
     """
 
+    by_commit = {commit(revision): root for revision, root in revisions.items()}
+
     def answer(path: str, query: str, body: bytes) -> Answer:
         large = re.fullmatch(r"/large/([^/]+)/(.+)", path)
         if large:
-            file = revisions[unquote(large[1])] / unquote(large[2])
+            file = by_commit[large[1]] / unquote(large[2])
             return Answer(body=file, headers={"ETag": f'"{_digest(file)}"'})
         parts = re.fullmatch(
             rf"(?:/api)?/datasets/{re.escape(repository)}/(revision|tree|paths-info|resolve)/([^/]+)(?:/(.*))?", path
@@ -111,20 +120,21 @@ def dataset(revisions: Mapping[str, Path], repository: str = REPOSITORY) -> Appl
         if not parts:
             return _refuse(401, "RepoNotFound", "Repository not found")
         kind, revision, inner = parts[1], unquote(parts[2]), unquote(parts[3] or "")
-        if revision not in revisions:
+        sha = revision if revision in by_commit else commit(revision)
+        if sha not in by_commit:
             return _refuse(404, "RevisionNotFound", f"Invalid rev id: {revision}")
-        root = revisions[revision]
+        root = by_commit[sha]
         if kind == "revision":
-            return _json({"id": repository, "sha": _commit(revision), "private": False, "tags": [], "siblings": []})
+            return _json({"id": repository, "sha": sha, "private": False, "tags": [], "siblings": []})
         if kind == "paths-info":
             wanted = parse_qs(body.decode())["paths"]
             return _json([_entry(root, root / name) for name in wanted if (root / name).exists()])
         if not (root / inner).exists():
-            return _refuse(404, "EntryNotFound", f"{inner} does not exist", {"X-Repo-Commit": _commit(revision)})
+            return _refuse(404, "EntryNotFound", f"{inner} does not exist", {"X-Repo-Commit": sha})
         if kind == "tree":
             recursive = parse_qs(query).get("recursive", ["false"])[0].lower() == "true"
             return _json([_entry(root, entry) for entry in sorted((root / inner).glob("**/*" if recursive else "*"))])
-        return _resolve(root / inner, revision, inner)
+        return _resolve(root / inner, sha, inner)
 
     return answer
 
@@ -194,9 +204,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Accept-Ranges", "bytes")
         if status == 206:
             self.send_header("Content-Range", f"bytes {start}-{end - 1}/{size}")
-        self.send_header("Content-Length", str(end - start))
+        self.send_header("Content-Length", str(end - start + answer.excess))
         self.end_headers()
+        if answer.cut_after is not None:
+            end = min(end, start + answer.cut_after)
         sent = 0 if self.command == "HEAD" else self._send(answer.body, start, end)
+        self.close_connection |= answer.cut_after is not None or answer.excess != 0
         self.server_log.append(Request(self.command, unquote(url.path), status, sent))
 
     def _send(self, body: bytes | Path, start: int, end: int) -> int:
@@ -212,18 +225,18 @@ class _Handler(BaseHTTPRequestHandler):
         return sent
 
 
-def _resolve(file: Path, revision: str, path: str) -> Answer:
-    headers = {"X-Repo-Commit": _commit(revision)}
+def _resolve(file: Path, sha: str, path: str) -> Answer:
+    headers = {"X-Repo-Commit": sha}
     if file.suffix != ".zip":
         return Answer(body=file, headers={**headers, "ETag": f'"{_digest(file)}"'})
     headers |= {"X-Linked-Size": str(file.stat().st_size), "X-Linked-ETag": f'"{_digest(file)}"'}
-    return Answer(302, headers={**headers, "Location": f"/large/{revision.replace('/', '%2F')}/{path}"})
+    return Answer(302, headers={**headers, "Location": f"/large/{sha}/{path}"})
 
 
 def _entry(root: Path, path: Path) -> dict[str, Any]:
     name = path.relative_to(root).as_posix()
     if path.is_dir():
-        return {"type": "directory", "oid": _commit(name), "size": 0, "path": name}
+        return {"type": "directory", "oid": commit(name), "size": 0, "path": name}
     entry = {"type": "file", "oid": _digest(path)[:40], "size": path.stat().st_size, "path": name}
     if path.suffix == ".zip":
         entry["lfs"] = {"oid": _digest(path), "size": path.stat().st_size, "pointerSize": 134}
@@ -240,8 +253,15 @@ def _refuse(status: int, code: str, message: str, headers: Mapping[str, str] | N
 
 
 def _digest(file: Path) -> str:
+    there = file.stat()
+    return _digest_of_state(file, there.st_size, there.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _digest_of_state(file: Path, size: int, changed: int) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def _commit(revision: str) -> str:
+def commit(revision: str) -> str:
+    """The commit that a branch or tag stands for."""
     return hashlib.sha1(revision.encode()).hexdigest()

@@ -44,12 +44,12 @@ def written(folder: Path, *items: dict[str, Any], videos: tuple[str, ...] = ("ac
 
 
 def test_without_a_setting_the_data_are_the_dataset_repository_on_the_hub() -> None:
-    assert data.release_root("owner/name") == "hf://datasets/owner/name@main"
+    assert data.release_root("owner/name") == "hf://datasets/owner/name@main/bench_data"
 
 
 def test_the_revision_of_the_repository_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUMANSENSE_REVISION", " v1.0 ")
-    assert data.release_root("owner/name") == "hf://datasets/owner/name@v1.0"
+    assert data.release_root("owner/name") == "hf://datasets/owner/name@v1.0/bench_data"
 
 
 @pytest.mark.parametrize("root", ["/data/release", "relative/release", "memory://release", "s3://bucket/release"])
@@ -304,9 +304,9 @@ class FromHub:
         self.archive_size = (revisions["main"] / "bench_data/videos.zip").stat().st_size
         with hub.serving(hub.dataset(revisions)) as server:
             self.first = probe(self.home, server.url, "")[""]
-            self.sent_first = server.sent("main/bench_data/videos.zip")
+            self.sent_first = server.sent(f"{hub.commit('main')}/bench_data/videos.zip")
             self.second = probe(self.home, server.url, "", "v2", "next/2", "nosuch")
-            self.sent_second = server.sent("main/bench_data/videos.zip") - self.sent_first
+            self.sent_second = server.sent(f"{hub.commit('main')}/bench_data/videos.zip") - self.sent_first
             self.offline = probe(self.home, server.url, "", HF_HUB_OFFLINE="1")[""]
             self.paths = server.paths()
         self.unreachable = probe(folder / "another home", server.url, "")[""]

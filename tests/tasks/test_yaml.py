@@ -8,7 +8,7 @@ import lmms_humansense.tasks.humansense as benchmark
 import lmms_humansense.tasks.humansense_sample as sample
 import pytest
 import yaml
-from lmms_humansense.tasks.humansense.taxonomy import BY_CODE, LEVELS, TASKS
+from lmms_humansense.tasks.humansense.taxonomy import BY_CODE, LEVELS, TASKS, tasks_named
 
 BENCHMARK = Path(str(benchmark.__file__)).parent
 SAMPLE = Path(str(sample.__file__)).parent
@@ -129,3 +129,18 @@ def test_each_model_is_said_to_see_or_hear() -> None:
         assert set(senses) == {"sees", "hears"}
         assert all(type(sense) is bool for sense in senses.values())
         assert any(senses.values())
+
+
+def leaves(name: str) -> list[str]:
+    """The leaves of a group, or the leaf itself, as the files say."""
+    content = read(BENCHMARK / f"{name}.yaml")
+    members = content["task"]
+    if isinstance(members, str):
+        return [name]
+    return [leaf for member in members for leaf in leaves(member)]
+
+
+@pytest.mark.parametrize("name", [*GROUPS, *(f"humansense_{code.lower()}" for code in BY_CODE)])
+def test_a_name_means_the_same_tasks_to_the_table_as_to_the_files(name: str) -> None:
+    named = [f"humansense_{task.code.lower()}" for task in tasks_named(name)]
+    assert sorted(named) == sorted(leaves(name))

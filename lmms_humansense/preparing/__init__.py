@@ -1,0 +1,1 @@
+"""`lmms-humansense prepare`: the release's questions and media on this machine, whole, before anything runs."""

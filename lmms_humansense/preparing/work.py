@@ -1,0 +1,238 @@
+"""Doing what was planned: in parallel, taken up again where it was ended, and refused where it cannot fit."""
+
+import shutil
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol
+
+from fsspec.implementations.local import LocalFileSystem
+from rich.filesize import decimal
+
+from ..tasks.humansense import cache, transfer
+from ..tasks.humansense.annotations import FILES, DataError
+from ..tasks.humansense.errors import naming
+from ..tasks.humansense.prepared import LIST, Prepared
+from ..tasks.humansense.remote import RangedFile
+from ..tasks.humansense.stores import open_archive
+from ..tasks.humansense.transfer import Content, Damaged, Told
+from .plan import File, Plan
+
+WORKERS = 8
+
+_SPARE = 64 << 20
+"""Bytes that a disk should have left."""
+
+
+class Progress(Protocol):
+    """Is told how the work goes on."""
+
+    def expect(self, files: int, count: int) -> None:
+        """There will be so many files, of so many bytes altogether."""
+
+    def told(self, count: int) -> None:
+        """There are so many bytes more; fewer, if negative."""
+
+    def file_done(self) -> None:
+        """There is one more file."""
+
+    def say(self, sentence: str) -> None:
+        """Something that the user should know."""
+
+
+@dataclass
+class Outcome:
+    """How many files there were and how many were made, the bytes fetched, and the names of those that are not right.
+
+    `missing` and `damaged` hold one sentence or name each.
+    """
+
+    present: int = 0
+    made: int = 0
+    fetched: int = 0
+    missing: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether everything is there and whole."""
+        return not self.missing and not self.damaged
+
+
+class _Ended(Exception):
+    """The work of another thread has failed."""
+
+
+def carry_out(plan: Plan, progress: Progress, workers: int = WORKERS, keep_archives: bool = False) -> Outcome:
+    """Make what is planned and not there; with `keep_archives` out of archives that are then kept in its folder.
+
+    Files whose content is damaged where it comes from are in the outcome. Raises DataError when the disk is too small,
+    or something cannot be read or written.
+    """
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    lock = plan.to / ".prepare.lock" if plan.to else plan.folder / "locks" / "prepare.lock"
+    with cache.locked_by_command(
+        lock, lambda: progress.say(f"Another process prepares {plan.folder}; waiting for it.")
+    ):
+        refuse_small_disk(plan, workers, keep_archives)
+        if plan.listed is not None:
+            _write_questions(plan, plan.listed)
+        archives = archives_of(plan) if keep_archives else {}
+        progress.expect(len(plan.files), _packed(plan) + sum(content.size for content in archives.values()))
+        _keep_archives(archives, progress)
+        outcome = _make_all(_from(archives, plan), progress, workers)
+        if plan.listed is not None:
+            _write_list(plan, _with_checksums(plan, plan.listed))
+        return outcome
+
+
+def archives_of(plan: Plan) -> dict[Path, Content]:
+    """The remote archives that files come from, by where they are kept in the plan's folder."""
+    stores = {file.media: file.store for file in plan.files}
+    return {
+        plan.folder / f"{media}.zip": Content(store.archive, store.archive.size)
+        for media, store in stores.items()
+        if store.archive is not None and not isinstance(store.archive.fs, LocalFileSystem)
+    }
+
+
+def refuse_small_disk(plan: Plan, workers: int, keep_archives: bool) -> None:
+    """Raise DataError when what is missing does not fit, saying what it takes."""
+    contents = {file.target: file.content for file in plan.files}
+    unpacked = sorted((content.packed for content in contents.values() if content.is_compressed), reverse=True)
+    media = _missing_bytes(contents) + sum(unpacked[:workers])
+    both = media + _missing_bytes(archives_of(plan))
+    needed, free = (both if keep_archives else media), shutil.disk_usage(plan.folder).free
+    if needed + _SPARE <= free:
+        return
+    other = f"{decimal(media)} without --keep-archives" if keep_archives else f"{decimal(both)} with --keep-archives"
+    raise DataError(
+        f"{plan.folder} has {decimal(free)} free, and what is missing takes {decimal(needed)} ({other}): free space, "
+        "choose another folder with --to, or prepare fewer tasks with --tasks."
+    )
+
+
+def _missing_bytes(contents: Mapping[Path, Content]) -> int:
+    return sum(
+        content.size - transfer.bytes_there(target, content)
+        for target, content in contents.items()
+        if not transfer.has_size(target, content)
+    )
+
+
+def _packed(plan: Plan) -> int:
+    return sum(file.content.packed for file in plan.files)
+
+
+def _write_questions(plan: Plan, listed: Prepared) -> None:
+    for key in plan.release.annotation_keys:
+        cache.write_atomically(plan.folder / FILES[key], plan.release.annotations(key))
+    _write_list(plan, listed)
+
+
+def _write_list(plan: Plan, listed: Prepared) -> None:
+    cache.write_atomically(plan.folder / LIST, listed.to_json())
+
+
+def _keep_archives(archives: Mapping[Path, Content], progress: Progress) -> None:
+    for target, content in archives.items():
+        with naming(str(target)):
+            if transfer.has_size(target, content):
+                progress.told(content.size)
+            else:
+                transfer.make(target, content, progress.told)
+
+
+def _from(archives: Mapping[Path, Content], plan: Plan) -> list[File]:
+    """The files of the plan, taken out of archives that are here by now."""
+    kept = {target.stem: open_archive(LocalFileSystem(), str(target), unchanging=False) for target in archives}
+    return [replace(file, store=kept.get(file.media, file.store)) for file in plan.files]
+
+
+def _make_all(files: Sequence[File], progress: Progress, workers: int) -> Outcome:
+    outcome, ended = Outcome(), threading.Event()
+
+    def told(count: int) -> None:
+        if ended.is_set():
+            raise _Ended
+        progress.told(count)
+
+    with ThreadPoolExecutor(workers) as pool:
+        futures = [pool.submit(_make, file, told) for file in files]
+        try:
+            for future in as_completed(futures):
+                _note(future, outcome)
+                progress.file_done()
+        finally:
+            ended.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+    return outcome
+
+
+def _note(future: "Future[int | None]", outcome: Outcome) -> None:
+    try:
+        fetched = future.result()
+    except Damaged as error:
+        outcome.damaged.append(str(error))
+        return
+    if fetched is None:
+        outcome.present += 1
+    else:
+        outcome.made += 1
+        outcome.fetched += fetched
+
+
+def _make(file: File, told: Told) -> int | None:
+    """Make a file, and return how many bytes were fetched for it; None if it was there."""
+    content = file.content
+    with cache.locked(file.target):
+        if transfer.is_whole(file.target, content):
+            told(content.packed)
+            return None
+        kept = file.store.find_local(file.name)
+        if kept is not None and transfer.is_whole(kept, content):
+            local = RangedFile(LocalFileSystem(), str(kept), content.size)
+            transfer.make(file.target, Content(local, content.size, content.crc), told)
+            told(content.packed - content.size)
+            return 0
+        there = transfer.bytes_there(file.target, content)
+        file.store.make(file.name, file.target, told)
+        return content.packed - there
+
+
+def _with_checksums(plan: Plan, listed: Prepared) -> Prepared:
+    """The list with the checksums that the release itself does not tell."""
+    media = {folder: dict(files) for folder, files in listed.media.items()}
+    for file in plan.files:
+        name = file.target.relative_to(plan.folder / file.media).as_posix()
+        if None in media[file.media][name] and file.target.exists():
+            media[file.media][name] = file.target.stat().st_size, transfer.checksum(file.target)
+    return replace(listed, media=media)
+
+
+def check(plan: Plan, progress: Progress, workers: int = WORKERS) -> Outcome:
+    """Read all that is planned, and tell what is missing and what is damaged."""
+    outcome = Outcome()
+    for name, digest in (plan.listed.annotations if plan.listed else {}).items():
+        content = (plan.folder / name).read_bytes()
+        if sha256(content).hexdigest() != digest:
+            outcome.damaged.append(name)
+    progress.expect(len(plan.files), sum(file.content.size for file in plan.files))
+    with ThreadPoolExecutor(workers) as pool:
+        for file, state in zip(plan.files, pool.map(_state, plan.files), strict=True):
+            progress.told(file.content.size)
+            progress.file_done()
+            if state == "present":
+                outcome.present += 1
+            else:
+                getattr(outcome, state).append(plan.shown(file))
+    return outcome
+
+
+def _state(file: File) -> str:
+    if not file.target.exists():
+        return "missing"
+    return "present" if transfer.is_whole(file.target, file.content) else "damaged"

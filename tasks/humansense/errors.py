@@ -1,0 +1,66 @@
+"""What went wrong with files and networks, as sentences that name what was read and what to do about it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit, urlunsplit
+
+import huggingface_hub.constants
+from huggingface_hub.errors import (
+    GatedRepoError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from .annotations import DataError
+
+_PREPARE = (
+    "run `lmms-humansense prepare` once where there is a network, with the same HF_HOME and HUMANSENSE_REVISION, "
+    "or set HUMANSENSE_DATA to a prepared folder"
+)
+_TOKEN = "set HF_TOKEN or run `hf auth login`"
+
+
+@contextmanager
+def naming(what: str) -> Iterator[None]:
+    """Turn whatever goes wrong in the block into a DataError that names `what` was read."""
+    try:
+        yield
+    except DataError:
+        raise
+    # File systems, networks and codecs each have exceptions of their own; none of them names the file.
+    except Exception as error:
+        reason = _advice(error) or f"{type(error).__name__}: {one_line(error)}"
+        raise DataError(f"{without_credentials(what)} cannot be read ({reason}).") from error
+
+
+def without_credentials(address: str) -> str:
+    """An address as it may be shown: without a name and password, and without what signs it."""
+    url = urlsplit(address)
+    if "://" not in address or not url.netloc or url.scheme == "hf":
+        return address
+    return urlunsplit((url.scheme, url.netloc.rpartition("@")[2], url.path, "", ""))
+
+
+def one_line(error: BaseException | None) -> str:
+    """The message of an error, in one line."""
+    return " ".join(str(error).split())
+
+
+def _advice(error: Exception) -> str | None:
+    """What to do about what the Hub, or its client, refuses."""
+    if isinstance(error, GatedRepoError):
+        return f"the repository is gated: ask for access on its page on the Hub, then {_TOKEN}"
+    if isinstance(error, RepositoryNotFoundError):
+        return f"the Hub has no such repository, or does not show it to you: check the name; if it is private, {_TOKEN}"
+    if isinstance(error, RevisionNotFoundError):
+        return "the repository has no such revision; set HUMANSENSE_REVISION to a branch, tag or commit of it"
+    if isinstance(error, OfflineModeIsEnabled) or (
+        isinstance(error, LocalEntryNotFoundError) and huggingface_hub.constants.HF_HUB_OFFLINE
+    ):
+        return f"it is not in the cache, and HF_HUB_OFFLINE is set: {_PREPARE}"
+    if isinstance(error, LocalEntryNotFoundError):
+        cause = f": {type(error.__cause__).__name__}: {one_line(error.__cause__)}" if error.__cause__ else ""
+        return f"it is not in the cache and the Hub did not send it{cause}. If there is no network here, {_PREPARE}"
+    return None

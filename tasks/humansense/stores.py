@@ -1,0 +1,272 @@
+"""The media of a release: files in a folder or members of an archive, each of which becomes a local file."""
+
+import errno
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import unquote
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from . import cache, transfer
+from .annotations import DataError
+from .archive import Member, read_contents
+from .errors import naming, without_credentials
+from .lookup import refusal
+from .remote import RangedFile, identity, retrying
+from .transfer import Content, Damaged, Told, quiet
+
+
+class MediaStore(ABC):
+    """Media files by name: paths relative to the store, with `/`.
+
+    `where` is the store's own name, `refused` has the names of files that must not be used, each with the reason, and
+    `archive` is the archive that holds them all, if one does.
+    """
+
+    refused: Mapping[str, str] = MappingProxyType({})
+    archive: RangedFile | None = None
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+
+    @property
+    @abstractmethod
+    def names(self) -> list[str]:
+        """The names of all files in the store that may be used."""
+
+    @abstractmethod
+    def content(self, name: str) -> Content:
+        """What the file `name` is made of. Raises DataError for one that is refused."""
+
+    @abstractmethod
+    def place(self, name: str) -> Path:
+        """Where the local file with the content of `name` is, or will be once it is fetched."""
+
+    @abstractmethod
+    def known_size(self, name: str) -> int | None:
+        """The bytes of a file, if that is known without asking anybody."""
+
+    @abstractmethod
+    def known_crc(self, name: str) -> int | None:
+        """The CRC-32 of a file, if that is known."""
+
+    def find_local(self, name: str) -> Path | None:
+        """The local file with the content of `name`, or None if it has not been fetched yet."""
+        path, size = self.place(name), self.known_size(name)
+        try:
+            there = path.stat().st_size
+        except FileNotFoundError:
+            return None
+        return path if size in (None, there) else None
+
+    def fetch(self, name: str) -> Path:
+        """The local file with the content of `name`, taken out or downloaded now if need be."""
+        path = self.place(name)
+        if self.find_local(name) is None:
+            with cache.locked(path):
+                if self.find_local(name) is None:
+                    self.make(name, path)
+        return path
+
+    def make(self, name: str, target: Path, told: Told = quiet) -> None:
+        """Make the file `target` of what `name` holds.
+
+        Raises Damaged when that is not what it should be, DataError when it cannot be read or written; both name it.
+        """
+        what = f"{name} in {without_credentials(self.where)}"
+        with naming(what):
+            content = self.content(name)
+            try:
+                transfer.make(target, content, told)
+            except DataError as error:
+                raise Damaged(f"{what} cannot be used: {error}.") from error
+            except OSError as error:
+                if error.errno in _DISK:
+                    raise DataError(f"{target} cannot be written ({error.strerror}).") from error
+                raise
+
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""What is wrong with where a file is to be, not with where it comes from."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What is known of a file in a folder before it is read: its size in bytes and its CRC-32, or None."""
+
+    path: str
+    size: int | None = None
+    crc: int | None = None
+
+
+def open_folder(fs: fsspec.AbstractFileSystem, base: str, listed: Mapping[str, Listed] | None = None) -> MediaStore:
+    """The unpacked media below `base`; `listed` is what a list says of them, so that nobody has to look."""
+    return _LocalFolder(base, listed) if isinstance(fs, LocalFileSystem) else _RemoteFolder(fs, base, listed)
+
+
+def open_archive(fs: fsspec.AbstractFileSystem, path: str, unchanging: bool) -> MediaStore:
+    """The media in the zip archive at `path`.
+
+    What a remote one holds is read once and kept, for all processes and runs. `unchanging` says that the content at
+    `path` is always the same: then not even the server is asked whether it is still the one that was read.
+    """
+    known = cache.kept_archive(path) if unchanging else None
+    if known is not None:
+        return _Archive(RangedFile(fs, path, known.size), known)
+    info: dict[str, Any] = retrying(lambda: fs.info(path))
+    if info.get("size") is None:
+        where = without_credentials(path)
+        raise DataError(f"{where}: the server does not say how large it is; download it and set HUMANSENSE_DATA.")
+    name = identity(path, info)
+    file = RangedFile(fs, path, int(info["size"]), None if unchanging else name)
+    if isinstance(fs, LocalFileSystem):
+        return _Archive(file, _read(file, name))
+    key = path if unchanging else f"{path} {name}"
+    with cache.locked(cache.contents_path(key)):
+        known = cache.kept_archive(key)
+        if known is None:
+            known = _read(file, name)
+            cache.keep_archive(key, known)
+    return _Archive(file, known)
+
+
+class _LocalFolder(MediaStore):
+    """Unpacked media on this machine, which are used where they lie; without a list, the folder is searched once."""
+
+    def __init__(self, base: str, listed: Mapping[str, Listed] | None) -> None:
+        super().__init__(base)
+        self._listed = listed
+
+    @cached_property
+    def _files(self) -> Mapping[str, Listed]:
+        if self._listed is not None:
+            return self._listed
+        with naming(self.where):
+            return {str(path.relative_to(self.where)): Listed(str(path)) for path in _walk(self.where)}
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._files)
+
+    def content(self, name: str) -> Content:
+        file = self._files[name]
+        size = os.path.getsize(file.path) if file.size is None else file.size
+        return Content(RangedFile(LocalFileSystem(), file.path, size), size, file.crc)
+
+    def place(self, name: str) -> Path:
+        return Path(self._files[name].path)
+
+    def known_size(self, name: str) -> int | None:
+        return self._files[name].size
+
+    def known_crc(self, name: str) -> int | None:
+        return self._files[name].crc
+
+    def fetch(self, name: str) -> Path:
+        path = self.find_local(name)
+        if path is None:
+            advice = "" if self._listed is None else f": run `lmms-humansense prepare --to {Path(self.where).parent}`"
+            raise DataError(f"{name} is not in {self.where}, or not whole{advice}.")
+        return path
+
+
+class _RemoteFolder(MediaStore):
+    """Unpacked media elsewhere, which are downloaded one by one into the cache."""
+
+    def __init__(self, fs: fsspec.AbstractFileSystem, base: str, listed: Mapping[str, Listed] | None) -> None:
+        super().__init__(base)
+        self._fs, self._listed = fs, listed
+        self._infos: dict[str, dict[str, Any]] = {}
+
+    @cached_property
+    def _files(self) -> Mapping[str, Listed]:
+        if self._listed is not None:
+            return self._listed
+        with naming(self.where):
+            paths: list[str] = retrying(lambda: self._fs.find(self.where))
+        names = [path[len(self.where) + 1 :] for path in paths]
+        # Web servers list their files by address.
+        names = [unquote(name) for name in names] if self.where.startswith("http") else names
+        return {name: Listed(path) for name, path in zip(names, paths, strict=True)}
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._files)
+
+    def content(self, name: str) -> Content:
+        file = self._files[name]
+        size = self._info(name).get("size") if file.size is None else file.size
+        if size is None:
+            raise DataError("the server does not say how large it is; download the media by hand")
+        marks = None if file.crc is not None else identity(file.path, self._info(name))
+        return Content(RangedFile(self._fs, file.path, int(size), marks), int(size), file.crc)
+
+    def place(self, name: str) -> Path:
+        file = self._files[name]
+        marks = identity(file.path, self._info(name)) if file.crc is None else f"{file.crc:08x}-{file.size}"
+        return cache.media_path(marks, name)
+
+    def known_size(self, name: str) -> int | None:
+        return self._files[name].size
+
+    def known_crc(self, name: str) -> int | None:
+        return self._files[name].crc
+
+    def _info(self, name: str) -> dict[str, Any]:
+        """What the file system says of a file; asked for once."""
+        path = self._files[name].path
+        if name not in self._infos:
+            with naming(path):
+                self._infos[name] = retrying(lambda: self._fs.info(path))
+        return self._infos[name]
+
+
+class _Archive(MediaStore):
+    """Media in a zip file, local or remote. Members are taken out into the cache, one by one."""
+
+    def __init__(self, file: RangedFile, known: cache.KeptArchive) -> None:
+        super().__init__(file.path)
+        self.archive: RangedFile = file
+        self.refused = known.contents.refused
+        self._identity, self._members = known.identity, known.contents.members
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._members)
+
+    def content(self, name: str) -> Content:
+        member = self._member(name)
+        return Content(self.archive, member.size, member.crc, member)
+
+    def place(self, name: str) -> Path:
+        self._member(name)
+        return cache.media_path(self._identity, name)
+
+    def known_size(self, name: str) -> int | None:
+        return self._member(name).size
+
+    def known_crc(self, name: str) -> int | None:
+        return self._member(name).crc
+
+    def _member(self, name: str) -> Member:
+        if name in self.refused:
+            raise refusal(name, self.where, self.refused[name])
+        return self._members[name]
+
+
+def _read(file: RangedFile, name: str) -> cache.KeptArchive:
+    with file.opened() as opened:
+        return cache.KeptArchive(name, file.size, read_contents(opened, file.size, without_credentials(file.path)))
+
+
+def _walk(folder: str) -> Iterator[Path]:
+    """All files below a folder, also through links to folders."""
+    for place, _, files in os.walk(folder, followlinks=True):
+        yield from (Path(place, file) for file in files)
