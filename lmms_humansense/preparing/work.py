@@ -1,11 +1,13 @@
 """Doing what was planned: in parallel, taken up again where it was ended, and refused where it cannot fit."""
 
+import os
 import shutil
 import threading
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +27,9 @@ WORKERS = 8
 
 _SPARE = 64 << 20
 """Bytes that a disk should have left."""
+
+_JOB_BYTES, _JOB_FILES = 32 << 20, 64
+"""What one thread does at a time."""
 
 
 class Progress(Protocol):
@@ -61,6 +66,14 @@ class Outcome:
         """Whether everything is there and whole."""
         return not self.missing and not self.damaged
 
+    def add(self, other: "Outcome") -> None:
+        """Count in what became of other files."""
+        self.present += other.present
+        self.made += other.made
+        self.fetched += other.fetched
+        self.missing += other.missing
+        self.damaged += other.damaged
+
 
 class _Ended(Exception):
     """The work of another thread has failed."""
@@ -95,7 +108,7 @@ def archives_of(plan: Plan) -> dict[Path, Content]:
     return {
         plan.folder / f"{media}.zip": Content(store.archive, store.archive.size)
         for media, store in stores.items()
-        if store.archive is not None and not isinstance(store.archive.fs, LocalFileSystem)
+        if store.archive is not None and not store.is_local
     }
 
 
@@ -160,47 +173,80 @@ def _make_all(files: Sequence[File], progress: Progress, workers: int) -> Outcom
             raise _Ended
         progress.told(count)
 
-    with ThreadPoolExecutor(workers) as pool:
-        futures = [pool.submit(_make, file, told) for file in files]
+    with ThreadPoolExecutor(_threads(files, workers)) as pool:
+        futures = [pool.submit(_do, job, told, progress.file_done) for job in _jobs(files)]
         try:
             for future in as_completed(futures):
-                _note(future, outcome)
-                progress.file_done()
+                outcome.add(future.result())
         finally:
             ended.set()
             pool.shutdown(wait=False, cancel_futures=True)
     return outcome
 
 
-def _note(future: "Future[int | None]", outcome: Outcome) -> None:
-    try:
-        fetched = future.result()
-    except Damaged as error:
-        outcome.damaged.append(str(error))
-        return
-    if fetched is None:
-        outcome.present += 1
-    else:
-        outcome.made += 1
-        outcome.fetched += fetched
+def _threads(files: Sequence[File], workers: int) -> int:
+    # Many wait for a network well; on a disk of this machine more than there are cores only get in each other's way.
+    if all(file.store.is_local for file in files):
+        return min(workers, os.cpu_count() or 1)
+    return workers
+
+
+def _jobs(files: Sequence[File]) -> Iterator[list[File]]:
+    """The files in portions, each for one thread and one lock: not too large to share, nor too small to be worth it."""
+    for _, group in groupby(sorted(files, key=_by_lock), key=_by_lock):
+        job: list[File] = []
+        size = 0
+        for file in group:
+            job.append(file)
+            size += file.content.packed
+            if size > _JOB_BYTES or len(job) == _JOB_FILES:
+                yield job
+                job, size = [], 0
+        if job:
+            yield job
+
+
+def _by_lock(file: File) -> Path:
+    return cache.lock_of(file.target)
+
+
+def _do(job: Sequence[File], told: Told, file_done: Callable[[], None]) -> Outcome:
+    outcome = Outcome()
+    with cache.locked(job[0].target):
+        for file in job:
+            try:
+                fetched = _make(file, told)
+            except Damaged as error:
+                outcome.damaged.append(str(error))
+            else:
+                outcome.add(Outcome(present=1) if fetched is None else Outcome(made=1, fetched=fetched))
+            file_done()
+    return outcome
 
 
 def _make(file: File, told: Told) -> int | None:
     """Make a file, and return how many bytes were fetched for it; None if it was there."""
     content = file.content
-    with cache.locked(file.target):
-        if transfer.is_whole(file.target, content):
-            told(content.packed)
-            return None
-        kept = file.store.find_local(file.name)
-        if kept is not None and transfer.is_whole(kept, content):
-            local = RangedFile(LocalFileSystem(), str(kept), content.size)
-            transfer.make(file.target, Content(local, content.size, content.crc), told)
-            told(content.packed - content.size)
-            return 0
-        there = transfer.bytes_there(file.target, content)
-        file.store.make(file.name, file.target, told)
-        return content.packed - there
+    if transfer.is_whole(file.target, content):
+        told(content.packed)
+        return None
+    there = transfer.bytes_there(file.target, content)
+    if there == 0 and _copied(file, content, told):
+        return 0
+    file.store.make(file.name, file.target, told)
+    return content.packed - there
+
+
+def _copied(file: File, content: Content, told: Told) -> bool:
+    """Make the file of one that was fetched before, if there is one and it is whole."""
+    kept = file.store.find_local(file.name)
+    if kept is None or kept == file.target or not transfer.is_whole(kept, content):
+        return False
+    transfer.make(
+        file.target, Content(RangedFile(LocalFileSystem(), str(kept), content.size), content.size, content.crc), told
+    )
+    told(content.packed - content.size)
+    return True
 
 
 def _with_checksums(plan: Plan, listed: Prepared) -> Prepared:

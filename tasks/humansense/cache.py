@@ -35,12 +35,17 @@ def media_path(identity: str, name: str) -> Path:
     return cache_folder().joinpath("media", identity, *parts(name))
 
 
+def lock_of(path: Path) -> Path:
+    """The lock file that stands for `path`, and for others."""
+    return cache_folder() / "locks" / f"{int(_digest(str(path)), 16) % _LOCKS:02d}.lock"
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Within the block, no other thread or process is in one for the same path."""
-    folder = cache_folder() / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with WeakFileLock(folder / f"{int(_digest(str(path)), 16) % _LOCKS:02d}.lock"):
+    lock = lock_of(path)
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with WeakFileLock(lock):
         yield
 
 

@@ -51,8 +51,8 @@ class RangedFile:
     def read(self, start: int, end: int) -> bytes:
         """The bytes from `start` to before `end`. Raises what the file system raises when trying again is no use."""
         if isinstance(self.fs, LocalFileSystem):
-            return self._read(start, end)
-        return retrying(lambda: self._read(start, end))
+            return self._whole(self._read_local(start, end), start, end)
+        return retrying(lambda: self._whole(self._read(start, end), start, end))
 
     def opened(self) -> io.BufferedReader:
         """The whole as a file that can be read and sought in."""
@@ -65,14 +65,20 @@ class RangedFile:
         self.fs.invalidate_cache()
         return self._identity != identity(self.path, retrying(lambda: self.fs.info(self.path)))
 
+    def _read_local(self, start: int, end: int) -> bytes:
+        with open(self.path, "rb") as file:
+            file.seek(start)
+            return file.read(end - start)
+
     def _read(self, start: int, end: int) -> bytes:
         if isinstance(self.fs, huggingface_hub.HfFileSystem) or "http" in self.fs.protocol:
             # Their `cat_file` would ask for the size each time, or take the whole where a server knows no ranges.
             with self.fs.open(self.path, "rb", size=self.size, cache_type="none") as file:
                 file.seek(start)
-                content: bytes = file.read(end - start)
-        else:
-            content = self.fs.cat_file(self.path, start=start, end=end)
+                return file.read(end - start)
+        return self.fs.cat_file(self.path, start=start, end=end)
+
+    def _whole(self, content: bytes, start: int, end: int) -> bytes:
         if len(content) != end - start:
             raise ShortAnswer(f"{len(content):,} bytes came instead of {end - start:,}")
         return content

@@ -26,15 +26,15 @@ from .transfer import Content, Damaged, Told, quiet
 class MediaStore(ABC):
     """Media files by name: paths relative to the store, with `/`.
 
-    `where` is the store's own name, `refused` has the names of files that must not be used, each with the reason, and
-    `archive` is the archive that holds them all, if one does.
+    `where` is the store's own name, `is_local` says whether it is on this machine, `refused` has the names of files that
+    must not be used, each with the reason, and `archive` is the archive that holds them all, if one does.
     """
 
     refused: Mapping[str, str] = MappingProxyType({})
     archive: RangedFile | None = None
 
-    def __init__(self, where: str) -> None:
-        self.where = where
+    def __init__(self, fs: fsspec.AbstractFileSystem, where: str) -> None:
+        self.where, self.is_local = where, isinstance(fs, LocalFileSystem)
 
     @property
     @abstractmethod
@@ -141,7 +141,7 @@ class _LocalFolder(MediaStore):
     """Unpacked media on this machine, which are used where they lie; without a list, the folder is searched once."""
 
     def __init__(self, base: str, listed: Mapping[str, Listed] | None) -> None:
-        super().__init__(base)
+        super().__init__(LocalFileSystem(), base)
         self._listed = listed
 
     @cached_property
@@ -181,7 +181,7 @@ class _RemoteFolder(MediaStore):
     """Unpacked media elsewhere, which are downloaded one by one into the cache."""
 
     def __init__(self, fs: fsspec.AbstractFileSystem, base: str, listed: Mapping[str, Listed] | None) -> None:
-        super().__init__(base)
+        super().__init__(fs, base)
         self._fs, self._listed = fs, listed
         self._infos: dict[str, dict[str, Any]] = {}
 
@@ -232,7 +232,7 @@ class _Archive(MediaStore):
     """Media in a zip file, local or remote. Members are taken out into the cache, one by one."""
 
     def __init__(self, file: RangedFile, known: cache.KeptArchive) -> None:
-        super().__init__(file.path)
+        super().__init__(file.fs, file.path)
         self.archive: RangedFile = file
         self.refused = known.contents.refused
         self._identity, self._members = known.identity, known.contents.members

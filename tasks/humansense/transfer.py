@@ -77,9 +77,9 @@ def make(target: Path, content: Content, told: Told = quiet) -> None:
 
     Raises DataError when what comes is damaged. Whoever calls sees to it that no one else makes the same file.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
     part = part_of(target, content)
-    resumed = bytes_there(target, content) > 0
+    target.parent.mkdir(parents=True, exist_ok=True)
+    resumed = part.exists()
     try:
         _fetch(part, content, told)
         _finish(part, target, content)
