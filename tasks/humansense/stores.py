@@ -26,7 +26,7 @@ from .transfer import Content, Damaged, Told, quiet
 class MediaStore(ABC):
     """Media files by name: paths relative to the store, with `/`.
 
-    `where` is the store's own name, `is_local` says whether it is on this machine, `refused` has the names of files that
+    `where` is its own name, `is_local` says whether it is on this machine, `refused` has the names of files that
     must not be used, each with the reason, and `archive` is the archive that holds them all, if one does.
     """
 

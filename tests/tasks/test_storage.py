@@ -6,7 +6,6 @@ import stat
 import subprocess
 import sys
 import threading
-import unicodedata
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
