@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.resources import files
@@ -61,40 +61,60 @@ def plan(names: str = "humansense", limit: int | None = None, to: Path | None = 
 
     Raises DataError for names that are none, and for a release that can not be used.
     """
-    return _planned(_source(to), names, limit, to)
+    wanted = _wanted(_source(to), names, limit)
+    if to is None:
+        return wanted.plan(lambda media, store, name: store.place(name))
+    unpacked = {media: unpacked_names(store.names, media) for media, store in wanted.stores.items()}
+    files = {
+        media: {unpacked[media][name]: (store.known_size(name), store.known_crc(name)) for name in store.names}
+        for media, store in wanted.stores.items()
+    }
+    release = wanted.release
+    digests = {FILES[key]: sha256(release.annotations(key)).hexdigest() for key in release.annotation_keys}
+    listed = _joined(Prepared(release.address, release.origin, digests, files), to)
+    return wanted.plan(lambda media, store, name: to / media / unpacked[media][name], to, listed)
 
 
 def plan_check(names: str = "humansense", limit: int | None = None, to: Path | None = None) -> Plan:
     """The same, of what is there already: a folder is looked at as its own list says, and nobody else is asked."""
-    if to is None:
-        return _planned(_source(None), names, limit, None)
-    if not (to / LIST).is_file():
+    if to is not None and not (to / LIST).is_file():
         raise DataError(f"{to} has no {LIST}: it was not prepared by this command, so nobody knows what is right.")
-    return _planned(str(to), names, limit, to)
+    wanted = _wanted(_source(None) if to is None else str(to), names, limit)
+    return wanted.plan(lambda media, store, name: store.place(name), to, wanted.release.prepared_list)
 
 
-def _planned(root: str, names: str, limit: int | None, to: Path | None) -> Plan:
+@dataclass(frozen=True)
+class _Wanted:
+    """The names of the files that questions need, by media folder ("videos"), and the stores that have them."""
+
+    release: Release
+    questions: int
+    stores: dict[str, MediaStore]
+    names: dict[str, list[str]]
+
+    def plan(
+        self,
+        target: Callable[[str, MediaStore, str], Path],
+        to: Path | None = None,
+        listed: Prepared | None = None,
+    ) -> Plan:
+        """The plan in which each file comes to lie at `target(media, store, name)`."""
+        files = [
+            File(media, store, name, target(media, store, name))
+            for media, store in self.stores.items()
+            for name in self.names[media]
+        ]
+        return Plan(self.release, self.questions, files, to, listed)
+
+
+def _wanted(root: str, names: str, limit: int | None) -> _Wanted:
     release = storage.open_release(root)
     docs = [doc for task in _tasks(names) for doc in data.load(task.code, root)[:limit]]
     wanted: dict[str, dict[str, None]] = {}
     for doc in docs:
         wanted.setdefault(file_of(BY_CODE[doc["code"]]), {})[doc["file"]] = None
-    stores = {key: storage.open_media(release.address, key)[0] for key in wanted}
-    if to is None:
-        kept = [File(MEDIA[key], stores[key], name, stores[key].place(name)) for key in wanted for name in wanted[key]]
-        return Plan(release, len(docs), kept)
-    unpacked = {key: unpacked_names(store.names, MEDIA[key]) for key, store in stores.items()}
-    found = [
-        File(MEDIA[key], stores[key], name, to / MEDIA[key] / unpacked[key][name])
-        for key in wanted
-        for name in wanted[key]
-    ]
-    media = {
-        MEDIA[key]: {unpacked[key][name]: (store.known_size(name), store.known_crc(name)) for name in store.names}
-        for key, store in stores.items()
-    }
-    digests = {FILES[key]: sha256(release.annotations(key)).hexdigest() for key in release.annotation_keys}
-    return Plan(release, len(docs), found, to, _joined(Prepared(release.address, release.origin, digests, media), to))
+    stores = {MEDIA[key]: storage.open_media(release.address, key)[0] for key in wanted}
+    return _Wanted(release, len(docs), stores, {MEDIA[key]: list(found) for key, found in wanted.items()})
 
 
 def unpacked_names(names: Iterable[str], folder: str) -> Mapping[str, str]:
@@ -103,9 +123,9 @@ def unpacked_names(names: Iterable[str], folder: str) -> Mapping[str, str]:
     Where that would give two files one name, all keep theirs.
     """
     shortened = {name: _below(folder, name) for name in names}
-    return (
-        shortened if len(set(shortened.values())) == len(shortened) else {name: "/".join(parts(name)) for name in names}
-    )
+    if len(set(shortened.values())) == len(shortened):
+        return shortened
+    return {name: "/".join(parts(name)) for name in names}
 
 
 def _below(folder: str, name: str) -> str:

@@ -6,15 +6,19 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 SCRIPTS = Path(sys.executable).parent
 
 
-def run(*command: str, cwd: Path, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(
+    *command: str, cwd: Path, check: bool = True, only: Mapping[str, str] | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in this process's environment, or in `only`, with more or other variables."""
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    environment = {**os.environ, **environment}
+    environment = {**(os.environ if only is None else only), **environment}
     with subprocess.Popen(command, cwd=cwd, env=environment, start_new_session=True, **pipes) as process:
         try:
             out, err = process.communicate(timeout=400)

@@ -8,20 +8,6 @@ import pytest
 from commands import SCRIPTS, responses_of, results_of, run
 
 
-def test_lmms_eval_with_our_model(tiny_model: Path, tmp_path: Path) -> None:
-    run(
-        str(SCRIPTS / "lmms-eval"), "--model", "humansense_omni", "--model_args", f"pretrained={tiny_model}",
-        "--tasks", "humansense_sample", "--log_samples", "--output_path", "out", cwd=tmp_path,
-    )  # fmt: skip
-    results = results_of(tmp_path / "out")["results"]
-    assert results["humansense_sample"]["failed,none"] == 0
-    assert len(list(tmp_path.rglob("*_samples_*.jsonl"))) == 15
-    told = results_of(tmp_path / "out")["model_info"]
-    assert set(told["time_axis_of_tasks"].values()) == {"release"}
-    assert len(told["time_axis_of_tasks"]) == 13
-    assert {"lmms-humansense", "lmms_eval", "transformers", "torch"} <= told["versions"].keys()
-
-
 def scores_of(folder: Path) -> dict[str, dict[str, Any]]:
     """Every number of the table but the standard errors, which two processes sum up in another order."""
     results = results_of(folder)["results"]

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import re
 import socket
 import sys
@@ -137,6 +138,39 @@ def dataset(revisions: Mapping[str, Path], repository: str = REPOSITORY) -> Appl
         return _resolve(root / inner, sha, inner)
 
     return answer
+
+
+def refusing(application: Application, status: int, code: str, message: str) -> Application:
+    """The application, which refuses to give any file, as the Hub does: `code` is its name for the reason."""
+
+    def answer(path: str, query: str, body: bytes) -> Answer:
+        refused = any(kind in path for kind in ("/resolve/", "/paths-info/", "/tree/", "/revision/"))
+        return _refuse(status, code, message) if refused else application(path, query, body)
+
+    return answer
+
+
+def client_environment(home: Path, endpoint: str, **settings: str) -> dict[str, str]:
+    """The environment of a process for which the Hub is at `endpoint`, and nothing can be reached but loopback."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("HF_", "HUMANSENSE_")) and not name.lower().endswith("_proxy")
+    }
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "sitecustomize.py").write_text(_GUARD.format(folder=str(Path(__file__).parent)), encoding="utf-8")
+    return {**kept, "HF_ENDPOINT": endpoint, "HF_HOME": str(home), "PYTHONPATH": str(home), **settings}
+
+
+_GUARD = """
+import builtins, sys
+
+sys.path.insert(0, {folder!r})
+import hub
+
+hub.refuse_other_addresses(builtins)
+"""
+"""Python runs a module of the name sitecustomize when it starts."""
 
 
 def refuse_other_addresses(patch: Any) -> None:

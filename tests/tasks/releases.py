@@ -82,7 +82,7 @@ def small() -> Content:
     )
 
 
-def write(folder: Path, layout: str, content: Content) -> str:
+def write(folder: Path, layout: str, content: Content, compression: int = zipfile.ZIP_STORED) -> str:
     """Write a release into `folder` in one of `LAYOUTS`; returns the root to give to the loader."""
     base = folder / "bench_data" if layout == "repository" else folder
     write_annotations(base, content)
@@ -90,7 +90,8 @@ def write(folder: Path, layout: str, content: Content) -> str:
         if layout == "unpacked":
             write_files(base / name, files)
         else:
-            write_zip(base / f"{name}.zip", {_member(layout, name, path): data for path, data in files.items()})
+            members = {_member(layout, name, path): data for path, data in files.items()}
+            write_zip(base / f"{name}.zip", members, compression=compression)
     if layout == "repository":
         _write_training_data(folder / "train_data", content)
     return str(folder)
