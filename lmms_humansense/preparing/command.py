@@ -47,6 +47,9 @@ def prepare(
             print(json.dumps({"ok": False, "error": str(error)}, ensure_ascii=False))
         console.print(str(error), style="red", markup=False)
         return 1
+    except KeyboardInterrupt:
+        console.print("Interrupted. What was fetched is kept; the same command goes on from there.")
+        return 130
     if as_json:
         print(json.dumps(_as_json(planned, outcome), ensure_ascii=False, indent=1))
     console.print("\n".join(_sentences(planned, outcome, time.monotonic() - started, check_only)), markup=False)

@@ -1,8 +1,8 @@
 """What went wrong with files and networks, as sentences that name what was read and what to do about it."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit, urlunsplit
 
 import huggingface_hub.constants
 from huggingface_hub.errors import (
@@ -35,17 +35,18 @@ def naming(what: str) -> Iterator[None]:
         raise DataError(f"{without_credentials(what)} cannot be read ({reason}).") from error
 
 
-def without_credentials(address: str) -> str:
-    """An address as it may be shown: without a name and password, and without what signs it."""
-    url = urlsplit(address)
-    if "://" not in address or not url.netloc or url.scheme == "hf":
-        return address
-    return urlunsplit((url.scheme, url.netloc.rpartition("@")[2], url.path, "", ""))
+def without_credentials(text: str) -> str:
+    """A text as it may be shown: addresses in it without a name and password, and without what signs them."""
+    return _SIGNATURE.sub(r"\1", _PASSWORD.sub(r"\1", text))
+
+
+_PASSWORD = re.compile(r"(\b(?!hf:)[a-z][a-z0-9+.-]*://)[^/\s'\"@]*@")
+_SIGNATURE = re.compile(r"(\bhttps?://[^\s'\"?]+)\?[^\s'\")]*")
 
 
 def one_line(error: BaseException | None) -> str:
-    """The message of an error, in one line."""
-    return " ".join(str(error).split())
+    """The message of an error as it may be shown, in one line."""
+    return without_credentials(" ".join(str(error).split()))
 
 
 def _advice(error: Exception) -> str | None:

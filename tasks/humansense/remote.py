@@ -137,14 +137,14 @@ def retrying(call: Callable[[], T]) -> T:
 
 def _passes(error: BaseException) -> bool:
     """Whether the same call may succeed later."""
-    status = _status(error)
+    status = status_of(error)
     if status is not None:
         return status in _WORTH_ANOTHER_TRY or status >= 500
     return isinstance(error, Exception) and not isinstance(error, _FINAL + _FINAL_OF_SYSTEM)
 
 
-def _status(error: BaseException) -> int | None:
-    """The HTTP status that an error of aiohttp, httpx or requests tells of."""
+def status_of(error: BaseException) -> int | None:
+    """The HTTP status that an error of aiohttp, httpx or requests tells of, if it tells of one."""
     told = _told_by_server(error)
     status = getattr(told, "status", None) or getattr(told, "status_code", None)
     return status if isinstance(status, int) else None

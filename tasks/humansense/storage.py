@@ -6,6 +6,7 @@ requests where it is remote.
 """
 
 from functools import cached_property, lru_cache
+from http import HTTPStatus
 from typing import Any
 
 import fsspec
@@ -17,7 +18,7 @@ from . import hub, prepared
 from .annotations import FILES, DataError
 from .errors import naming, without_credentials
 from .lookup import MediaIndex
-from .remote import retrying
+from .remote import retrying, status_of
 from .stores import Listed, MediaStore, open_archive, open_folder
 
 FOLDER = "bench_data"
@@ -46,7 +47,7 @@ class Release:
         """The list of a folder that was prepared."""
         path = f"{self.root}/{prepared.LIST}"
         with naming(path):
-            if self._place is not None or not _exists(self.fs, path):
+            if self._place is not None or not self._has(path):
                 return None
             content: bytes = retrying(lambda: self.fs.cat_file(path))
         return prepared.read(content, self.root)
@@ -104,8 +105,23 @@ class Release:
             f"the questions of {FILES[key]} need it."
         )
 
+    def _has(self, path: str) -> bool:
+        """Whether there is a file that may be read."""
+        try:
+            return _exists(self.fs, path)
+        except Exception as error:
+            if self.is_local or not _may_be_missing(error):
+                raise
+            return False
+
     def _has_files(self, folder: str) -> bool:
-        return bool(retrying(lambda: self.fs.isdir(folder) and self.fs.ls(folder)))
+        """Whether there is a folder that may be listed and is not empty."""
+        try:
+            return bool(retrying(lambda: self.fs.isdir(folder) and self.fs.ls(folder)))
+        except Exception as error:
+            if self.is_local or not _may_be_missing(error):
+                raise
+            return False
 
     def _unpacked(self, folder: str, files: prepared.Files | None = None) -> MediaStore:
         listed = {name: Listed(f"{folder}/{name}", *known) for name, known in files.items()} if files else None
@@ -171,3 +187,8 @@ def _exists(fs: fsspec.AbstractFileSystem, path: str) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def _may_be_missing(error: Exception) -> bool:
+    """Whether it is forbidden, which is how buckets and servers that may not be listed answer for what is missing."""
+    return isinstance(error, PermissionError) or status_of(error) == HTTPStatus.FORBIDDEN

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import zipfile
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +21,7 @@ from fsspec.registry import known_implementations
 from lmms_humansense.tasks.humansense import storage
 from lmms_humansense.tasks.humansense.annotations import DataError
 from lmms_humansense.tasks.humansense.lookup import MediaIndex
+from lmms_humansense.tasks.humansense.prepared import LIST, Prepared
 from lmms_humansense.tasks.humansense.storage import Release
 from lmms_humansense.tasks.humansense.stores import MediaStore
 
@@ -389,3 +391,61 @@ def test_a_release_is_opened_and_its_archive_listed_once_per_process(tmp_path: P
     root = releases.write(tmp_path, "packed", releases.small())
     assert storage.open_release(root) is storage.open_release(root)
     assert storage.open_media(root, "VQA") is storage.open_media(root, "VQA")
+
+
+def test_a_server_that_forbids_what_it_does_not_have_is_no_hindrance(tmp_path: Path) -> None:
+    root = releases.write(tmp_path, "packed", releases.small())
+    serve = hub.folder(Path(root))
+
+    def answer(path: str, query: str, body: bytes) -> hub.Answer:
+        good = serve(path, query, body)
+        return hub.Answer(403) if good.status == 404 else good
+
+    with hub.serving(answer) as server:
+        store = opened(server.url).media("VQA")
+        assert store.fetch("videos/action/one.mp4").read_bytes() == releases.small().videos["action/one.mp4"]
+
+
+def test_a_folder_is_searched_once_and_never_for_a_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = opened(releases.write(tmp_path, "unpacked", releases.small())).media("VQA")
+    index = index_of(store)
+    for name in ("walk", "scandir", "listdir"):
+        monkeypatch.setattr(os, name, None)
+    for _ in range(3):
+        assert store.fetch(index.find("data/videos/action/one.mp4")).exists()
+
+
+def test_a_list_in_a_folder_spares_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = releases.write(tmp_path, "unpacked", releases.small())
+    clip = releases.small().videos["action/one.mp4"]
+    listed = Prepared(root, {"source": "elsewhere"}, {}, {"videos": {"action/one.mp4": (len(clip), zlib.crc32(clip))}})
+    (tmp_path / LIST).write_bytes(listed.to_json())
+    for name in ("walk", "scandir", "listdir"):
+        monkeypatch.setattr(os, name, None)
+    release = opened(root)
+    store = release.media("VQA")
+    assert store.fetch(index_of(store).find("data/videos/action/one.mp4")).read_bytes() == clip
+    assert release.origin == {"source": "elsewhere"}
+
+
+def test_a_list_serves_elsewhere_too(tmp_path: Path) -> None:
+    root = releases.write(tmp_path, "unpacked", releases.small())
+    clip = releases.small().videos["action/one.mp4"]
+    listed = Prepared(root, {"source": "elsewhere"}, {}, {"videos": {"action/one.mp4": (len(clip), zlib.crc32(clip))}})
+    (tmp_path / LIST).write_bytes(listed.to_json())
+    with hub.serving(hub.folder(tmp_path)) as server:
+        store = opened(server.url).media("VQA")
+        assert store.fetch("action/one.mp4").read_bytes() == clip
+        assert store.names == ["action/one.mp4"]
+        (tmp_path / "videos/action/one.mp4").write_bytes(bytes(len(clip)))
+        store.place("action/one.mp4").unlink()
+        with pytest.raises(DataError, match="its checksum is wrong"):
+            store.fetch("action/one.mp4")
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"form": 99}', b'{"form": 1}', b"\xff"])
+def test_a_list_that_cannot_be_read_is_named(content: bytes, tmp_path: Path) -> None:
+    root = releases.write(tmp_path, "unpacked", releases.small())
+    (tmp_path / LIST).write_bytes(content)
+    with pytest.raises(DataError, match=rf"{LIST} cannot be read .*; delete it and prepare the folder again"):
+        opened(root).media("VQA")
