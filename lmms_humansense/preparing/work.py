@@ -123,8 +123,8 @@ def refuse_small_disk(plan: Plan, workers: int, keep_archives: bool) -> None:
         return
     other = f"{decimal(media)} without --keep-archives" if keep_archives else f"{decimal(both)} with --keep-archives"
     raise DataError(
-        f"{plan.folder} has {decimal(free)} free, and what is missing takes {decimal(needed)} ({other}): free space, "
-        "choose another folder with --to, or prepare fewer tasks with --tasks."
+        f"{plan.folder} has {decimal(free)} free, and what is missing takes {decimal(needed)} ({other}), with "
+        f"{decimal(_SPARE)} to spare: free space, choose another folder with --to, or prepare fewer tasks with --tasks."
     )
 
 

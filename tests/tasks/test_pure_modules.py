@@ -7,8 +7,19 @@ import sys
 
 import pytest
 
-PURE = ("scoring", "prompts", "taxonomy", "parsing", "results", "messages", "annotations")
-HEAVY = ("torch", "lmms_eval", "datasets", "transformers", "numpy", "PIL", "av", "huggingface_hub")
+PURE = (
+    "scoring",
+    "prompts",
+    "taxonomy",
+    "parsing",
+    "results",
+    "messages",
+    "annotations",
+    "lookup",
+    "archive",
+    "prepared",
+)
+HEAVY = ("torch", "lmms_eval", "datasets", "transformers", "numpy", "PIL", "av", "huggingface_hub", "fsspec")
 
 
 @pytest.mark.parametrize("name", PURE)
