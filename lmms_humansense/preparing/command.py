@@ -89,6 +89,17 @@ def _sentences(planned: Plan, outcome: Outcome, seconds: float, check_only: bool
         return lines if outcome.is_good else [*lines, advice]
     if not outcome.is_good:
         return lines
+    return [*lines, _use_of(planned)]
+
+
+def _use_of(planned: Plan) -> str:
+    """How a run finds what was prepared."""
     if planned.to is not None:
-        return [*lines, f"To use it: export HUMANSENSE_DATA={planned.to}"]
-    return [*lines, f"It is in {planned.folder}, where runs with the same HF_HOME find it."]
+        return f"To use it: export HUMANSENSE_DATA={planned.to}"
+    if all(file.target.is_relative_to(planned.release.root) for file in planned.files):
+        return f"Runs use it where it lies, in {planned.release.root}."
+    found = f"It is in {planned.folder}, where runs with the same HF_HOME find it."
+    if planned.release.is_on_hub or planned.release.is_local:
+        return found
+    source = planned.release.origin["source"]
+    return f"{found} They still ask {source} for the questions; --to makes a folder that needs nobody."

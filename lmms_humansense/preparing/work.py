@@ -162,6 +162,12 @@ def _keep_archives(archives: Mapping[Path, Content], progress: Progress) -> None
 def _from(archives: Mapping[Path, Content], plan: Plan) -> list[File]:
     """The files of the plan, taken out of archives that are here by now."""
     kept = {target.stem: open_archive(LocalFileSystem(), str(target), unchanging=False) for target in archives}
+    for media, store in kept.items():
+        original = next(file.store for file in plan.files if file.media == media)
+        if [(name, store.known_crc(name)) for name in store.names] != [
+            (name, original.known_crc(name)) for name in original.names
+        ]:
+            raise DataError(f"{store.where} is another archive than {original.where}: delete it.")
     return [replace(file, store=kept.get(file.media, file.store)) for file in plan.files]
 
 
@@ -263,8 +269,10 @@ def check(plan: Plan, progress: Progress, workers: int = WORKERS) -> Outcome:
     """Read all that is planned, and tell what is missing and what is damaged."""
     outcome = Outcome()
     for name, digest in (plan.listed.annotations if plan.listed else {}).items():
-        content = (plan.folder / name).read_bytes()
-        if sha256(content).hexdigest() != digest:
+        path = plan.folder / name
+        if not path.exists():
+            outcome.missing.append(name)
+        elif sha256(path.read_bytes()).hexdigest() != digest:
             outcome.damaged.append(name)
     progress.expect(len(plan.files), sum(file.content.size for file in plan.files))
     with ThreadPoolExecutor(workers) as pool:

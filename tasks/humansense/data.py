@@ -15,6 +15,7 @@ from loguru import logger
 
 from . import annotations, hub, storage, stores
 from .annotations import DataError, Doc
+from .errors import without_credentials
 from .taxonomy import BY_CODE, TaxonomyError, parse_overrides
 
 _MOST_NAMED = 5
@@ -49,7 +50,8 @@ def load(code: str, root: str, complete: bool = True) -> list[LocatedDoc]:
         raise DataError(str(error)) from error
     docs = [doc for doc in read["docs"] if doc["code"] == code]
     if not docs:
-        raise DataError(f"{annotations.FILES[key]} in {root} has no question of {code} ({BY_CODE[code].name}).")
+        where = without_credentials(root)
+        raise DataError(f"{annotations.FILES[key]} in {where} has no question of {code} ({BY_CODE[code].name}).")
     return _located(docs, storage.open_release(root).address, key)
 
 

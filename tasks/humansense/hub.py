@@ -57,8 +57,7 @@ def small_file(place: Place, name: str, cached_only: bool = False) -> Path | Non
 
 def commit_of(file: Path) -> str:
     """The commit that a cached copy belongs to: the Hub's cache has a folder `snapshots` with a folder for each."""
-    (snapshot,) = (folder for folder in file.parents if folder.parent.name == "snapshots")
-    return snapshot.name
+    return next(folder.name for folder in file.parents if folder.parent.name == "snapshots")
 
 
 def _download(place: Place, name: str, cached_only: bool) -> str:

@@ -42,6 +42,11 @@ class Release:
         """Whether it lies in a folder."""
         return isinstance(self.fs, LocalFileSystem)
 
+    @property
+    def is_on_hub(self) -> bool:
+        """Whether it is at a commit of a repository on the Hub."""
+        return self._place is not None
+
     @cached_property
     def prepared_list(self) -> prepared.Prepared | None:
         """The list of a folder that was prepared."""
@@ -50,7 +55,7 @@ class Release:
             if self._place is not None or not self._has(path):
                 return None
             content: bytes = retrying(lambda: self.fs.cat_file(path))
-        return prepared.read(content, self.root)
+        return prepared.read(content, without_credentials(self.address))
 
     @property
     def origin(self) -> dict[str, Any]:

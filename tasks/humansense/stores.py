@@ -5,7 +5,6 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,7 +15,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from . import cache, transfer
 from .annotations import DataError
-from .archive import Member, read_contents
+from .archive import Member, leads_out, read_contents
 from .errors import naming, without_credentials
 from .lookup import refusal
 from .remote import RangedFile, identity, retrying
@@ -108,7 +107,8 @@ class Listed:
 
 def open_folder(fs: fsspec.AbstractFileSystem, base: str, listed: Mapping[str, Listed] | None = None) -> MediaStore:
     """The unpacked media below `base`; `listed` is what a list says of them, so that nobody has to look."""
-    return _LocalFolder(base, listed) if isinstance(fs, LocalFileSystem) else _RemoteFolder(fs, base, listed)
+    kind = _LocalFolder if isinstance(fs, LocalFileSystem) else _RemoteFolder
+    return kind(fs, base, listed)
 
 
 def open_archive(fs: fsspec.AbstractFileSystem, path: str, unchanging: bool) -> MediaStore:
@@ -137,95 +137,93 @@ def open_archive(fs: fsspec.AbstractFileSystem, path: str, unchanging: bool) -> 
     return _Archive(file, known)
 
 
-class _LocalFolder(MediaStore):
-    """Unpacked media on this machine, which are used where they lie; without a list, the folder is searched once."""
+class _Folder(MediaStore):
+    """Unpacked media; without a list of them, the folder is searched once."""
 
-    def __init__(self, base: str, listed: Mapping[str, Listed] | None) -> None:
-        super().__init__(LocalFileSystem(), base)
-        self._listed = listed
+    def __init__(self, fs: fsspec.AbstractFileSystem, base: str, listed: Mapping[str, Listed] | None) -> None:
+        super().__init__(fs, base)
+        with naming(base):
+            files = self._search() if listed is None else listed
+        self.refused = {name: "its name leads out of its folder." for name in files if leads_out(name)}
+        self._files = {name: file for name, file in files.items() if name not in self.refused}
+        self._is_listed = listed is not None
 
-    @cached_property
-    def _files(self) -> Mapping[str, Listed]:
-        if self._listed is not None:
-            return self._listed
-        with naming(self.where):
-            return {str(path.relative_to(self.where)): Listed(str(path)) for path in _walk(self.where)}
+    @abstractmethod
+    def _search(self) -> Mapping[str, Listed]:
+        """All files in the folder."""
 
     @property
     def names(self) -> list[str]:
         return list(self._files)
 
+    def known_size(self, name: str) -> int | None:
+        return self._file(name).size
+
+    def known_crc(self, name: str) -> int | None:
+        return self._file(name).crc
+
+    def _file(self, name: str) -> Listed:
+        if name in self.refused:
+            raise refusal(name, self.where, self.refused[name])
+        return self._files[name]
+
+
+class _LocalFolder(_Folder):
+    """Unpacked media on this machine, which are used where they lie."""
+
+    def _search(self) -> Mapping[str, Listed]:
+        return {str(path.relative_to(self.where)): Listed(str(path)) for path in _walk(self.where)}
+
     def content(self, name: str) -> Content:
-        file = self._files[name]
+        file = self._file(name)
         size = os.path.getsize(file.path) if file.size is None else file.size
         return Content(RangedFile(LocalFileSystem(), file.path, size), size, file.crc)
 
     def place(self, name: str) -> Path:
-        return Path(self._files[name].path)
-
-    def known_size(self, name: str) -> int | None:
-        return self._files[name].size
-
-    def known_crc(self, name: str) -> int | None:
-        return self._files[name].crc
+        return Path(self._file(name).path)
 
     def fetch(self, name: str) -> Path:
         path = self.find_local(name)
         if path is None:
-            advice = "" if self._listed is None else f": run `lmms-humansense prepare --to {Path(self.where).parent}`"
+            advice = f": run `lmms-humansense prepare --to {Path(self.where).parent}`" if self._is_listed else ""
             raise DataError(f"{name} is not in {self.where}, or not whole{advice}.")
         return path
 
 
-class _RemoteFolder(MediaStore):
+class _RemoteFolder(_Folder):
     """Unpacked media elsewhere, which are downloaded one by one into the cache."""
 
     def __init__(self, fs: fsspec.AbstractFileSystem, base: str, listed: Mapping[str, Listed] | None) -> None:
-        super().__init__(fs, base)
-        self._fs, self._listed = fs, listed
+        self._fs = fs
         self._infos: dict[str, dict[str, Any]] = {}
+        super().__init__(fs, base, listed)
 
-    @cached_property
-    def _files(self) -> Mapping[str, Listed]:
-        if self._listed is not None:
-            return self._listed
-        with naming(self.where):
-            paths: list[str] = retrying(lambda: self._fs.find(self.where))
+    def _search(self) -> Mapping[str, Listed]:
+        paths: list[str] = retrying(lambda: self._fs.find(self.where))
         names = [path[len(self.where) + 1 :] for path in paths]
         # Web servers list their files by address.
         names = [unquote(name) for name in names] if self.where.startswith("http") else names
         return {name: Listed(path) for name, path in zip(names, paths, strict=True)}
 
-    @property
-    def names(self) -> list[str]:
-        return list(self._files)
-
     def content(self, name: str) -> Content:
-        file = self._files[name]
-        size = self._info(name).get("size") if file.size is None else file.size
+        file = self._file(name)
+        size = self._info(file.path).get("size") if file.size is None else file.size
         if size is None:
-            raise DataError("the server does not say how large it is; download the media by hand")
-        marks = None if file.crc is not None else identity(file.path, self._info(name))
+            raise DataError(f"{file.path}: the server does not say how large it is; download the media by hand.")
+        marks = identity(file.path, self._info(file.path)) if file.crc is None else None
         return Content(RangedFile(self._fs, file.path, int(size), marks), int(size), file.crc)
 
     def place(self, name: str) -> Path:
-        file = self._files[name]
-        marks = identity(file.path, self._info(name)) if file.crc is None else f"{file.crc:08x}-{file.size}"
+        file = self._file(name)
+        marks = identity(file.path, self._info(file.path)) if file.crc is None else f"{file.crc:08x}-{file.size}"
         return cache.media_path(marks, name)
 
-    def known_size(self, name: str) -> int | None:
-        return self._files[name].size
-
-    def known_crc(self, name: str) -> int | None:
-        return self._files[name].crc
-
-    def _info(self, name: str) -> dict[str, Any]:
+    def _info(self, path: str) -> dict[str, Any]:
         """What the file system says of a file; asked for once."""
-        path = self._files[name].path
-        if name not in self._infos:
+        if path not in self._infos:
             with naming(path):
-                self._infos[name] = retrying(lambda: self._fs.info(path))
-        return self._infos[name]
+                self._infos[path] = retrying(lambda: self._fs.info(path))
+        return self._infos[path]
 
 
 class _Archive(MediaStore):

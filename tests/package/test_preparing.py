@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import zipfile
+import zlib
 from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ import releases
 from hub import Server
 from lmms_humansense.tasks.humansense import data, storage
 from lmms_humansense.tasks.humansense.annotations import DataError
+from lmms_humansense.tasks.humansense.prepared import LIST, Prepared
 from lmms_humansense.tasks.humansense.taxonomy import TASKS
 from releases import Content, audio_item, item
 
@@ -103,6 +105,7 @@ def prepare(home: Path, server: Server, *arguments: str, status: int = 0, **sett
 _ASK = """
 import json, sys
 from lmms_humansense.tasks.humansense import data, storage
+from lmms_humansense.tasks.humansense.prepared import LIST, Prepared
 from lmms_humansense.tasks.humansense.taxonomy import TASKS
 
 root = data.release_root("antgroup/HumanSense_Benchmark")
@@ -289,6 +292,16 @@ def test_archives_are_kept_if_asked_for(repository: Path, tmp_path: Path) -> Non
     assert (folder / "videos/action/00.mp4").read_bytes() == content().videos["action/00.mp4"]
 
 
+def test_another_archive_in_the_folder_is_not_taken_for_the_one_to_keep(repository: Path, local: Path) -> None:
+    local.mkdir()
+    archive = (repository / "bench_data" / "videos.zip").read_bytes()
+    (local / "videos.zip").write_bytes(archive.replace(b"action/00.mp4", b"action/zz.mp4"))
+    with hub.serving(hub.folder(repository / "bench_data")) as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HUMANSENSE_DATA", server.url)
+        with pytest.raises(DataError, match=r"videos\.zip is another archive than http.*: delete it"):
+            carry_out(plan(to=local), Silent(), keep_archives=True)
+
+
 @pytest.mark.parametrize(
     ("status", "code", "advice"),
     [
@@ -360,7 +373,10 @@ def test_a_check_names_what_is_missing_and_what_is_damaged_and_preparing_mends_i
     assert check(plan_check(to=local), Silent()).is_good
 
 
-def test_changed_annotations_are_damage(local: Path) -> None:
+def test_changed_annotations_are_damage_and_lost_ones_are_missing(local: Path) -> None:
+    carry_out(plan(to=local), Silent())
+    (local / "HumanSense_AQA.json").unlink()
+    assert check(plan_check("AR", to=local), Silent()).missing == ["HumanSense_AQA.json"]
     carry_out(plan(to=local), Silent())
     file = local / "HumanSense_VQA.json"
     file.write_text(file.read_text().replace("What is", "What was"))
@@ -375,6 +391,19 @@ def test_a_folder_that_was_not_prepared_cannot_be_checked(local: Path, repositor
 def test_the_folder_of_the_data_is_not_prepared_from_itself(repository: Path, local: Path) -> None:
     with pytest.raises(DataError, match=r"HUMANSENSE_DATA is .*, the folder to prepare"):
         plan(to=repository)
+
+
+@pytest.mark.parametrize("name", ["../../x.mp4", "/tmp/x.mp4", "action/../../x.mp4"])
+def test_names_in_a_list_that_lead_out_of_the_folder_are_refused(
+    name: str, tmp_path: Path, local: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "release"
+    releases.write(root, "unpacked", Content(vqa=[item(name)], videos={"other.mp4": b"other"}))
+    hostile = Prepared(str(root), {}, {}, {"videos": {name: (5, zlib.crc32(b"other"))}})
+    (root / LIST).write_bytes(hostile.to_json())
+    monkeypatch.setenv("HUMANSENSE_DATA", str(root))
+    with pytest.raises(DataError, match="is refused: its name leads out of its folder"):
+        plan("AR", to=local)
 
 
 def test_a_damaged_member_is_named_and_the_others_are_made(
