@@ -234,6 +234,8 @@ def _make(file: File, told: Told) -> int | None:
     """Make a file, and return how many bytes were fetched for it; None if it was there."""
     content = file.content
     if transfer.is_whole(file.target, content):
+        if content.is_compressed:
+            transfer.forget_attempts(file.target, content)
         told(content.packed)
         return None
     there = transfer.bytes_there(file.target, content)

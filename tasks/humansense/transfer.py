@@ -109,6 +109,13 @@ def bytes_there(target: Path, content: Content) -> int:
     return there if there <= content.packed else 0
 
 
+def forget_attempts(target: Path, content: Content) -> None:
+    """Remove what an attempt that was killed when the target was there already may have left beside it."""
+    part = part_of(target, content)
+    part.unlink(missing_ok=True)
+    _unpacked(part).unlink(missing_ok=True)
+
+
 def has_size(path: Path, content: Content) -> bool:
     """Whether the file is there and has the right size."""
     try:
@@ -147,7 +154,7 @@ def _fetch(part: Path, content: Content, told: Told) -> None:
 def _finish(part: Path, target: Path, content: Content) -> None:
     """Turn the part into the target, if it is right."""
     if content.member is not None and content.is_compressed:
-        unpacked = part.with_suffix(".unpacked")
+        unpacked = _unpacked(part)
         try:
             _unpack(part, content.member, unpacked)
             unpacked.replace(target)
@@ -160,6 +167,10 @@ def _finish(part: Path, target: Path, content: Content) -> None:
     if content.crc is not None and checksum(part) != content.crc:
         raise DataError("its checksum is wrong")
     part.replace(target)
+
+
+def _unpacked(part: Path) -> Path:
+    return part.with_suffix(".unpacked")
 
 
 def _unpack(part: Path, member: Member, target: Path) -> None:

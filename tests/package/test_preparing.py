@@ -240,7 +240,7 @@ def test_killed_at_any_byte_it_goes_on_without_fetching_what_is_there(compressio
         assert fetched(server) < 1.02 * archive_bytes(repository) + lost
     for name, clip in content().videos.items():
         assert (folder / "videos" / name).read_bytes() == clip
-    assert not list(folder.rglob("*.part"))
+    assert not [path for ending in ("part", "unpacked") for path in folder.rglob(f"*.{ending}")]
 
 
 def test_two_at_once_fetch_everything_once(repository: Path, tmp_path: Path) -> None:
