@@ -1,5 +1,6 @@
 """The command `lmms-humansense`. Heavy modules are imported by the commands that need them."""
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,10 +11,26 @@ from .tiny_model import DEFAULT_FAMILY, write_tiny_model
 from .tiny_recipes import RECIPES
 
 app = typer.Typer(
-    help="HumanSense for lmms-eval: run it, fetch its data, try it, find its tasks.",
+    help="HumanSense for lmms-eval: run it, fetch its data, report it, try it.",
     no_args_is_help=True,
     add_completion=False,
 )
+
+
+class PaperRows(str, Enum):
+    """Rows of the paper's table."""
+
+    ALL = "all"
+    OMNI = "omni"
+    NONE = "none"
+
+
+class MediaMode(str, Enum):
+    """Links to the files, small previews in the page, or nothing."""
+
+    LINK = "link"
+    EMBED = "embed"
+    NONE = "none"
 
 
 def _show_version(wanted: bool) -> None:
@@ -56,6 +73,7 @@ def run(context: typer.Context) -> None:
 
     0: results for every task were written. 2: bad arguments or data. 3: incomplete; the command to go on is printed.
     If left out: --output_path humansense_results, --use_cache in its folder cache, and --log_samples.
+    A complete run ends with a table, and a report beside its results.
     """
     from .run import run as run_watched
 
@@ -81,6 +99,20 @@ def prepare(
     raise typer.Exit(
         prepare_data(tasks, limit, to, workers=workers, keep_archives=keep_archives, check_only=check, as_json=as_json)
     )
+
+
+@app.command()
+def report(
+    results: Annotated[list[Path], typer.Argument(help="Folders or results files of lmms-eval, with samples.")],
+    out: Annotated[Path, typer.Option(help="Where report.html and the tables go.")] = Path("humansense_report"),
+    paper: Annotated[PaperRows, typer.Option(help="Which of the paper's rows stand beside yours.")] = PaperRows.ALL,
+    media: Annotated[MediaMode, typer.Option(help="How clips come into the page.")] = MediaMode.LINK,
+    terminal: Annotated[bool, typer.Option("--terminal", help="Only print a table.")] = False,
+) -> None:
+    """Put results beside the paper's: a page with every answer, and tables for papers and scripts."""
+    from .report.command import report as write_report
+
+    raise typer.Exit(write_report(results, out, paper.value, media.value, terminal))
 
 
 @app.command()

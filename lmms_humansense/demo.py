@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from .report.command import conclude
 from .tiny_model import write_tiny_model
 
 TASK = "humansense_sample"
@@ -35,7 +36,9 @@ def run_demo(output: Path) -> Path:
     subprocess.run(command, check=False, env={**os.environ, **quiet})
     results = _newest_results(output, started)
     _refuse_failures(results)
-    console.print(f"\nResults:          {results}")
+    console.print()
+    conclude([results], console)
+    console.print(f"Results:          {results}")
     console.print(f"Every response:   {results.parent}/*_samples_{TASK}_*.jsonl")
     console.print("The weights are random, so these numbers are chance: they show that all of it works.")
     return results

@@ -48,12 +48,25 @@ def run(arguments: Sequence[str]) -> int:
         file = Path(folder) / "events.jsonl"
         file.touch()
         ended = _run_watched([sys.executable, "-m", "lmms_eval", *given], file)
-        status, sentence = judge(ended, events.read(file), first)
+        told = events.read(file)
+        status, sentence = judge(ended, told, first)
     if sentence:
         print(f"\nlmms-humansense run: {sentence}", file=sys.stderr)
     if status == INCOMPLETE and first:
         print(f"To go on where it stopped:\n    {resume_command(arguments)}", file=sys.stderr)
+    if status == COMPLETE and first:
+        _conclude([Path(results) for _, results in told.ended if results is not None])
     return status
+
+
+def _conclude(results: Sequence[Path]) -> None:
+    """Show and report what a complete run came to."""
+    from rich.console import Console
+
+    from .report.command import conclude
+
+    if results:
+        conclude(results, Console(highlight=False, soft_wrap=True))
 
 
 def judge(ended: int, told: events.Told, first: bool = True) -> tuple[int, str]:

@@ -104,7 +104,8 @@ def _write_files(folder: Path, seed: int, recipe: Recipe) -> None:
 
     ids = write_tokenizer(folder / "tokenizer.json", recipe.special_tokens)
     for name, settings in recipe.settings(ids).items():
-        _write_json(folder / name, settings)
+        # The mark stands in every result, so that nobody takes such numbers for a model's.
+        _write_json(folder / name, {**settings, "random_weights": True} if name == "config.json" else settings)
     (folder / "chat_template.jinja").write_text(recipe.chat_template, encoding="utf-8")
     shapes = _published_shapes(folder, recipe)
     weights = {name: _random_weight(name, shape, seed) for name, shape in shapes.items()}

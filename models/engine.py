@@ -40,7 +40,7 @@ class Engine:
         self.encoder = Encoder(settings, loading.model_type)
         self.family = self.encoder.family
         self.family.load_model(loading)
-        self.info = self._info(loading.model_type, checkpoint_identity(loading))
+        self.info = self._info(loading, checkpoint_identity(loading))
 
     def prepare(self, messages: Sequence[Mapping[str, Any]]) -> Prepared:
         """Decode what raw messages show.
@@ -89,12 +89,13 @@ class Engine:
             "frame_limits": frame_limits(),
         }
 
-    def _info(self, model_type: str, identity: dict[str, str]) -> dict[str, Any]:
+    def _info(self, loading: Loading, identity: dict[str, str]) -> dict[str, Any]:
         """What a result depends on, as JSON can hold it."""
         config = self.family.model.config
         return {
             **asdict(self.settings),
-            "model_type": model_type,
+            "model_type": loading.model_type,
+            "random_weights": bool(loading.config.get("random_weights")),
             "checkpoint": identity,
             "device": str(self.family.model.device),
             "dtype": str(self.family.model.dtype).removeprefix("torch."),

@@ -20,11 +20,12 @@ class Credit(dict[str, Any]):
         return float(self["score"]) - other
 
 
-def metrics(doc: Doc, response: str, duration: float | None = None) -> dict[str, Credit]:
+def metrics(doc: Doc, response: str, duration: float | None = None, file: str | None = None) -> dict[str, Credit]:
     """The metrics of one doc, as lmms-eval's `process_results` wants them.
 
     `paper` (left out where the release leaves the item out), `acc`, `answered` and `failed`; `acc` also carries what a
-    report needs. `duration` is that of an audio file in seconds; a video's comes from its annotation.
+    report needs. `duration` is that of an audio file in seconds; a video's comes from its annotation. `file` is the
+    local media file, where it is known.
     """
     score = scoring.score(response, doc["pattern"], doc["answer"], doc["options"])
     details = {
@@ -32,10 +33,12 @@ def metrics(doc: Doc, response: str, duration: float | None = None) -> dict[str,
         "code": doc["code"],
         "level": doc["level"],
         "pattern": doc["pattern"],
-        "options": len(doc["options"]),
+        "question": doc["question"],
+        "options": doc["options"],
         "parsed": score.parsed,
         "gold": doc["gold"],
         "media": doc["media"],
+        "file": file,
         "duration": doc["frame_count"] / doc["fps"] if doc["fps"] else duration,
     }
     clip = doc["media"]

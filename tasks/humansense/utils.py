@@ -1,6 +1,7 @@
 """The hooks that the task YAML names."""
 
 import os
+from pathlib import Path
 from typing import Any, NoReturn
 
 import datasets
@@ -67,16 +68,17 @@ def doc_to_messages(doc: LocatedDoc, lmms_eval_specific_kwargs: dict[str, Any] |
 
 def process_results(doc: LocatedDoc, responses: list[str]) -> dict[str, results.Credit]:
     """The metrics of one doc."""
-    return results.metrics(doc, responses[0], _audio_length(doc) if BY_CODE[doc["code"]].is_audio else None)
+    path = _local_file(doc)
+    length = sound.duration(path) if path and BY_CODE[doc["code"]].is_audio else None
+    return results.metrics(doc, responses[0], length, str(path.absolute()) if path else None)
 
 
-def _audio_length(doc: LocatedDoc) -> float | None:
-    """Seconds, or None where they can not be told: no reason to lose the scores of a run that is over."""
+def _local_file(doc: LocatedDoc) -> Path | None:
+    """None where it can not be had: no reason to lose the scores of a run that is over."""
     try:
-        path = data.local_media_if_fetched(doc)
+        return data.local_media_if_fetched(doc)
     except DataError:
         return None
-    return sound.duration(path) if path else None
 
 
 def _has_sense(sense: str, kwargs: dict[str, Any] | None) -> bool:

@@ -106,7 +106,7 @@ def test_every_metric_has_a_number_and_names_its_clip(response: str) -> None:
 
 
 def test_acc_carries_what_a_report_needs() -> None:
-    acc = results.metrics(MULTI, "D, A")["acc"]
+    acc = results.metrics(MULTI, "D, A", file="/data/videos/emotion/gift.mp4")["acc"]
     expected = {
         "score": 0.5,
         "clip": "data/videos/emotion/gift.mp4",
@@ -114,10 +114,12 @@ def test_acc_carries_what_a_report_needs() -> None:
         "code": "PA",
         "level": "L1",
         "pattern": "multi",
-        "options": 4,
+        "question": "Which emotion does the person show",
+        "options": ["A. Glasses", "B. A scarf", "C. A red hat", "D. A blue shirt"],
         "parsed": "AD",
         "gold": "ABD",
         "media": "data/videos/emotion/gift.mp4",
+        "file": "/data/videos/emotion/gift.mp4",
         "duration": 4.0,
     }
     assert dict(acc) == expected

@@ -1,0 +1,109 @@
+"""How the page comes to its clips: by links to the files, with small previews in it, or not at all."""
+
+import base64
+import functools
+import io
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+import av
+from av.audio.resampler import AudioResampler
+
+Mode = Literal["link", "embed", "none"]
+
+_SECONDS = 20.0
+_WIDTH, _RATE = 192, 5
+_BITS_OF_VIDEO, _BITS_OF_SOUND, _SOUND_RATE = 60_000, 16_000, 48_000
+_MOST_BYTES = 100 << 20
+"""Of all previews of a page together: browsers take no more well."""
+
+
+class Media:
+    """The addresses of clips for a page; previews are made as they are asked for, until the page is full."""
+
+    def __init__(self, mode: Mode) -> None:
+        self._mode, self._left = mode, _MOST_BYTES
+        self.without_preview = 0
+        self.source = functools.lru_cache(maxsize=None)(self._source)
+
+    def _source(self, file: str | None) -> str | None:
+        """The address of the clip in `file`, or None."""
+        if self._mode == "none" or not file or not Path(file).is_file():
+            return None
+        if self._mode == "link":
+            return Path(file).absolute().as_uri()
+        return self._embedded(Path(file))
+
+    def _embedded(self, file: Path) -> str | None:
+        try:
+            content = preview(file) if self._left > 0 else b""
+        except (av.FFmpegError, OSError, ValueError):
+            content = b""
+        self._left -= len(content)
+        if not content:
+            self.without_preview += 1
+            return None
+        return f"data:video/webm;base64,{base64.b64encode(content).decode()}"
+
+
+def preview(file: Path) -> bytes:
+    """The first 20 seconds, small, as WebM with VP8 and Opus: some 100 to 200 kB. Raises what PyAV raises."""
+    made = io.BytesIO()
+    with av.open(str(file)) as source, av.open(made, "w", format="webm") as target:
+        pictures = _Pictures(source, target) if source.streams.video else None
+        sound = _Sound(target) if source.streams.audio else None
+        streams = [found[0] for found in (source.streams.video, source.streams.audio) if found]
+        for packet in source.demux(streams):
+            if packet.dts is not None and float(packet.dts * packet.time_base) > _SECONDS:
+                break
+            for frame in packet.decode():
+                part = pictures if isinstance(frame, av.VideoFrame) else sound
+                if part is not None:
+                    part.add(frame)
+        for part in (pictures, sound):
+            if part is not None:
+                part.end()
+    return made.getvalue()
+
+
+class _Pictures:
+    """Takes frames, of which it keeps some, small."""
+
+    def __init__(self, source: Any, target: Any) -> None:
+        picture = source.streams.video[0].codec_context
+        self._target, self._stream = target, target.add_stream("libvpx", rate=_RATE)
+        self._stream.width = _WIDTH
+        self._stream.height = max(2, round(picture.height * _WIDTH / max(picture.width, 1) / 2) * 2)
+        self._stream.pix_fmt, self._stream.bit_rate = "yuv420p", _BITS_OF_VIDEO
+        self._next = 0
+
+    def add(self, frame: Any) -> None:
+        place = round((frame.time or 0) * _RATE)
+        if place < self._next:
+            return
+        small = frame.reformat(self._stream.width, self._stream.height, "yuv420p")
+        small.pts, small.time_base = place, Fraction(1, _RATE)
+        self._next = place + 1
+        self._target.mux(self._stream.encode(small))
+
+    def end(self) -> None:
+        self._target.mux(self._stream.encode(None))
+
+
+class _Sound:
+    """Takes the frames of a sound."""
+
+    def __init__(self, target: Any) -> None:
+        self._target, self._stream = target, target.add_stream("libopus", rate=_SOUND_RATE)
+        self._stream.layout, self._stream.bit_rate = "mono", _BITS_OF_SOUND
+        self._resampler = AudioResampler("s16", "mono", _SOUND_RATE)
+
+    def add(self, frame: Any) -> None:
+        for part in self._resampler.resample(frame):
+            self._target.mux(self._stream.encode(part))
+
+    def end(self) -> None:
+        for part in self._resampler.resample(None):
+            self._target.mux(self._stream.encode(part))
+        self._target.mux(self._stream.encode(None))

@@ -1,0 +1,219 @@
+"""The report's pictures, as SVG that takes the colours of the page it stands in."""
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..tasks.humansense.taxonomy import TASKS
+from . import statistics
+from .published import human
+from .runs import Run
+from .statistics import Estimate
+from .table import Metric
+
+_INK = "#0a0b0c"
+"""Stands for the page's colour of text until the picture is written."""
+
+_COLOURS = ("#3b82c4", "#d9822b", "#3a9d6e", "#b0589c", "#8a6d3b", "#5f6bd0", "#c2504d", "#4d8f99")
+"""Of runs; each is readable on white and on near-black (contrast above 3 with both)."""
+
+_LENGTHS = ((0, 10), (10, 30), (30, 60), (60, 120), (120, 300), (300, np.inf))
+"""Seconds of clips."""
+
+_MOST_RUNS = len(_COLOURS)
+_COUNTS = 11
+"""0 to 10, which a counting prompt asks for."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An SVG with a title, and a sentence for who cannot see it."""
+
+    title: str
+    alternative: str
+    svg: str
+
+
+def pictures(runs: Sequence[Run], metric: Metric) -> list[Picture]:
+    """All pictures of these runs (of the first eight)."""
+    shown = runs[:_MOST_RUNS]
+    made = [
+        _tasks(shown, metric),
+        _groups(shown, metric, "Accuracy by length of the clip", _lengths),
+        _groups(shown, metric, "Accuracy by kind of question", _kinds),
+        _letters(shown),
+        *(_counting(run) for run in shown if "HC" in run.leaves),
+    ]
+    return [picture for picture in made if picture is not None]
+
+
+def _tasks(runs: Sequence[Run], metric: Metric) -> Picture:
+    figure, axes = _axes(9.5, 3.6)
+    places = np.arange(len(TASKS))
+    people = human().scores
+    axes.plot(places, [people.get(task.code, np.nan) for task in TASKS], "_", color=_INK, ms=22, mew=2, label="people")
+    guesses = {code: statistics.chance(leaf.samples)["uniform"] for run in runs for code, leaf in run.leaves.items()}
+    axes.plot(
+        places,
+        [guesses.get(task.code, np.nan) for task in TASKS],
+        "_",
+        color=_INK,
+        ms=22,
+        mew=1,
+        alpha=0.5,
+        label="guess",
+    )
+    told = []
+    for number, run in enumerate(runs):
+        found = {code: statistics.estimate(leaf.samples, metric) for code, leaf in run.leaves.items()}
+        _points(axes, places + _shift(number, len(runs)), [found.get(task.code) for task in TASKS], run.name, number)
+        told += [f"{run.name} has {each.mean:.0%} in {code}" for code, each in found.items() if each is not None]
+    axes.set_xticks(places, [f"{task.code}\n{task.level}" for task in TASKS])
+    for place in range(1, len(TASKS)):
+        if TASKS[place].level != TASKS[place - 1].level:
+            axes.axvline(place - 0.5, color=_INK, alpha=0.2, lw=0.8)
+    return _picture(figure, axes, "The 15 tasks, beside people and a uniform guess", told)
+
+
+def _groups(
+    runs: Sequence[Run], metric: Metric, title: str, key_of: Callable[[pandas.DataFrame], "pandas.Series[Any]"]
+) -> Picture | None:
+    """Accuracy in groups of questions."""
+    found = [statistics.by(run.samples, key_of(run.samples), metric) for run in runs]
+    names = sorted({name for groups in found for name in groups}, key=_in_order)
+    if not names:
+        return None
+    figure, axes = _axes(6.4, 3.0)
+    told = []
+    for number, (run, groups) in enumerate(zip(runs, found, strict=True)):
+        places = np.arange(len(names)) + _shift(number, len(runs))
+        _points(axes, places, [groups.get(name) for name in names], run.name, number)
+        told += [f"{run.name} has {groups[name].mean:.0%} for {name}" for name in names if name in groups]
+    axes.set_xticks(range(len(names)), [name.replace(" | ", "\n") for name in names])
+    return _picture(figure, axes, title, told)
+
+
+def _in_order(name: str) -> list[str]:
+    """Numbers by their size, words by the alphabet."""
+    return [word.zfill(4) if word.isdecimal() else word for word in name.split()]
+
+
+def _lengths(samples: pandas.DataFrame) -> "pandas.Series[Any]":
+    seconds = pandas.to_numeric(samples["duration"], errors="coerce")
+    names = [f"{low} to {high:g} s" if np.isfinite(high) else f"{low} s and more" for low, high in _LENGTHS]
+    edges = [low for low, _ in _LENGTHS] + [np.inf]
+    return pandas.cut(seconds, edges, labels=names, right=False)
+
+
+def _kinds(samples: pandas.DataFrame) -> "pandas.Series[Any]":
+    options = samples["option_count"].astype(int)
+    return samples["pattern"] + options.map(lambda count: f" | {count} options" if count else "")
+
+
+def _letters(runs: Sequence[Run]) -> Picture | None:
+    """How often each letter is answered, beside how often it is right."""
+    singles = {run.name: run.samples[run.samples["pattern"] == "single"] for run in runs}
+    singles = {name: samples for name, samples in singles.items() if not samples.empty}
+    if not singles:
+        return None
+    letters = sorted({letter for samples in singles.values() for letter in samples["gold"]})
+    figure, axes = _axes(6.4, 3.0)
+    places = np.arange(len(letters))
+    right = next(iter(singles.values()))["gold"].value_counts(normalize=True)
+    axes.bar(places, [right.get(letter, 0) for letter in letters], 0.8, color=_INK, alpha=0.15, label="right answers")
+    told = []
+    for number, (name, samples) in enumerate(singles.items()):
+        said = samples["parsed"].value_counts(normalize=True)
+        shares = [float(said.get(letter, 0)) for letter in letters]
+        axes.plot(places, shares, "o", color=_COLOURS[number], label=name)
+        told += [f"{name} answers {letter} in {share:.0%}" for letter, share in zip(letters, shares, strict=True)]
+    axes.set_xticks(places, letters)
+    return _picture(figure, axes, "Letters answered in single choices, beside the right ones", told)
+
+
+def _counting(run: Run) -> Picture:
+    """What was counted, by what is right."""
+    samples = run.leaves["HC"].samples
+    counts = np.zeros((_COUNTS, _COUNTS + 1))
+    for gold, parsed in zip(samples["gold"], samples["parsed"], strict=True):
+        said = int(parsed) if isinstance(parsed, str) and parsed.isdecimal() and int(parsed) < _COUNTS else _COUNTS
+        counts[min(int(gold), _COUNTS - 1), said] += 1
+    figure, axes = _axes(4.6, 3.8)
+    axes.imshow(np.sqrt(counts), cmap=_colour_map(), aspect="auto", origin="lower")
+    for right, said in zip(*np.nonzero(counts), strict=True):
+        axes.text(said, right, f"{counts[right, said]:.0f}", ha="center", va="center", color=_INK, fontsize=7)
+    axes.set_xticks(range(_COUNTS + 1), [*map(str, range(_COUNTS)), "other"])
+    axes.set_yticks(range(_COUNTS))
+    axes.set_xlabel("counted")
+    axes.set_ylabel("right")
+    hits = int(np.trace(counts[:, :_COUNTS]))
+    return _picture(figure, axes, f"Counting people: {run.name}", [f"{hits} of {int(counts.sum())} counts are right"])
+
+
+def _colour_map() -> Any:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("counts", [(0.23, 0.51, 0.77, 0.0), (0.23, 0.51, 0.77, 0.75)])
+
+
+def _points(axes: Axes, places: Any, found: Sequence[Estimate | None], name: str, number: int) -> None:
+    there = [(place, each) for place, each in zip(places, found, strict=True) if each is not None]
+    means = np.array([each.mean for _, each in there])
+    spread = [means - [each.low for _, each in there], [each.high for _, each in there] - means] if there else None
+    axes.errorbar(
+        [place for place, _ in there], means, yerr=spread, fmt="o", ms=4, lw=1.2, color=_COLOURS[number], label=name
+    )
+
+
+def _shift(number: int, of: int) -> float:
+    return (number - (of - 1) / 2) * 0.7 / max(of, 2)
+
+
+def _axes(width: float, height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots()
+    axes.tick_params(colors=_INK, labelsize=8)
+    for name, spine in axes.spines.items():
+        spine.set_color(_INK)
+        spine.set_visible(name in ("left", "bottom"))
+    return figure, axes
+
+
+def _picture(figure: Figure, axes: Axes, title: str, told: Sequence[str]) -> Picture:
+    if axes.get_ylabel() != "right":
+        axes.set_ylim(0, 1)
+        axes.yaxis.set_major_formatter(lambda value, place: f"{value:.0%}")
+        axes.grid(axis="y", color=_INK, alpha=0.12, lw=0.6)
+        axes.legend(fontsize=8, frameon=False, labelcolor=_INK, ncols=4, loc="upper center", bbox_to_anchor=(0.5, 1.16))
+    for label in (axes.xaxis.label, axes.yaxis.label):
+        label.set_color(_INK)
+    return Picture(title, f"{title}: {'; '.join(told)}.", _svg(figure))
+
+
+_OPENING = (
+    r'<svg viewBox="\1" xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+    r'aria-hidden="true" focusable="false">'
+)
+"""As wide as the page allows; the figure around it tells what is in it."""
+
+
+def _svg(figure: Figure) -> str:
+    file = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "humansense", "font.family": "sans-serif"}):
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg = file.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r'<svg [^>]*?viewBox="([^"]+)"[^>]*>', _OPENING, svg, count=1)
+    referred = set(re.findall(r"#([\w-]+)", svg))
+    # Names of parts that nothing refers to would be there again in the next picture of the page.
+    svg = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in referred else "", svg)
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    return svg.replace(_INK, "currentColor")

@@ -1,0 +1,135 @@
+"""The table as Markdown, CSV, LaTeX and JSON."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .compare import Comparison
+from .runs import Run
+from .table import COLUMNS, Cell, Row, Table
+
+_LATEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+}  # fmt: skip
+
+
+def markdown(tables: Sequence[Table]) -> str:
+    """The tables with notes below, best and second best in bold and italics."""
+    parts = []
+    for table in tables:
+        lines = ["| " + " | ".join(["", *COLUMNS]) + " |", "|---" + "|--:" * len(COLUMNS) + "|"]
+        for row in table.rows:
+            lines.append("| " + " | ".join([_escape(row.name), *(_plain(row, column) for column in COLUMNS)]) + " |")
+        noted = [f"- {_escape(row.name)}: {_escape('; '.join(row.notes))}" for row in table.rows if row.notes]
+        parts.append("\n".join([f"## Metric `{table.metric}`", "", *lines, "", *noted, "", EXPLANATION]))
+    return "# HumanSense\n\n" + "\n\n".join(parts) + "\n"
+
+
+EXPLANATION = (
+    "In brackets: 95 % intervals in percentage points, clustered by clip. Avg. is the unweighted mean of the 13 video "
+    "tasks, as in the paper; levels are means of their tasks. A mean is given only where all its tasks are there. The "
+    "paper's rows are by the release's scorer, whatever the metric; people were asked a subset."
+)
+
+
+def _escape(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+
+
+def _plain(row: Row, column: str) -> str:
+    cell = row.cells.get(column)
+    if cell is None:
+        return ""
+    mark = {1: "**", 2: "*"}.get(cell.rank or 0, "")
+    star = f" ({', '.join(cell.marks)})" if cell.marks else ""
+    return f"{mark}{100 * cell.score:.1f}{mark}{_interval(cell)}{star}"
+
+
+def _interval(cell: Cell) -> str:
+    return "" if cell.low is None or cell.high is None else f" [{100 * cell.low:.1f}, {100 * cell.high:.1f}]"
+
+
+def comma_separated(tables: Sequence[Table]) -> str:
+    """One line for each cell, with unrounded numbers."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["metric", "row", "kind", "column", "score", "low", "high", "questions", "marks", "notes"])
+    for table in tables:
+        for row in table.rows:
+            for column, cell in row.cells.items():
+                writer.writerow([
+                    table.metric, row.name, row.kind, column, cell.score, cell.low, cell.high, cell.questions,
+                    "; ".join(cell.marks), "; ".join(row.notes),
+                ])  # fmt: skip
+    return file.getvalue()
+
+
+def latex(table: Table) -> str:
+    """A table for a paper (with the package booktabs)."""
+    lines = [r"\begin{tabular}{l" + "r" * len(COLUMNS) + "}", r"\toprule", " & ".join(["Model", *COLUMNS]) + r" \\"]
+    kind = ""
+    for row in table.rows:
+        lines += [r"\midrule"] if row.kind != kind else []
+        kind = row.kind
+        lines.append(" & ".join([_tex(row.name), *(_tex_cell(row.cells.get(column)) for column in COLUMNS)]) + r" \\")
+    notes = [f"% {row.name}: {'; '.join(row.notes)}" for row in table.rows if row.notes]
+    return "\n".join([f"% metric: {table.metric}", *notes, *lines, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def _tex(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in text)
+
+
+def _tex_cell(cell: Cell | None) -> str:
+    if cell is None:
+        return "--"
+    text = f"{100 * cell.score:.1f}"
+    command = {1: "textbf", 2: "underline"}.get(cell.rank or 0)
+    return f"\\{command}{{{text}}}" if command else text
+
+
+def as_json(tables: Sequence[Table], runs: Sequence[Run], comparisons: Sequence[Comparison]) -> str:
+    """Everything with unrounded numbers: scores, settings, files and comparisons."""
+    content = {
+        "tables": {table.metric: [_row(row) for row in table.rows] for table in tables},
+        "runs": [_run(run) for run in runs],
+        "comparisons": [comparison.to_dict() for comparison in comparisons],
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False, default=str) + "\n"
+
+
+def _row(row: Row) -> dict[str, Any]:
+    cells = {
+        column: {
+            "score": cell.score,
+            "low": cell.low,
+            "high": cell.high,
+            "questions": cell.questions,
+            "marks": cell.marks,
+        }
+        for column, cell in row.cells.items()
+    }
+    return {"name": row.name, "kind": row.kind, "notes": row.notes, "scores": cells}
+
+
+def _run(run: Run) -> dict[str, Any]:
+    counts = {code: {"samples": len(leaf.samples), "of": leaf.total} for code, leaf in run.leaves.items()}
+    return {
+        "name": run.name,
+        "variant": run.variant,
+        "settings": run.settings,
+        "files": sorted({str(file) for file in run.files}),
+        "tasks": counts,
+    }
+
+
+def write(folder: Path, tables: Sequence[Table], runs: Sequence[Run], comparisons: Sequence[Comparison]) -> None:
+    """Write table.md, table.csv, table.tex and results.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "results.json").write_text(as_json(tables, runs, comparisons), encoding="utf-8")
+    (folder / "table.md").write_text(markdown(tables), encoding="utf-8")
+    (folder / "table.csv").write_text(comma_separated(tables), encoding="utf-8")
+    (folder / "table.tex").write_text("\n".join(latex(table) for table in tables), encoding="utf-8")
