@@ -40,12 +40,17 @@ class Cell:
 
 @dataclass
 class Row:
-    """One row: `kind` is "run", "paper", "human" or "chance", `notes` what it cannot be compared without knowing."""
+    """One row: `kind` is "run", "paper", "human" or "chance", `notes` what it cannot be compared without knowing.
+
+    `is_ranked` says whether its scores can be the best of a column: not those of random weights, other questions or a
+    part of them.
+    """
 
     name: str
     kind: Literal["run", "paper", "human", "chance"]
     cells: dict[str, Cell]
     notes: list[str] = field(default_factory=list)
+    is_ranked: bool = True
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ class Table:
 
 def table(runs: Sequence[Run], metric: Metric, which: Which) -> Table:
     """The table of these runs, the paper's rows (by default `which` of them), people and chance."""
-    ours = [Row(run.name, "run", _cells(run, metric), notes(run)) for run in runs]
+    ours = [Row(run.name, "run", _cells(run, metric), notes(run), _is_whole(run)) for run in runs]
     theirs = [_published_row(row) for row in rows(which) if not row.is_human]
     people = [_published_row(human())] if which != "none" else []
     return Table(metric, [*_ranked([*ours, *theirs]), *people, *_chance_rows(runs)])
@@ -83,6 +88,12 @@ def notes(run: Run) -> list[str]:
     if failed:
         found.append(f"{failed:,} failed")
     return [*found, *_protocol_notes(run)]
+
+
+def _is_whole(run: Run) -> bool:
+    """Whether its scores are a model's, on all questions of the benchmark's tasks that it has."""
+    is_part = run.settings.get("limit") is not None or bool(run.settings.get("offset"))
+    return not (is_part or run.variant == "sample" or run.settings.get("random_weights"))
 
 
 def _protocol_notes(run: Run) -> list[str]:
@@ -160,11 +171,12 @@ def _chance_row(name: str, scores: Mapping[str, float], of: Run) -> Row:
 
 def _ranked(found: Sequence[Row]) -> list[Row]:
     """The rows with the best and second best score of each column marked."""
+    ranked = [row for row in found if row.is_ranked]
     for column in COLUMNS:
-        best = sorted({round(row.cells[column].score, 3) for row in found if column in row.cells}, reverse=True)[:2]
-        for row in found:
+        best = sorted({round(row.cells[column].score, 3) for row in ranked if column in row.cells}, reverse=True)[:2]
+        for row in ranked:
             cell = row.cells.get(column)
-            if cell is not None and round(cell.score, 3) in best and len(found) > 1:
+            if cell is not None and round(cell.score, 3) in best and len(ranked) > 1:
                 rank = best.index(round(cell.score, 3)) + 1
                 row.cells[column] = Cell(cell.score, cell.low, cell.high, cell.questions, cell.marks, rank)
     return list(found)

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import logged
 import numpy as np
@@ -185,6 +186,17 @@ def test_best_and_second_best_are_among_models_only(two: list[Run]) -> None:
         models = [row for row in made.rows if row.kind in ("run", "paper") and column in row.cells]
         best = max(models, key=lambda row: row.cells[column].score)
         assert ranked[best.name] == 1
+
+
+@pytest.mark.parametrize(
+    "changes", [{"variant": "sample"}, {"limit": 3}, {"model_info": {"random_weights": True}}], ids=str
+)
+def test_a_run_that_is_no_models_on_all_questions_is_never_the_best(changes: dict[str, Any], tmp_path: Path) -> None:
+    logged.write(tmp_path, lambda doc, chance: doc["answer"], count=6, **changes)
+    (ours, *theirs) = table(runs_of(tmp_path), "acc", "all").rows
+    assert ours.cells["AR"].score == 1
+    assert {cell.rank for cell in ours.cells.values()} == {None}
+    assert any(row.cells["AR"].rank == 1 for row in theirs if "AR" in row.cells)
 
 
 def test_means_are_given_only_where_all_of_their_tasks_are_there(tmp_path: Path) -> None:
