@@ -6,8 +6,6 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-SIZE = {"width": 1280, "height": 860}
-
 
 def main() -> None:
     """Take one of the table in light colours, and one of a sample in dark ones."""
@@ -18,7 +16,7 @@ def main() -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for scheme in ("light", "dark"):
-            page = browser.new_page(viewport=SIZE, color_scheme=scheme)
+            page = browser.new_page(viewport={"width": 1280, "height": 860}, color_scheme=scheme)
             page.goto(given.report.absolute().as_uri())
             page.wait_for_selector("html[data-ready]")
             if scheme == "dark":
