@@ -68,7 +68,7 @@ def average(estimates: Sequence[Estimate]) -> Estimate:
     generator = np.random.default_rng(_SEED)
     drawn = np.mean([_draws_of(each, generator) for each in estimates], axis=0)
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(drawn, [tail, 1 - tail])
+    low, high = np.clip(np.quantile(drawn, [tail, 1 - tail]), 0, 1)
     questions, clips = (sum(getattr(each, name) for each in estimates) for name in ("questions", "clips"))
     return Estimate(mean, float(low), float(high), questions, clips, drawn)
 
@@ -180,8 +180,9 @@ def _varies(both: pandas.DataFrame) -> bool:
 def _draws_of(each: Estimate, generator: np.random.Generator) -> Draws:
     if each.draws is not None:
         return generator.permutation(each.draws)
-    spread = (each.high - each.low) / (2 * stats.norm.ppf(0.5 + CONFIDENCE / 2))
-    return np.clip(generator.normal(each.mean, spread, RESAMPLES), each.low, each.high)
+    # Around the mean and as wide as the longer side, so that the average keeps its place within its interval.
+    spread = max(each.high - each.mean, each.mean - each.low) / stats.norm.ppf(0.5 + CONFIDENCE / 2)
+    return generator.normal(each.mean, spread, RESAMPLES)
 
 
 def by(samples: pandas.DataFrame, key: "pandas.Series[Any]", metric: str) -> Mapping[str, Estimate]:

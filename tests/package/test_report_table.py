@@ -119,6 +119,16 @@ def test_an_average_is_narrower_than_what_it_is_of() -> None:
     assert (whole.high - whole.low) == pytest.approx(np.mean(widths) / 2, rel=0.2)
 
 
+@pytest.mark.parametrize("credit", [0.0, 1.0])
+def test_an_average_of_tasks_that_are_all_alike_is_within_its_interval(credit: float) -> None:
+    part = statistics.estimate(samples({str(number): [credit] for number in range(10)}), "acc")
+    assert part is not None
+    whole = statistics.average([part] * 13)
+    assert whole.mean == credit
+    assert 0.02 < whole.high - whole.low < 0.28
+    assert whole.low <= credit <= whole.high
+
+
 def test_chance_follows_from_the_questions() -> None:
     frame = pandas.DataFrame(
         {
