@@ -82,7 +82,7 @@ def test_a_run_that_is_killed_and_terminated_ends_as_one_that_was_left_alone(tin
     assert "HumanSense, paper, %" in done.stdout
     assert "random weights; tasks humansense_sample, not the benchmark" in done.stdout
     (page,) = tmp_path.rglob("report/report.html")
-    assert f"Report: {page.relative_to(tmp_path)}" in done.stdout
+    assert f"Report: {page}" in done.stdout
     earlier = results_of(tmp_path / "out")["model_info"]["effort"]["answers_of_earlier_runs"]
     assert earlier >= 4
 
@@ -154,10 +154,6 @@ def test_bad_arguments_end_with_status_2(given: list[str], sentence: str, tmp_pa
     assert done.returncode == 2
     assert sentence in done.stdout + done.stderr
     assert "To go on" not in done.stderr
-    assert "HumanSense, paper, %" in done.stdout
-    assert "random weights; tasks humansense_sample, not the benchmark" in done.stdout
-    (page,) = tmp_path.rglob("report/report.html")
-    assert f"Report: {page.relative_to(tmp_path)}" in done.stdout
 
 
 @pytest.fixture
