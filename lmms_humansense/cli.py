@@ -1,8 +1,7 @@
 """The command `lmms-humansense`. Heavy modules are imported by the commands that need them."""
 
-from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,22 +14,6 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
 )
-
-
-class PaperRows(str, Enum):
-    """Rows of the paper's table."""
-
-    ALL = "all"
-    OMNI = "omni"
-    NONE = "none"
-
-
-class MediaMode(str, Enum):
-    """Links to the files, small previews in the page, or nothing."""
-
-    LINK = "link"
-    EMBED = "embed"
-    NONE = "none"
 
 
 def _show_version(wanted: bool) -> None:
@@ -105,14 +88,16 @@ def prepare(
 def report(
     results: Annotated[list[Path], typer.Argument(help="Folders or results files of lmms-eval, with samples.")],
     out: Annotated[Path, typer.Option(help="Where report.html and the tables go.")] = Path("humansense_report"),
-    paper: Annotated[PaperRows, typer.Option(help="Which of the paper's rows stand beside yours.")] = PaperRows.ALL,
-    media: Annotated[MediaMode, typer.Option(help="How clips come into the page.")] = MediaMode.LINK,
+    paper: Annotated[
+        Literal["all", "omni", "none"], typer.Option(help="Which of the paper's rows stand beside yours.")
+    ] = "all",
+    media: Annotated[Literal["link", "embed", "none"], typer.Option(help="How clips come into the page.")] = "link",
     terminal: Annotated[bool, typer.Option("--terminal", help="Only print a table.")] = False,
 ) -> None:
     """Put results beside the paper's: a page with every answer, and tables for papers and scripts."""
     from .report.command import report as write_report
 
-    raise typer.Exit(write_report(results, out, paper.value, media.value, terminal))
+    raise typer.Exit(write_report(results, out, paper, media, terminal))
 
 
 @app.command()

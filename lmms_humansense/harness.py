@@ -77,11 +77,11 @@ def _data_info(task_dict: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _roots(task_dict: Mapping[Any, Any]) -> Iterator[str]:
-    """The roots that the docs of this package's tasks name; groups hold tasks."""
+    """The roots that the docs of our tasks name; groups hold tasks, and others may have tasks of such a name."""
     for name, task in task_dict.items():
         if isinstance(task, Mapping):
             yield from _roots(task)
-        elif str(name).startswith(_TASKS):
+        elif str(name).startswith(_TASKS) and "root" in task.eval_docs.column_names:
             yield task.eval_docs[0]["root"]
 
 

@@ -14,10 +14,10 @@ _EVERY = 30.0
 
 
 class Shown:
-    """Shows bytes, files and the time left on stderr, within a `with` block."""
+    """Shows bytes, files and the time left on a console, within a `with` block."""
 
-    def __init__(self, what: str, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+    def __init__(self, what: str, console: Console) -> None:
+        self._console = console
         self._what = what
         self._lock = threading.Lock()
         self._files = self._count = self._there = self._done = 0

@@ -8,36 +8,34 @@ from rich.console import Console
 from .compare import comparisons
 from .media import Media, Mode
 from .published import Which
-from .runs import Run, read_runs
-from .table import METRICS, Table, table
+from .runs import METRICS, Run, read_runs
+from .table import Table, table
 from .write import write
-
-DEFAULT_OUT = Path("humansense_report")
 
 
 def report(
     paths: Sequence[Path],
-    out: Path = DEFAULT_OUT,
+    out: Path,
     which: Which = "all",
     mode: Mode = "link",
     terminal: bool = False,
-    console: Console | None = None,
 ) -> int:
     """Report the runs in these results; returns the exit status: 0, or 1 where no run could be read.
 
     With `terminal` only a table is printed; without, the report is written to the folder `out`.
     """
-    shown = console or Console(highlight=False, soft_wrap=True)
-    runs, problems = read_runs(paths)
-    for problem in problems:
-        shown.print(f"Left out: {problem}", style="yellow", markup=False)
+    shown = Console(highlight=False, soft_wrap=True)
+    runs, problems = _read(paths, shown)
     if not runs:
         shown.print("There is nothing to report.", style="red")
         return 1
     if terminal:
         show_table(runs, which, shown)
         return 0
-    shown.print(f"Report: {write_report(runs, out, which, mode, problems)}", markup=False)
+    media = Media(mode)
+    shown.print(f"Report: {write_report(runs, out, which, media, problems)}", markup=False)
+    if media.without_preview:
+        shown.print(f"{media.without_preview:,} clips have no preview: they cannot be read, or the page is full.")
     return 0
 
 
@@ -47,14 +45,22 @@ def conclude(results: Sequence[Path], console: Console) -> None:
     What goes wrong is said, but is no reason to end a run otherwise: its results are there.
     """
     try:
-        runs, problems = read_runs(results)
+        runs, problems = _read(results, console)
         if not runs:
             return
         show_table(runs, "omni", console)
-        page = write_report(runs, results[0].parent / "report", "all", "link", problems)
+        page = write_report(runs, results[0].parent / "report", "all", Media("link"), problems)
         console.print(f"Report: {page}", markup=False)
     except Exception as error:
         console.print(f"The report could not be written ({type(error).__name__}: {error}).", style="red", markup=False)
+
+
+def _read(paths: Sequence[Path], console: Console) -> tuple[list[Run], list[str]]:
+    """The runs in these places; what can not be used is said."""
+    runs, problems = read_runs(paths)
+    for problem in problems:
+        console.print(f"Left out: {problem}", style="yellow", markup=False)
+    return runs, problems
 
 
 def show_table(runs: Sequence[Run], which: Which, console: Console) -> None:
@@ -64,14 +70,14 @@ def show_table(runs: Sequence[Run], which: Which, console: Console) -> None:
     show(_tables(runs, which), console)
 
 
-def write_report(runs: Sequence[Run], out: Path, which: Which, mode: Mode, problems: Sequence[str] = ()) -> Path:
+def write_report(runs: Sequence[Run], out: Path, which: Which, media: Media, problems: Sequence[str]) -> Path:
     """Write report.html and the tables into the folder `out`; returns the page."""
     from .page import page
     from .pictures import pictures
 
     tables, compared = _tables(runs, which), comparisons(runs, "acc")
     write(out, tables, runs, compared)
-    html = page(tables, runs, compared, pictures(runs, "acc"), Media(mode), problems)
+    html = page(tables, runs, compared, pictures(runs, "acc"), media, problems)
     file = out / "report.html"
     file.write_text(html, encoding="utf-8")
     return file

@@ -7,9 +7,8 @@ from typing import Any
 
 from ..tasks.humansense.taxonomy import TASKS
 from . import statistics
-from .runs import Run
+from .runs import Metric, Run
 from .statistics import Difference
-from .table import Metric
 
 _MOST = 15
 """Pairs of runs that are compared: those of six runs."""
@@ -31,13 +30,9 @@ class Comparison:
 
 def comparisons(runs: Sequence[Run], metric: Metric) -> list[Comparison]:
     """Each pair of runs on the same questions (the first 15 pairs)."""
-    pairs = [(one, other) for one, other in combinations(runs, 2) if _is_sample(one) == _is_sample(other)]
+    pairs = [(one, other) for one, other in combinations(runs, 2) if one.is_sample == other.is_sample]
     found = [_compare(one, other, metric) for one, other in islice(pairs, _MOST)]
     return [comparison for comparison in found if comparison.tasks]
-
-
-def _is_sample(run: Run) -> bool:
-    return run.variant == "sample"
 
 
 def _compare(first: Run, second: Run, metric: Metric) -> Comparison:

@@ -58,7 +58,7 @@ def _data(runs: Sequence[Run], media: Media) -> dict[str, Any]:
     questions: dict[tuple[bool, str], dict[str, Any]] = {}
     for number, run in enumerate(runs):
         for row in run.samples.to_dict("records"):
-            key = (run.variant == "sample", row["id"])
+            key = (run.is_sample, row["id"])
             if key not in questions:
                 questions[key] = {**_question(row, media), "key": str(len(questions)), "answers": [None] * len(runs)}
             answer = _answer(row)

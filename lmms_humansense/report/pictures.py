@@ -15,9 +15,8 @@ from matplotlib.figure import Figure
 from ..tasks.humansense.taxonomy import TASKS
 from . import statistics
 from .published import human
-from .runs import Run
+from .runs import Metric, Run
 from .statistics import Estimate
-from .table import Metric
 
 _INK = "#0a0b0c"
 """Stands for the page's colour of text until the picture is written."""
@@ -60,7 +59,7 @@ def _tasks(runs: Sequence[Run], metric: Metric) -> Picture:
     places = np.arange(len(TASKS))
     people = human().scores
     axes.plot(places, [people.get(task.code, np.nan) for task in TASKS], "_", color=_INK, ms=22, mew=2, label="people")
-    guesses = {code: statistics.chance(leaf.samples)["uniform"] for run in runs for code, leaf in run.leaves.items()}
+    guesses = {code: leaf.chance["uniform"] for run in runs for code, leaf in run.leaves.items()}
     axes.plot(
         places,
         [guesses.get(task.code, np.nan) for task in TASKS],
@@ -73,7 +72,7 @@ def _tasks(runs: Sequence[Run], metric: Metric) -> Picture:
     )
     told = []
     for number, run in enumerate(runs):
-        found = {code: statistics.estimate(leaf.samples, metric) for code, leaf in run.leaves.items()}
+        found = {code: leaf.estimates[metric] for code, leaf in run.leaves.items()}
         _points(axes, places + _shift(number, len(runs)), [found.get(task.code) for task in TASKS], run.name, number)
         told += [f"{run.name} has {each.mean:.0%} in {code}" for code, each in found.items() if each is not None]
     axes.set_xticks(places, [f"{task.code}\n{task.level}" for task in TASKS])

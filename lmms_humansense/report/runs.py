@@ -5,15 +5,22 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas
 
 from ..tasks.humansense.taxonomy import BY_CODE, TASKS
+from . import statistics
+from .statistics import Estimate
 
 _TASK = re.compile(r"humansense(?:_(?P<variant>[a-z]+))?_(?P<code>[a-z]+\d?)")
 _RESULTS = "results.json"
+
+
+Metric = Literal["paper", "acc"]
+METRICS: tuple[Metric, ...] = ("paper", "acc")
 
 
 class ReportError(ValueError):
@@ -34,6 +41,16 @@ class Leaf:
     total: int
     date: str
 
+    @cached_property
+    def estimates(self) -> dict[str, Estimate | None]:
+        """The mean of each metric, with its interval; computed once for all tables and pictures."""
+        return {metric: statistics.estimate(self.samples, metric) for metric in METRICS}
+
+    @cached_property
+    def chance(self) -> dict[str, float]:
+        """What one gets without looking; see `statistics.chance`."""
+        return statistics.chance(self.samples)
+
     @property
     def missing(self) -> int:
         """How many of the task's questions have no sample."""
@@ -49,6 +66,11 @@ class Run:
     settings: dict[str, Any]
     leaves: dict[str, Leaf] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether its questions are those of the embedded sample, and not the benchmark's."""
+        return self.variant == "sample"
 
     @property
     def samples(self) -> pandas.DataFrame:
@@ -68,6 +90,9 @@ def read_runs(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
             _add(runs, file, _read_json(file), problems)
         except ReportError as error:
             problems.append(str(error))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            what = f"{type(error).__name__}: {error}"
+            problems.append(f"{file} is no results file of lmms-eval, or another form of one ({what}).")
     found = [run for run in runs.values() if run.leaves]
     _tell_apart(found)
     return found, problems
@@ -142,7 +167,7 @@ def _rows(file: Path, problems: list[str]) -> Iterable[dict[str, Any]]:
         for number, line in enumerate(lines, 1):
             try:
                 yield _row(json.loads(line))
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 what = f"{type(error).__name__}: {error}"
                 problems.append(f"{file}, line {number} is no sample of HumanSense, or cut off ({what}).")
 

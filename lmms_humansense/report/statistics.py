@@ -13,6 +13,8 @@ import pandas
 from numpy.typing import NDArray
 from scipy import stats
 
+from ..tasks.humansense.scoring import credit
+
 CONFIDENCE = 0.95
 RESAMPLES = 2000
 _SEED = 0
@@ -138,7 +140,7 @@ def chance(samples: pandas.DataFrame) -> dict[str, float]:
     """
     guesses = [_uniform(row) for row in samples.itertuples()]
     commonest = samples["gold"].mode().iloc[0]
-    same = [_credit(commonest, row.gold, row.pattern) for row in samples.itertuples()]
+    same = [credit(commonest, row.gold, row.pattern) for row in samples.itertuples()]
     return {"uniform": float(np.mean(guesses)), "commonest": float(np.mean(same))}
 
 
@@ -152,12 +154,6 @@ def _uniform(row: Any) -> float:
         parts = 2 ** len(row.gold) - 2  # neither empty nor all of it
         return (1 + 0.5 * parts) / (2**options - 1)
     return 1 / options
-
-
-def _credit(parsed: str, gold: str, pattern: str) -> float:
-    from ..tasks.humansense.scoring import credit
-
-    return credit(parsed, gold, pattern)
 
 
 def _by_clip(samples: pandas.DataFrame, metric: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -1,17 +1,14 @@
 """The paper's table with the runs in it: rows, columns and what a reader has to know of each cell."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ..tasks.humansense.taxonomy import LEVELS, TASKS, Task
 from . import statistics
 from .published import INCONSISTENT, ON_A_SUBSET, Published, Which, human, rows
-from .runs import Leaf, Run
+from .runs import Leaf, Metric, Run
 from .statistics import Estimate
-
-Metric = Literal["paper", "acc"]
-METRICS: tuple[Metric, ...] = ("paper", "acc")
 
 VIDEO = tuple(task for task in TASKS if not task.is_audio)
 
@@ -75,7 +72,7 @@ def notes(run: Run) -> list[str]:
     if run.settings.get("random_weights"):
         found.append("random weights")
     if run.variant:
-        found.append(f"tasks humansense_{run.variant}" + (", not the benchmark" if run.variant == "sample" else ""))
+        found.append(f"tasks humansense_{run.variant}" + (", not the benchmark" if run.is_sample else ""))
     if run.settings.get("limit") is not None or run.settings.get("offset"):
         found.append(f"made with --limit {run.settings.get('limit')}")
     absent = [task.code for task in TASKS if task.code not in run.leaves]
@@ -93,7 +90,7 @@ def notes(run: Run) -> list[str]:
 def _is_whole(run: Run) -> bool:
     """Whether its scores are a model's, on all questions of the benchmark's tasks that it has."""
     is_part = run.settings.get("limit") is not None or bool(run.settings.get("offset"))
-    return not (is_part or run.variant == "sample" or run.settings.get("random_weights"))
+    return not (is_part or run.is_sample or run.settings.get("random_weights"))
 
 
 def _protocol_notes(run: Run) -> list[str]:
@@ -116,8 +113,7 @@ def _protocol_notes(run: Run) -> list[str]:
 
 
 def _cells(run: Run, metric: Metric) -> dict[str, Cell]:
-    estimates = {code: statistics.estimate(leaf.samples, metric) for code, leaf in run.leaves.items()}
-    known = {code: each for code, each in estimates.items() if each is not None}
+    known = {code: each for code, leaf in run.leaves.items() if (each := leaf.estimates[metric]) is not None}
     cells = {}
     for column, tasks in COLUMNS.items():
         parts = [known[task.code] for task in tasks if task.code in known]
@@ -154,14 +150,14 @@ def _chance_rows(runs: Sequence[Run]) -> list[Row]:
     of = next((run for run in runs if not run.variant), runs[0] if runs else None)
     if of is None:
         return []
-    per_task = {code: statistics.chance(leaf.samples) for code, leaf in of.leaves.items()}
     return [
-        _chance_row("Chance: uniform guess", {code: each["uniform"] for code, each in per_task.items()}, of),
-        _chance_row("Chance: commonest answer", {code: each["commonest"] for code, each in per_task.items()}, of),
+        _chance_row("Chance: uniform guess", "uniform", of),
+        _chance_row("Chance: commonest answer", "commonest", of),
     ]
 
 
-def _chance_row(name: str, scores: Mapping[str, float], of: Run) -> Row:
+def _chance_row(name: str, how: str, of: Run) -> Row:
+    scores = {code: leaf.chance[how] for code, leaf in of.leaves.items()}
     cells = {}
     for column, tasks in COLUMNS.items():
         if all(task.code in scores for task in tasks):
@@ -178,5 +174,5 @@ def _ranked(found: Sequence[Row]) -> list[Row]:
             cell = row.cells.get(column)
             if cell is not None and round(cell.score, 3) in best and len(ranked) > 1:
                 rank = best.index(round(cell.score, 3)) + 1
-                row.cells[column] = Cell(cell.score, cell.low, cell.high, cell.questions, cell.marks, rank)
+                row.cells[column] = replace(cell, rank=rank)
     return list(found)

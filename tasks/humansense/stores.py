@@ -49,12 +49,20 @@ class MediaStore(ABC):
         """Where the local file with the content of `name` is, or will be once it is fetched."""
 
     @abstractmethod
+    def _entry(self, name: str) -> "Listed | Member":
+        """What is known of a file without asking anybody. Raises DataError for one that is refused."""
+
     def known_size(self, name: str) -> int | None:
         """The bytes of a file, if that is known without asking anybody."""
+        return self._entry(name).size
 
-    @abstractmethod
     def known_crc(self, name: str) -> int | None:
         """The CRC-32 of a file, if that is known."""
+        return self._entry(name).crc
+
+    def _refuse_hostile(self, name: str) -> None:
+        if name in self.refused:
+            raise refusal(name, self.where, self.refused[name])
 
     def find_local(self, name: str) -> Path | None:
         """The local file with the content of `name`, or None if it has not been fetched yet."""
@@ -156,15 +164,8 @@ class _Folder(MediaStore):
     def names(self) -> list[str]:
         return list(self._files)
 
-    def known_size(self, name: str) -> int | None:
-        return self._file(name).size
-
-    def known_crc(self, name: str) -> int | None:
-        return self._file(name).crc
-
-    def _file(self, name: str) -> Listed:
-        if name in self.refused:
-            raise refusal(name, self.where, self.refused[name])
+    def _entry(self, name: str) -> Listed:
+        self._refuse_hostile(name)
         return self._files[name]
 
 
@@ -175,12 +176,12 @@ class _LocalFolder(_Folder):
         return {str(path.relative_to(self.where)): Listed(str(path)) for path in _walk(self.where)}
 
     def content(self, name: str) -> Content:
-        file = self._file(name)
+        file = self._entry(name)
         size = os.path.getsize(file.path) if file.size is None else file.size
         return Content(RangedFile(LocalFileSystem(), file.path, size), size, file.crc)
 
     def place(self, name: str) -> Path:
-        return Path(self._file(name).path)
+        return Path(self._entry(name).path)
 
     def fetch(self, name: str) -> Path:
         path = self.find_local(name)
@@ -206,7 +207,7 @@ class _RemoteFolder(_Folder):
         return {name: Listed(path) for name, path in zip(names, paths, strict=True)}
 
     def content(self, name: str) -> Content:
-        file = self._file(name)
+        file = self._entry(name)
         size = self._info(file.path).get("size") if file.size is None else file.size
         if size is None:
             raise DataError(f"{file.path}: the server does not say how large it is; download the media by hand.")
@@ -214,7 +215,7 @@ class _RemoteFolder(_Folder):
         return Content(RangedFile(self._fs, file.path, int(size), marks), int(size), file.crc)
 
     def place(self, name: str) -> Path:
-        file = self._file(name)
+        file = self._entry(name)
         marks = identity(file.path, self._info(file.path)) if file.crc is None else f"{file.crc:08x}-{file.size}"
         return cache.media_path(marks, name)
 
@@ -240,22 +241,15 @@ class _Archive(MediaStore):
         return list(self._members)
 
     def content(self, name: str) -> Content:
-        member = self._member(name)
+        member = self._entry(name)
         return Content(self.archive, member.size, member.crc, member)
 
     def place(self, name: str) -> Path:
-        self._member(name)
+        self._entry(name)
         return cache.media_path(self._identity, name)
 
-    def known_size(self, name: str) -> int | None:
-        return self._member(name).size
-
-    def known_crc(self, name: str) -> int | None:
-        return self._member(name).crc
-
-    def _member(self, name: str) -> Member:
-        if name in self.refused:
-            raise refusal(name, self.where, self.refused[name])
+    def _entry(self, name: str) -> Member:
+        self._refuse_hostile(name)
         return self._members[name]
 
 

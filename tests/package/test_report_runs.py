@@ -107,7 +107,7 @@ def test_a_half_written_sample_is_named_and_counted_as_missing(tmp_path: Path) -
     assert f"{samples}, line 4" in problem
 
 
-@pytest.mark.parametrize("line", ["{}", "[]", "null", '{"doc_id": 0}', "\x00"])
+@pytest.mark.parametrize("line", ["{}", "[]", "null", '{"doc_id": 0}', '{"acc": []}', "\x00"])
 def test_a_line_that_is_no_sample_is_named(line: str, tmp_path: Path) -> None:
     logged.write(tmp_path, logged.mostly_right(0.5), tasks="AR", count=4)
     (samples,) = tmp_path.glob("*_humansense_ar.jsonl")

@@ -8,6 +8,7 @@ import re
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,6 +37,14 @@ class Server:
 
     url: str
     requests: list[Request] = field(default_factory=list)
+    under_way: list[str] = field(default_factory=list)
+
+    def settled(self) -> "Server":
+        """This server once every answer is written down: a client may have one before that."""
+        deadline = time.monotonic() + 10
+        while self.under_way and time.monotonic() < deadline:
+            time.sleep(0.001)
+        return self
 
     def paths(self) -> set[str]:
         """The paths that were asked for, percent-decoded."""
@@ -75,7 +84,7 @@ def serving(application: Application) -> Iterator[Server]:
 
     with _HTTPServer(("127.0.0.1", 0), Handler) as http:
         server = Server(f"http://127.0.0.1:{http.server_address[1]}")
-        Handler.application, Handler.server_log = staticmethod(application), server.requests
+        Handler.application, Handler.log_of = staticmethod(application), server
         thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         try:
@@ -206,7 +215,7 @@ class _HTTPServer(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     application: Application
-    server_log: list[Request]
+    log_of: Server
 
     def setup(self) -> None:
         super().setup()
@@ -223,6 +232,13 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def _answer(self) -> None:
+        self.log_of.under_way.append(self.path)
+        try:
+            self._answer_and_log()
+        finally:
+            self.log_of.under_way.remove(self.path)
+
+    def _answer_and_log(self) -> None:
         url = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         answer = self.application(url.path, url.query, body)
@@ -244,7 +260,7 @@ class _Handler(BaseHTTPRequestHandler):
             end = min(end, start + answer.cut_after)
         sent = 0 if self.command == "HEAD" else self._send(answer.body, start, end)
         self.close_connection |= answer.cut_after is not None or answer.excess != 0
-        self.server_log.append(Request(self.command, unquote(url.path), status, sent))
+        self.log_of.requests.append(Request(self.command, unquote(url.path), status, sent))
 
     def _send(self, body: bytes | Path, start: int, end: int) -> int:
         sent = 0

@@ -71,14 +71,14 @@ def test_what_is_there_is_not_fetched_again(method: int, there: float, tmp_path:
         part = transfer.part_of(target, content)
         part.parent.mkdir()
         part.write_bytes(b"".join(store.content("videos/a.mp4").bytes_from(0))[:count])
-        before, told = server.sent("videos.zip"), [0]
+        before, told = server.settled().sent("videos.zip"), [0]
         assert transfer.bytes_there(target, content) == count
         transfer.make(target, content, lambda n: told.append(n))
         assert target.read_bytes() == CLIP
         assert sum(told) == content.packed
         missing = content.packed - count
         # To go on, the length of the member's header has to be asked for.
-        assert missing <= server.sent("videos.zip") - before <= missing + 600
+        assert missing <= server.settled().sent("videos.zip") - before <= missing + 600
     assert [path.name for path in target.parent.iterdir()] == ["a.mp4"]
 
 
@@ -168,7 +168,7 @@ def test_what_does_not_pass_is_not_tried_again(status: int, tmp_path: Path) -> N
         with pytest.raises(DataError, match=r"a\.mp4 in http.*cannot be read"):
             store.fetch("videos/a.mp4")
     # A range that is not there is how a server answers when a file has become shorter.
-    refused = [request for request in server.requests if request.status == status]
+    refused = [request for request in server.settled().requests if request.status == status]
     assert len(refused) == (remote.ATTEMPTS if status == 416 else 1)
 
 
@@ -181,16 +181,16 @@ def test_a_server_that_stays_broken_is_named_and_what_was_fetched_stays(tmp_path
 
     with hub.serving(faulty(hub.folder(path.parent), spoil)) as server:
         store = on_server(server.url)
-        limit, broken = len(server.requests) + 2, True
+        limit, broken = len(server.settled().requests) + 2, True
         with pytest.raises(DataError, match=r"a\.mp4 in http.*502"):
             store.fetch("videos/a.mp4")
         content = store.content("videos/a.mp4")
         there = transfer.bytes_there(store.place("videos/a.mp4"), content)
         assert 0 < there < content.packed
         broken = False
-        before = server.sent("videos.zip")
+        before = server.settled().sent("videos.zip")
         assert store.fetch("videos/a.mp4").read_bytes() == CLIP
-        assert server.sent("videos.zip") - before <= content.packed - there + 600
+        assert server.settled().sent("videos.zip") - before <= content.packed - there + 600
 
 
 @pytest.mark.parametrize("as_date", [False, True], ids=["seconds", "date"])
