@@ -19,7 +19,7 @@ from . import events
 MODELS = {"humansense_omni": "lmms_humansense.models.omni.HumanSenseOmni"}
 """Names for `--model` and the classes behind them."""
 
-_TASKS = "humansense"
+TASK_PREFIX = "humansense"
 """What the names of this package's tasks begin with."""
 
 _failures: ContextVar[list[Any] | None] = ContextVar("_failures", default=None)
@@ -81,7 +81,7 @@ def _roots(task_dict: Mapping[Any, Any]) -> Iterator[str]:
     for name, task in task_dict.items():
         if isinstance(task, Mapping):
             yield from _roots(task)
-        elif str(name).startswith(_TASKS) and "root" in task.eval_docs.column_names:
+        elif str(name).startswith(TASK_PREFIX) and "root" in task.eval_docs.column_names:
             yield task.eval_docs[0]["root"]
 
 
@@ -136,7 +136,7 @@ def watch_runs() -> None:
         tasks = kwargs.get("tasks") or []
         place = _Place.of(kwargs.get("evaluation_tracker"), str(kwargs.get("datetime_str") or ""))
         with events.told([task for task in tasks if isinstance(task, str)], lambda: place.results if place else None):
-            if not is_ours(kwargs.get("model")) and not any(str(task).startswith(_TASKS) for task in tasks):
+            if not is_ours(kwargs.get("model")) and not any(str(task).startswith(TASK_PREFIX) for task in tasks):
                 return simple_evaluate(*args, **kwargs)
             if place is not None:
                 place.refuse_unwritable()

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from . import events
+from .harness import TASK_PREFIX
 from .models.stopping import EXIT_INCOMPLETE as INCOMPLETE
 from .models.worker import end_with
 
@@ -55,8 +56,12 @@ def run(arguments: Sequence[str]) -> int:
     if status == INCOMPLETE and first:
         print(f"To go on where it stopped:\n    {resume_command(arguments)}", file=sys.stderr)
     if status == COMPLETE and first:
-        _conclude([Path(results) for _, results in told.ended if results is not None])
+        _conclude([Path(results) for tasks, results in told.ended if results is not None and _has_ours(tasks)])
     return status
+
+
+def _has_ours(tasks: Sequence[str]) -> bool:
+    return any(task.startswith(TASK_PREFIX) for task in tasks)
 
 
 def _conclude(results: Sequence[Path]) -> None:
