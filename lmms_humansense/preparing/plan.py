@@ -14,8 +14,9 @@ from ..tasks.humansense.lookup import parts
 from ..tasks.humansense.prepared import LIST, Prepared
 from ..tasks.humansense.storage import MEDIA, Release
 from ..tasks.humansense.stores import MediaStore
-from ..tasks.humansense.taxonomy import BY_CODE, Task, TaxonomyError, tasks_named
+from ..tasks.humansense.taxonomy import BY_CODE, Task, TaxonomyError
 from ..tasks.humansense.transfer import Content
+from ..tasks.humansense.variants import tasks_of
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def _source(to: Path | None) -> str:
 
 def _tasks(names: str) -> Sequence[Task]:
     try:
-        return list(dict.fromkeys(task for name in names.split(",") for task in tasks_named(name)))
+        return list(dict.fromkeys(task for name in names.split(",") for task in tasks_of(name)))
     except TaxonomyError as error:
         raise DataError(f"--tasks: {error}") from error
 

@@ -28,7 +28,7 @@ class Doc(TypedDict):
 
     `id` is its file and place ("VQA-12"), `code` and `level` its task's, `pattern` how it is answered, `answer` the
     annotated answer as text and `gold` its parsed form, `media` the annotated path, `frame_count` and `fps` those of
-    the clip (0 for audio), `transcript` the annotated ASR text ("" where there is none).
+    the clip (0 for audio), `transcript` the annotated ASR text (None where there is none).
     """
 
     id: str
@@ -43,7 +43,7 @@ class Doc(TypedDict):
     media: str
     frame_count: int
     fps: float
-    transcript: str
+    transcript: str | None
 
 
 class DataError(ValueError):
@@ -140,11 +140,11 @@ class _Item:
             raise self.wrong(f"questions.{field}", f"must be a text, not {value!r}")
         return value
 
-    def optional_text(self, field: str) -> str:
+    def optional_text(self, field: str) -> str | None:
         value = self.questions.get(field)
         if value is not None and not isinstance(value, str):
             raise self.wrong(f"questions.{field}", f"must be a text, not {value!r}")
-        return value or ""
+        return value
 
     def media(self) -> str:
         path = self.item.get("video_path")

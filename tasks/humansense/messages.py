@@ -25,19 +25,19 @@ def frame_rate(frame_count: int, fps: float) -> float:
     return 24 / seconds if seconds * rate > 24 else rate
 
 
-def build(doc: Doc, media: Path, prompt: str, hears: bool) -> list[dict[str, Any]]:
+def build(doc: Doc, media: Path | None, prompt: str, hears: bool) -> list[dict[str, Any]]:
     """The chat messages of a doc: one user turn with its media, then the prompt.
 
-    A video whose sound matters is followed by an audio content of the same file, if the model `hears`. The video's
-    `fps` and `max_pixels` say how the release shows it, `time_axis` that it does not tell the model the rate of the
-    frames; models that do not know these keys ignore them.
+    Without `media` there is only the prompt. A video whose sound matters is followed by an audio content of the same
+    file, if it is to be heard (`hears`). The video's `fps` and `max_pixels` say how the release shows it, `time_axis`
+    that it does not tell the model the rate of the frames; models that do not know these keys ignore them.
     """
     task = BY_CODE[doc["code"]]
     content: list[dict[str, Any]] = []
-    if not task.is_audio:
+    if media is not None and not task.is_audio:
         fps = frame_rate(doc["frame_count"], doc["fps"])
         video = {"type": "video", "url": str(media), "fps": fps, "max_pixels": MAX_PIXELS, "time_axis": "release"}
         content.append(video)
-    if task.has_sound and (hears or task.is_audio):
+    if media is not None and task.has_sound and (hears or task.is_audio):
         content.append({"type": "audio", "url": str(media)})
     return [{"role": "user", "content": [*content, {"type": "text", "text": prompt}]}]

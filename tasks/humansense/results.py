@@ -4,6 +4,7 @@ from typing import Any
 
 from . import scoring
 from .annotations import Doc
+from .prompts import Style
 
 
 class Credit(dict[str, Any]):
@@ -20,14 +21,16 @@ class Credit(dict[str, Any]):
         return float(self["score"]) - other
 
 
-def metrics(doc: Doc, response: str, duration: float | None = None, file: str | None = None) -> dict[str, Credit]:
+def metrics(
+    doc: Doc, response: str, duration: float | None = None, file: str | None = None, style: Style = "plain"
+) -> dict[str, Credit]:
     """The metrics of one doc, as lmms-eval's `process_results` wants them.
 
-    `paper` (left out where the release leaves the item out), `acc`, `answered` and `failed`; `acc` also carries what a
-    report needs. `duration` is that of an audio file in seconds; a video's comes from its annotation. `file` is the
-    local media file, where it is known.
+    `paper` (left out where the release leaves the item out; with `crash` where its scorer would have stopped), `acc`,
+    `answered` and `failed`; `acc` also carries what a report needs. `style` is that of the prompt. `duration` is that
+    of an audio file in seconds; a video's comes from its annotation. `file` is the local media file, where it is known.
     """
-    score = scoring.score(response, doc["pattern"], doc["answer"], doc["options"])
+    score = scoring.score(response, doc["pattern"], doc["answer"], doc["options"], style)
     details = {
         "id": doc["id"],
         "code": doc["code"],
@@ -42,9 +45,10 @@ def metrics(doc: Doc, response: str, duration: float | None = None, file: str | 
         "duration": doc["frame_count"] / doc["fps"] if doc["fps"] else duration,
     }
     clip = doc["media"]
+    crash = {"crash": score.crash} if score.crash else {}
     # lmms-eval takes the size of a leaf from its last metric, so the ones that every doc has stand last.
     return {
-        **({} if score.paper is None else {"paper": Credit(score=score.paper, clip=clip)}),
+        **({} if score.paper is None else {"paper": Credit(score=score.paper, clip=clip, **crash)}),
         "acc": Credit(score=score.acc, clip=clip, **details),
         "answered": Credit(score=float(score.answered), clip=clip),
         "failed": Credit(score=float(score.failed), clip=clip),

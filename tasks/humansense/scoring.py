@@ -1,14 +1,15 @@
-"""From a response to its credit. Pure functions of the standard library.
+"""From a response to its credits. Pure functions of the standard library.
 
-`release_credit` repeats the release's plain scorer (arXiv 2508.10576), quirks included: the metric `paper`.
-`score` puts it beside the strict reading of `parsing`: the metric `acc`, for which every doc counts.
+`score` puts the release's own credit (`release_scoring`: the metric `paper`) beside that of the strict reading of
+`parsing`: the metric `acc`, for which every doc counts.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .parsing import parse
-from .prompts import Pattern
+from .prompts import Pattern, Style
+from .release_scoring import release_credit
 
 FAILURE_MARK = "[request failed]"
 """What a response starts with when the model reports an error instead of an answer; the reason follows.
@@ -22,13 +23,15 @@ class Score:
     """What one response is worth.
 
     `paper` is the release's credit (0, 0.5 or 1; None where the release leaves the item out), `acc` ours, `parsed` the
-    answer that was read (None if there was none), `failed` whether the model reported an error instead of an answer.
+    answer that was read (None if there was none), `failed` whether the model reported an error instead of an answer,
+    `crash` why the release's scorer would have stopped here ("" where it would not).
     """
 
     paper: float | None
     acc: float
     parsed: str | None
     failed: bool
+    crash: str = ""
 
     @property
     def answered(self) -> bool:
@@ -36,13 +39,17 @@ class Score:
         return self.parsed is not None
 
 
-def score(response: str, pattern: Pattern, answer: str, options: Sequence[str] = ()) -> Score:
-    """Score a plain response to a question whose right answer is `answer` (as the annotations have it, as text)."""
+def score(response: str, pattern: Pattern, answer: str, options: Sequence[str] = (), style: Style = "plain") -> Score:
+    """Score a response to a question whose right answer is `answer` (as the annotations have it, as text).
+
+    `style` is that of the prompt: the release has a scorer for each.
+    """
     if response.startswith(FAILURE_MARK):
         return Score(paper=None, acc=0.0, parsed=None, failed=True)
     parsed = parse(response, pattern, options)
     acc = credit(parsed, gold(answer, pattern, options), pattern)
-    return Score(paper=release_credit(response, pattern, answer), acc=acc, parsed=parsed, failed=False)
+    paper = release_credit(response, pattern, answer, options, style)
+    return Score(paper=paper.value, acc=acc, parsed=parsed, failed=False, crash=paper.crash)
 
 
 def gold(answer: str, pattern: Pattern, options: Sequence[str] = ()) -> str:
@@ -67,33 +74,3 @@ def credit(parsed: str | None, right: str, pattern: Pattern) -> float:
     if pattern == "multi" and set(parsed) < set(right):
         return 0.5
     return float(parsed == right)
-
-
-def release_credit(response: str, pattern: Pattern, answer: str) -> float | None:
-    """The release's plain scorer: 0, 0.5 or 1, or None where it takes the item out of the denominator."""
-    if not response:
-        return None
-    if pattern == "single":
-        return float(response[0].lower() == answer[0].lower())
-    if pattern == "count":
-        said_number, right_number = _integer(response[0]), _integer(answer)
-        return float(said_number is not None and said_number == right_number)
-    if pattern == "yesno":
-        said = response.replace(".", "").replace(" ", "")
-        return float(said.lower() == answer.lower()) if said else None
-    said = response.replace(".", "").replace(",", "").lower()
-    return _letters_credit(said, answer.lower()) if said else None
-
-
-def _letters_credit(said: str, right: str) -> float:
-    if any(character not in right for character in said):
-        return 0.0
-    # A comma or space in the annotated answer has to be said too: the release compares the characters as they stand.
-    return 1.0 if all(character in said for character in right) else 0.5
-
-
-def _integer(text: str) -> int | None:
-    try:
-        return int(text)
-    except ValueError:
-        return None

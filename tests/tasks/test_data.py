@@ -97,7 +97,7 @@ def test_a_doc_is_flat_and_says_where_its_file_lies(tmp_path: Path) -> None:
         assert (doc["root"], doc["file"]) == (root, "action/clip.mp4")
     types = [{name: type(value) for name, value in doc.items()} for doc in docs]
     assert types[0] == types[1]
-    assert set(types[0].values()) == {str, int, float, list}
+    assert set(types[0].values()) == {str, int, float, list, type(None)}
 
 
 def test_questions_may_share_one_clip(tmp_path: Path) -> None:

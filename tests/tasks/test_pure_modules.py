@@ -9,6 +9,8 @@ import pytest
 
 PURE = (
     "scoring",
+    "release_scoring",
+    "variants",
     "prompts",
     "taxonomy",
     "parsing",

@@ -80,9 +80,10 @@ def test_docs_are_a_dataset_with_the_declared_features(name: str, root: str) -> 
         "media": "data/videos/talk.mp4",
         "frame_count": 900,
         "fps": 30.0,
-        "transcript": "",
+        "transcript": None,
         "root": root,
         "file": "videos/talk.mp4",
+        "variant": "",
     }
 
 

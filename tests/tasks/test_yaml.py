@@ -8,7 +8,8 @@ import lmms_humansense.tasks.humansense as benchmark
 import lmms_humansense.tasks.humansense_sample as sample
 import pytest
 import yaml
-from lmms_humansense.tasks.humansense.taxonomy import BY_CODE, LEVELS, TASKS, tasks_named
+from lmms_humansense.tasks.humansense.taxonomy import BY_CODE, LEVELS, TASKS
+from lmms_humansense.tasks.humansense.variants import VARIANTS, Variant, tasks_of
 
 BENCHMARK = Path(str(benchmark.__file__)).parent
 SAMPLE = Path(str(sample.__file__)).parent
@@ -40,6 +41,9 @@ def read(path: Path) -> dict[str, Any]:
     return content
 
 
+OTHERS = [variant for variant in VARIANTS if variant.name]
+
+
 def functions(content: Any) -> list[Function]:
     if isinstance(content, dict):
         return [name for value in content.values() for name in functions(value)]
@@ -58,11 +62,39 @@ def test_each_task_has_a_leaf_of_three_lines(code: str, folder: Path, prefix: st
     assert lines == [f"include: {template}", f"task: {name}", f"dataset_name: {code.lower()}"]
 
 
+@pytest.mark.parametrize("variant", OTHERS, ids=lambda variant: variant.name)
+@pytest.mark.parametrize(
+    ("folder", "prefix", "template"),
+    [(BENCHMARK, "humansense", "../_default_template_yaml"), (SAMPLE, "humansense_sample", "../_sample_template_yaml")],
+    ids=["benchmark", "sample"],
+)
+def test_a_variant_is_a_folder_with_a_group_and_leaves_of_three_lines(
+    variant: Variant, folder: Path, prefix: str, template: str
+) -> None:
+    group = f"{prefix}_{variant.name}"
+    leaves = [f"{group}_{task.code.lower()}" for task in variant.tasks]
+    if variant.name == "think" and folder == BENCHMARK:
+        template = "../_think_template_yaml"
+    above = "../_group_template_yaml" if folder == BENCHMARK else "../../humansense/_group_template_yaml"
+    inside = folder / variant.name
+    assert {path.stem for path in inside.iterdir()} == {group, *leaves}
+    assert read(inside / f"{group}.yaml") == {"include": above, "group": group, "task": leaves}
+    for leaf, task in zip(leaves, variant.tasks, strict=True):
+        name = f"{variant.name}_{task.code.lower()}"
+        assert (inside / f"{leaf}.yaml").read_text(encoding="utf-8").splitlines() == [
+            f"include: {template}",
+            f"task: {leaf}",
+            f"dataset_name: {name}",
+        ]
+
+
 def test_there_are_no_other_files_than_leaves_and_groups() -> None:
     leaves = {f"humansense_{code.lower()}.yaml" for code in BY_CODE}
     assert {path.name for path in BENCHMARK.glob("*.yaml")} == leaves | {f"{group}.yaml" for group in GROUPS}
     sample_leaves = {f"humansense_sample_{code.lower()}.yaml" for code in BY_CODE}
     assert {path.name for path in SAMPLE.glob("*.yaml")} == sample_leaves | {"humansense_sample.yaml"}
+    for folder in (BENCHMARK, SAMPLE):
+        assert {path.parent.name for path in folder.glob("*/*.yaml")} == {variant.name for variant in OTHERS}
 
 
 @pytest.mark.parametrize(("group", "members"), GROUPS.items())
@@ -78,7 +110,10 @@ def test_the_samples_group_has_a_leaf_of_each_task() -> None:
     }
 
 
-@pytest.mark.parametrize("path", sorted([*BENCHMARK.glob("*yaml"), *SAMPLE.glob("*yaml")]), ids=lambda path: path.name)
+ALL_YAML = sorted([*BENCHMARK.rglob("*yaml"), *SAMPLE.rglob("*yaml")])
+
+
+@pytest.mark.parametrize("path", ALL_YAML, ids=lambda path: path.name)
 def test_included_files_exist(path: Path) -> None:
     included = read(path).get("include")
     assert included is None or (path.parent / included).is_file()
@@ -95,7 +130,7 @@ def test_functions_are_named_absolutely_and_exist(path: Path) -> None:
 
 
 def test_only_the_two_templates_name_functions() -> None:
-    for path in [*BENCHMARK.glob("*.yaml"), *SAMPLE.glob("*.yaml"), BENCHMARK / "_group_template_yaml"]:
+    for path in [*BENCHMARK.rglob("*.yaml"), *SAMPLE.rglob("*.yaml"), *BENCHMARK.glob("_[gt]*_yaml")]:
         assert functions(read(path)) == []
 
 
@@ -116,6 +151,12 @@ def test_the_samples_template_changes_only_the_docs_and_the_length_of_a_response
     assert {**own["generation_kwargs"], "max_new_tokens": 0} == {**base["generation_kwargs"], "max_new_tokens": 0}
 
 
+def test_the_template_for_thinking_changes_only_the_length_of_a_response() -> None:
+    own, base = read(BENCHMARK / "_think_template_yaml"), read(BENCHMARK / "_default_template_yaml")
+    assert set(own) == {"include", "generation_kwargs"}
+    assert own["generation_kwargs"] == {**base["generation_kwargs"], "max_new_tokens": 4096}
+
+
 def test_decoding_is_greedy() -> None:
     decoding = read(BENCHMARK / "_default_template_yaml")["generation_kwargs"]
     assert (decoding["do_sample"], decoding["temperature"], decoding["num_beams"]) == (False, 0, 1)
@@ -133,14 +174,14 @@ def test_each_model_is_said_to_see_or_hear() -> None:
 
 def leaves(name: str) -> list[str]:
     """The leaves of a group, or the leaf itself, as the files say."""
-    content = read(BENCHMARK / f"{name}.yaml")
-    members = content["task"]
+    (path,) = BENCHMARK.rglob(f"{name}.yaml")
+    members = read(path)["task"]
     if isinstance(members, str):
         return [name]
     return [leaf for member in members for leaf in leaves(member)]
 
 
-@pytest.mark.parametrize("name", [*GROUPS, *(f"humansense_{code.lower()}" for code in BY_CODE)])
-def test_a_name_means_the_same_tasks_to_the_table_as_to_the_files(name: str) -> None:
-    named = [f"humansense_{task.code.lower()}" for task in tasks_named(name)]
-    assert sorted(named) == sorted(leaves(name))
+@pytest.mark.parametrize("path", sorted(BENCHMARK.rglob("*.yaml")), ids=lambda path: path.stem)
+def test_a_name_means_the_same_tasks_to_the_tables_as_to_the_files(path: Path) -> None:
+    codes = [task.code.lower() for task in tasks_of(path.stem)]
+    assert sorted(codes) == sorted(leaf.rpartition("_")[2] for leaf in leaves(path.stem))

@@ -1,0 +1,102 @@
+"""The settings in which the questions are asked: the benchmark's own, and the paper's others. Standard library only.
+
+Each is a group of lmms-eval with leaves of its own (`humansense_think_ar`), so that all can run in one command.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from . import prompts
+from .annotations import Doc
+from .taxonomy import BY_CODE, TASKS, Task, TaxonomyError, tasks_named
+
+Shown = Literal["all", "silent", "none"]
+
+VIDEO = tuple(task for task in TASKS if not task.is_audio)
+WITH_SOUND = tuple(task for task in TASKS if task.has_sound)
+VIDEO_WITH_SOUND = tuple(task for task in TASKS if task.input == "video+sound")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One setting.
+
+    `style` is that of the prompt (and of the release's scorer for it), `transcript` and `guide` say what is put before
+    it, `shown` whether a question comes with all of its media, without any sound, or without media.
+    """
+
+    name: str
+    tasks: tuple[Task, ...]
+    style: prompts.Style = "plain"
+    transcript: bool = False
+    guide: bool = False
+    shown: Shown = "all"
+
+    @property
+    def group(self) -> str:
+        """The group of lmms-eval."""
+        return f"humansense_{self.name}" if self.name else "humansense"
+
+    def prompt(self, doc: Doc) -> str:
+        """The prompt of a doc in this setting."""
+        prompt = prompts.build(doc["question"], doc["pattern"], doc["options"], self.style)
+        if self.transcript:
+            prompt = prompts.with_asr(prompt, doc["transcript"] or "")
+        return prompts.with_guide(prompt) if self.guide else prompt
+
+    def sees(self, doc: Doc) -> bool:
+        """Whether a doc comes with pictures."""
+        return self.shown != "none" and not _task(doc).is_audio
+
+    def hears(self, doc: Doc) -> bool:
+        """Whether a doc comes with something to hear."""
+        return self.shown == "all" and _task(doc).has_sound
+
+
+BENCHMARK = Variant("", TASKS)
+
+VARIANTS: tuple[Variant, ...] = (
+    BENCHMARK,
+    Variant("think", TASKS, style="think"),
+    Variant("asr", VIDEO_WITH_SOUND, transcript=True),
+    Variant("asr_silent", VIDEO_WITH_SOUND, transcript=True, shown="silent"),
+    Variant("guided", WITH_SOUND, guide=True),
+    Variant("silent", VIDEO, shown="silent"),
+    Variant("blind", TASKS, shown="none"),
+)
+"""All settings. The tasks of `asr` and `guided` are the release's, those of `silent` the ones that have pictures."""
+
+BY_NAME: Mapping[str, Variant] = {variant.name: variant for variant in VARIANTS}
+
+
+def split(name: str) -> tuple[Variant, str]:
+    """The variant at the start of a name without "humansense", and the rest: "think_ar" and "think" are of `think`.
+
+    What begins with no variant's name is the benchmark's.
+    """
+    for variant in sorted(VARIANTS, key=lambda variant: len(variant.name), reverse=True):
+        if variant.name and f"{name}_".startswith(f"{variant.name}_"):
+            return variant, name[len(variant.name) + 1 :]
+    return BENCHMARK, name
+
+
+def tasks_of(name: str) -> tuple[Task, ...]:
+    """The tasks behind a name of lmms-eval's, of any variant ("humansense_think_ar", "humansense_l3"), or a code.
+
+    Raises TaxonomyError for any other name.
+    """
+    variant, rest = split(name.strip().lower().removeprefix("humansense").lstrip("_"))
+    if variant is BENCHMARK:
+        return tasks_named(name)
+    if not rest:
+        return variant.tasks
+    named = tasks_named(rest) if rest.upper() in {task.code for task in variant.tasks} else ()
+    if not named:
+        leaves = ", ".join(f"{variant.group}_{task.code.lower()}" for task in variant.tasks)
+        raise TaxonomyError(f"There is no task {name!r}; there are {variant.group} and its tasks {leaves}.")
+    return named
+
+
+def _task(doc: Doc) -> Task:
+    return BY_CODE[doc["code"]]
