@@ -101,6 +101,33 @@ def report(
 
 
 @app.command()
+def rescore(
+    files: Annotated[list[Path], typer.Argument(help="Result files of the release: HumanSense_VQA_<model>….json.")],
+    model: Annotated[str | None, typer.Option(help="Whose responses, where a file has those of several.")] = None,
+    think: Annotated[bool, typer.Option("--think", help="The prompts asked to think: the release's other scorer.")] = (
+        False
+    ),
+    out: Annotated[Path | None, typer.Option(help="Where a report and results for the other commands go.")] = None,
+) -> None:
+    """Score responses that the release's own scripts have gathered, by both metrics, without running anything."""
+    from .release.rescore import rescore as rescore_files
+
+    raise typer.Exit(rescore_files(files, model, think, out))
+
+
+@app.command("export-release")
+def export_release(
+    results: Annotated[list[Path], typer.Argument(help="Folders or results files of lmms-eval, with samples.")],
+    folder: Annotated[Path, typer.Argument(help="Where the result files go.")],
+    model: Annotated[str, typer.Option(help="The name under which the release's scripts look for the responses.")],
+) -> None:
+    """Write results as the release's own scripts keep them, so that these can score them."""
+    from .release.export import export_release as export
+
+    raise typer.Exit(export(results, folder, model))
+
+
+@app.command()
 def demo(
     output: Annotated[Path, typer.Option(help="Where the results go.")] = Path("humansense_demo"),
 ) -> None:

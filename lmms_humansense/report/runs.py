@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,12 +11,15 @@ from typing import Any, Literal
 import pandas
 
 from ..tasks.humansense.taxonomy import BY_CODE, TASKS
+from ..tasks.humansense.variants import Variant, split
 from . import statistics
 from .statistics import Estimate
 
-_TASK = re.compile(r"humansense(?:_(?P<variant>[a-z]+))?_(?P<code>[a-z]+\d?)")
-_RESULTS = "results.json"
+RESCORED = "release_file"
+"""The name of the model in results that were made from the release's own result files."""
 
+_RESULTS = "results.json"
+_SAMPLE = "sample"
 
 Metric = Literal["paper", "acc"]
 METRICS: tuple[Metric, ...] = ("paper", "acc")
@@ -59,18 +61,35 @@ class Leaf:
 
 @dataclass
 class Run:
-    """One model under one configuration, on the leaves of one variant ("" is the benchmark itself, "sample" …)."""
+    """One model under one configuration, on the leaves of one group.
+
+    `variant` is what the group's name has after "humansense": "" is the benchmark itself, "think" a variant of it,
+    "sample" and "sample_think" are of the embedded sample. `origins` says where the questions came from, as in the
+    results, and `info` is what the model told of itself.
+    """
 
     name: str
     variant: str
     settings: dict[str, Any]
     leaves: dict[str, Leaf] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)
+    origins: list[dict[str, Any]] = field(default_factory=list)
+    info: dict[str, Any] = field(default_factory=dict)
 
     @property
     def is_sample(self) -> bool:
         """Whether its questions are those of the embedded sample, and not the benchmark's."""
-        return self.variant == "sample"
+        return self.variant == _SAMPLE or self.variant.startswith(f"{_SAMPLE}_")
+
+    @property
+    def is_rescored(self) -> bool:
+        """Whether its responses come from the release's own result files, which do not say how they were made."""
+        return bool(self.settings["model"] == RESCORED)
+
+    @property
+    def setting(self) -> Variant:
+        """The variant of the benchmark or of the sample."""
+        return split(self.variant.removeprefix(_SAMPLE).removeprefix("_"))[0]
 
     @property
     def samples(self) -> pandas.DataFrame:
@@ -130,16 +149,16 @@ def _is_object(content: Any, key: str) -> bool:
 
 def _add(runs: dict[tuple[str, str], Run], file: Path, results: Mapping[str, Any], problems: list[str]) -> None:
     """Add the leaves of a results file to the runs that they belong to."""
-    named = {name: match for name in results["configs"] if (match := _TASK.fullmatch(name))}
-    ours = {name: match for name, match in named.items() if match["code"].upper() in BY_CODE}
+    ours = {name: named for name in results["configs"] if (named := _leaf_named(name))}
     if not ours:
         raise ReportError(f"{file} has no task of HumanSense.")
-    for name, match in ours.items():
-        variant = match["variant"] or ""
+    for name, (variant, code) in ours.items():
         settings = settings_of(results, name)
         run = runs.setdefault((_digest(settings), variant), Run(_model_name(results), variant, settings))
+        run.info = results.get("model_info") or {}
+        run.origins += [origin for origin in results.get("humansense_data") or [] if origin not in run.origins]
         try:
-            leaf = _leaf(file, results, name, match["code"].upper(), problems)
+            leaf = _leaf(file, results, name, code, problems)
         except ReportError as error:
             problems.append(str(error))
             continue
@@ -147,6 +166,19 @@ def _add(runs: dict[tuple[str, str], Run], file: Path, results: Mapping[str, Any
         if known is None or known.date <= leaf.date:
             run.leaves[leaf.code] = leaf
         run.files.append(file)
+
+
+def _leaf_named(name: str) -> tuple[str, str] | None:
+    """The variant of a leaf ("", "think", "sample", "sample_think" …) and the code of its task; None for other tasks.
+
+    "humansense_sample_think_ar" is "sample_think" and "AR".
+    """
+    prefix, _, rest = name.partition("_")
+    in_sample = rest.startswith(f"{_SAMPLE}_")
+    setting, code = split(rest.removeprefix(f"{_SAMPLE}_"))
+    if prefix != "humansense" or code.upper() not in BY_CODE:
+        return None
+    return "_".join(filter(None, [_SAMPLE if in_sample else "", setting.name])), code.upper()
 
 
 def _leaf(file: Path, results: Mapping[str, Any], name: str, code: str, problems: list[str]) -> Leaf:
@@ -190,6 +222,7 @@ def _row(sample: Mapping[str, Any]) -> dict[str, Any]:
         "clip": acc["clip"],
         "acc": float(acc["score"]),
         "paper": None if paper is None else float(paper["score"]),
+        "crash": (paper or {}).get("crash", ""),
         "answered": float(sample["answered"]["score"]),
         "failed": float(sample["failed"]["score"]),
         "response": str(response),

@@ -84,6 +84,9 @@ def notes(run: Run) -> list[str]:
     failed = int(sum(leaf.samples["failed"].sum() for leaf in run.leaves.values()))
     if failed:
         found.append(f"{failed:,} failed")
+    stopped = int(sum((leaf.samples["crash"] != "").sum() for leaf in run.leaves.values()))
+    if stopped:
+        found.append(f"at {stopped:,} responses the release's scorer would have stopped (counted 0)")
     return [*found, *_protocol_notes(run)]
 
 
@@ -94,6 +97,8 @@ def _is_whole(run: Run) -> bool:
 
 
 def _protocol_notes(run: Run) -> list[str]:
+    if run.is_rescored:
+        return ["responses from the release's result files"]
     found = []
     # Answers that were kept from an earlier run do not tell what was shown; the setting does.
     axes = {axis for leaf in run.leaves.values() for axis in leaf.samples["time_axis"].dropna()}
@@ -147,9 +152,9 @@ def _published_row(row: Published) -> Row:
 
 def _chance_rows(runs: Sequence[Run]) -> list[Row]:
     """Chance on the questions of the benchmark where a run has them, else on those of the first run."""
-    of = next((run for run in runs if not run.variant), runs[0] if runs else None)
-    if of is None:
+    if not runs:
         return []
+    of = min(runs, key=lambda run: (run.is_sample, bool(run.variant)))
     return [
         _chance_row("Chance: uniform guess", "uniform", of),
         _chance_row("Chance: commonest answer", "commonest", of),

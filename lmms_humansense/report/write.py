@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..tasks.humansense.taxonomy import TASKS
 from .compare import Comparison
-from .runs import Run
+from .runs import METRICS, Metric, Run
 from .table import COLUMNS, Cell, Row, Table
 
 _LATEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
@@ -92,13 +93,19 @@ def _tex_cell(cell: Cell | None) -> str:
 
 
 def as_json(tables: Sequence[Table], runs: Sequence[Run], comparisons: Sequence[Comparison]) -> str:
-    """Everything with unrounded numbers: scores, settings, files and comparisons."""
+    """Everything with unrounded numbers: first the score of each task by run and metric, then all else."""
     content = {
+        "scores": {run.name: {metric: _by_task(run, metric) for metric in METRICS} for run in runs},
         "tables": {table.metric: [_row(row) for row in table.rows] for table in tables},
         "runs": [_run(run) for run in runs],
         "comparisons": [comparison.to_dict() for comparison in comparisons],
     }
     return json.dumps(content, indent=1, ensure_ascii=False, default=str) + "\n"
+
+
+def _by_task(run: Run, metric: Metric) -> dict[str, float]:
+    found = {task.code: run.leaves[task.code].estimates[metric] for task in TASKS if task.code in run.leaves}
+    return {code: estimate.mean for code, estimate in found.items() if estimate is not None}
 
 
 def _row(row: Row) -> dict[str, Any]:

@@ -59,13 +59,15 @@ def file_of(task: Task) -> str:
     return "AQA" if task.is_audio else "VQA"
 
 
-def read(text: str | bytes, key: str, overrides: Mapping[str, str] | None = None) -> Annotations:
-    """Read the annotation file `key` ("VQA" or "AQA") from its JSON text.
+def read(
+    text: str | bytes, key: str, overrides: Mapping[str, str] | None = None, name: str | None = None
+) -> Annotations:
+    """Read the annotation file `key` ("VQA" or "AQA") from its JSON text; `name` is what messages call it.
 
     Raises DataError for a file that is not one JSON array of items, or an item that lacks or mistypes a field, and
     taxonomy.TaxonomyError for task types that can not be told apart.
     """
-    name = FILES[key]
+    name = name or FILES[key]
     try:
         items = json.loads(text)
     except ValueError as error:

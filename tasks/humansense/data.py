@@ -30,11 +30,16 @@ class LocatedDoc(Doc):
 
 def release_root(repository: str) -> str:
     """The folder or URL of the release to use; `repository` is the dataset repository that publishes it."""
-    root = os.environ.get("HUMANSENSE_DATA", "").strip()
+    root = root_of_user()
     if root:
-        return os.path.expanduser(root)
+        return root
     revision = os.environ.get("HUMANSENSE_REVISION", "").strip() or "main"
     return str(hub.Place(repository, revision, storage.FOLDER))
+
+
+def root_of_user() -> str:
+    """The folder or URL in HUMANSENSE_DATA, or ""."""
+    return os.path.expanduser(os.environ.get("HUMANSENSE_DATA", "").strip())
 
 
 def load(code: str, root: str, complete: bool = True) -> list[LocatedDoc]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lmms_humansense.tasks.humansense import prompts, results
+from lmms_humansense.tasks.humansense import prompts, results, variants
 from lmms_humansense.tasks.humansense.annotations import Doc
 from lmms_humansense.tasks.humansense.taxonomy import TASKS, Task
 
@@ -67,6 +67,7 @@ def write(
     """Write a results file and its samples, for tasks by code with commas (or all); returns the results file."""
     folder.mkdir(parents=True, exist_ok=True)
     asked = [task for task in TASKS if not tasks or task.code in tasks.split(",")]
+    setting = variants.split(variant.removeprefix("sample").lstrip("_"))[0]
     names = {f"humansense_{variant + '_' if variant else ''}{task.code.lower()}": task for task in asked}
     sizes = {}
     for name, task in names.items():
@@ -74,7 +75,7 @@ def write(
         shown = questions[:limit]
         sizes[name] = {"original": len(questions), "effective": len(shown)}
         chance = random.Random(f"{model} {name}")
-        lines = [_sample(place, doc, answer(doc, chance), file) for place, doc in enumerate(shown)]
+        lines = [_sample(place, doc, answer(doc, chance), file, setting) for place, doc in enumerate(shown)]
         (folder / f"{date}_samples_{name}.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n", encoding="utf-8")
     content = {
         "results": {name: {"alias": name, "acc,none": 0.5} for name in names},
@@ -91,9 +92,9 @@ def write(
     return path
 
 
-def _sample(place: int, doc: Doc, response: str, file: Path | None) -> dict[str, Any]:
+def _sample(place: int, doc: Doc, response: str, file: Path | None, setting: variants.Variant) -> dict[str, Any]:
     # lmms-eval strips what a model says.
-    metrics = results.metrics(doc, response.strip(), 60.0, str(file) if file else None)
+    metrics = results.metrics(doc, response.strip(), 60.0, str(file) if file else None, setting.style)
     return {
         "doc_id": place,
         "target": doc["answer"],
@@ -110,5 +111,5 @@ def _sample(place: int, doc: Doc, response: str, file: Path | None) -> dict[str,
         ],
         "doc_hash": doc["id"],
         **{name: dict(credit) for name, credit in metrics.items()},
-        "input": prompts.build(doc["question"], doc["pattern"], doc["options"]),
+        "input": setting.prompt(doc),
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 import logged
 import pytest
 
+from lmms_humansense.report import table
 from lmms_humansense.report.runs import read_runs
 
 
@@ -51,11 +52,30 @@ def test_runs_of_one_model_are_named_by_what_they_differ_in(changes: dict, told:
 
 
 def test_variants_are_runs_of_their_own(tmp_path: Path) -> None:
-    logged.write(tmp_path, logged.mostly_right(0.5), tasks="AR", count=4, variant="sample")
-    logged.write(tmp_path / "b", logged.mostly_right(0.5), tasks="AR", count=4, variant="think")
-    logged.write(tmp_path / "c", logged.mostly_right(0.5), tasks="AR", count=4)
-    runs, _ = read_runs([tmp_path])
-    assert {run.name for run in runs} == {"Model", "Model (sample)", "Model (think)"}
+    of_tr = {"": False, "sample": True, "think": False, "asr": False, "asr_silent": False, "sample_asr_silent": True}
+    for variant in of_tr:
+        logged.write(tmp_path / f"of {variant}", logged.mostly_right(0.5), tasks="TR", count=4, variant=variant)
+    runs, problems = read_runs([tmp_path])
+    assert problems == []
+    assert {run.variant: run.is_sample for run in runs} == of_tr
+    assert {run.name for run in runs} == {f"Model ({variant})" if variant else "Model" for variant in of_tr}
+    assert {run.variant: run.setting.name for run in runs}["sample_asr_silent"] == "asr_silent"
+
+
+def test_tasks_of_others_with_like_names_are_none_of_ours(tmp_path: Path) -> None:
+    path = logged.write(tmp_path, logged.mostly_right(0.5), tasks="AR", count=4)
+    results = json.loads(path.read_text())
+    results["configs"] |= {name: {} for name in ("humansense_other_ar", "humansense_think_zz", "human_ar", "mmmu_val")}
+    path.write_text(json.dumps(results))
+    (run,), problems = read_runs([tmp_path])
+    assert (set(run.leaves), problems) == ({"AR"}, [])
+
+
+def test_responses_at_which_the_releases_scorer_would_stop_are_told(tmp_path: Path) -> None:
+    logged.write(tmp_path, lambda doc, chance: "<answer></answer>", tasks="HC", count=4, variant="think")
+    (run,), _ = read_runs([tmp_path])
+    assert set(run.samples["crash"]) == {"the answer tag is empty"}
+    assert "at 4 responses the release's scorer would have stopped (counted 0)" in table.notes(run)
 
 
 def test_a_failure_is_no_answer(tmp_path: Path) -> None:

@@ -1,0 +1,194 @@
+"""The command `lmms-humansense rescore`: scores for responses that the release's own scripts have gathered."""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from .. import __version__
+from ..tasks.humansense import results as scored
+from ..tasks.humansense.annotations import FILES, DataError, Doc
+from ..tasks.humansense.taxonomy import BY_CODE, TASKS, TaxonomyError, parse_overrides
+from ..tasks.humansense.variants import BY_NAME, Variant
+from . import files
+from .counts import counts
+from .files import ReleaseError, ReleaseFile
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A result file with one model's responses to it, by the id of their doc."""
+
+    file: ReleaseFile
+    model: str
+    responses: Mapping[str, str]
+
+
+def rescore(paths: Sequence[Path], model: str | None, think: bool, out: Path | None) -> int:
+    """Score result files and print a table for each model; returns the exit status: 0, or 1 for files of no use.
+
+    In `out`, where it is given, the report's files are written, the release's own counts, and results as lmms-eval
+    writes them, for the other commands.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        answered = [_answered(path, model) for path in paths]
+        by_model = {each.model: [other for other in answered if other.model == each.model] for each in answered}
+        for name, parts in by_model.items():
+            _refuse_twice(name, parts)
+    except (ReleaseError, DataError, TaxonomyError) as error:
+        console.print(str(error), style="red", markup=False)
+        return 1
+    for each in answered:
+        for remark in _remarks(each.file, think):
+            console.print(f"Note: {remark}", style="yellow", markup=False)
+    with _folder(out) as folder:
+        written = [write_results(folder, name, parts, think) for name, parts in by_model.items()]
+        _show(written, out, console)
+    if out is not None:
+        for each in answered:
+            (out / f"scores_{each.file.path.name}").write_text(
+                json.dumps(counts(each.file, each.model, "think" if think else "plain"), indent=4), encoding="utf-8"
+            )
+    return 0
+
+
+def _answered(path: Path, model: str | None) -> Answered:
+    file = files.read(path, parse_overrides(os.environ.get("HUMANSENSE_TASK_TYPES", "")))
+    name = file.model(model)
+    return Answered(file, name, file.responses(name))
+
+
+def _refuse_twice(model: str, parts: Sequence[Answered]) -> None:
+    for key in FILES:
+        paths = [str(each.file.path) for each in parts if each.file.key == key]
+        if len(paths) > 1:
+            raise ReleaseError(f"{' and '.join(paths)} both hold responses of {model}: rescore them one by one.")
+
+
+def _remarks(file: ReleaseFile, think: bool) -> list[str]:
+    resolution = file.annotations["resolution"]
+    # In one line what a run warns of task by task: such files are often parts.
+    found = [warning for warning in file.annotations["warnings"] if not warning.endswith(resolution.warnings)]
+    asked = Counter(doc["code"] for doc in file.annotations["docs"])
+    other = [f"{code} {count:,}" for code, count in asked.items() if count != BY_CODE[code].count]
+    if other:
+        found.append(f"{file.path}: other numbers of questions than in the paper: {', '.join(other)}.")
+    found += [
+        f"{file.path}: {count} of task_type {name} are no part of the benchmark's tables."
+        for name, count in resolution.skipped.items()
+    ]
+    if "think" in files.suffixes(file.path) and not think:
+        found.append(f"{file.path} is named as one of think prompts; those are scored with --think.")
+    return found
+
+
+@contextlib.contextmanager
+def _folder(out: Path | None) -> Iterator[Path]:
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        yield out
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+def _show(written: Sequence[Path], out: Path | None, console: Console) -> None:
+    from ..report.command import write_report
+    from ..report.media import Media
+    from ..report.runs import read_runs
+    from ..report.terminal import show_run
+
+    runs, problems = read_runs(written)
+    for run in runs:
+        show_run(run, console)
+    if out is not None:
+        console.print(f"Report: {write_report(runs, out, 'all', Media('link'), problems)}", markup=False)
+
+
+def _variant(parts: Sequence[Answered], think: bool) -> Variant:
+    """The setting that the flag and the names of the files tell."""
+    if think:
+        return BY_NAME["think"]
+    suffixes = files.suffixes(parts[0].file.path)
+    if "asr" not in suffixes:
+        return BY_NAME[""]
+    return BY_NAME["asr" if "audio" in suffixes else "asr_silent"]
+
+
+def write_results(folder: Path, model: str, parts: Sequence[Answered], think: bool) -> Path:
+    """Write a model's responses with their scores as lmms-eval writes them; returns the results file.
+
+    `<folder>/<model>/<date>_results.json`, and beside it `<date>_samples_<task>.jsonl`.
+    """
+    from ..report.runs import RESCORED
+
+    now, variant = datetime.now().strftime("%Y%m%d_%H%M%S"), _variant(parts, think)
+    place = folder / model.replace("/", "__")
+    place.mkdir(parents=True, exist_ok=True)
+    sizes, means = {}, {}
+    for task in TASKS:
+        docs, samples = _samples(task.code, parts, variant)
+        if not samples:
+            continue
+        leaf = f"{variant.group}_{task.code.lower()}"
+        sizes[leaf] = {"original": len(docs), "effective": len(samples)}
+        means[leaf] = {"alias": leaf, **_means(samples)}
+        lines = [json.dumps(sample, ensure_ascii=False) + "\n" for sample in samples]
+        (place / f"{now}_samples_{leaf}.jsonl").write_text("".join(lines), encoding="utf-8")
+    has_sound = any("audio" in files.suffixes(each.file.path) for each in parts)
+    content = {
+        "results": means,
+        "configs": {leaf: {"task": leaf} for leaf in means},
+        "n-samples": sizes,
+        "config": {"model": RESCORED, "model_args": "", "limit": None},
+        "date": now,
+        "model_name": model,
+        "model_info": {
+            "pretrained": model,
+            "use_audio_in_video": "auto" if has_sound else "never",  # as the names of the files say
+            "versions": {"lmms-humansense": __version__},
+        },
+        "humansense_data": [_origin(each.file) for each in parts],
+    }
+    path = place / f"{now}_results.json"
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+    return path
+
+
+def _samples(code: str, parts: Sequence[Answered], variant: Variant) -> tuple[list[Doc], list[dict[str, Any]]]:
+    """All docs of a task, and the samples of those that the model was asked."""
+    docs = [doc for each in parts for doc in each.file.annotations["docs"] if doc["code"] == code]
+    responses = {doc_id: response for each in parts for doc_id, response in each.responses.items()}
+    samples = [
+        {
+            "doc_id": place,
+            "target": doc["answer"],
+            "filtered_resps": responses[doc["id"]],
+            "input": variant.prompt(doc),
+            **scored.metrics(doc, responses[doc["id"]], style=variant.style),
+        }
+        for place, doc in enumerate(docs)
+        if doc["id"] in responses
+    ]
+    return docs, samples
+
+
+def _means(samples: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    scores = {
+        metric: [sample[metric]["score"] for sample in samples if metric in sample]
+        for metric in ("paper", "acc", "answered", "failed")
+    }
+    return {f"{metric},none": sum(each) / len(each) for metric, each in scores.items() if each}
+
+
+def _origin(file: ReleaseFile) -> dict[str, Any]:
+    return {"source": str(file.path.absolute()), "annotations": {FILES[file.key]: file.sha256}}
