@@ -128,6 +128,17 @@ def export_release(
 
 
 @app.command()
+def parity(
+    results: Annotated[list[Path], typer.Argument(help="Folders or results files of lmms-eval, with samples.")],
+    against: Annotated[str | None, typer.Option(help="The paper's row, if not that of the same model.")] = None,
+) -> None:
+    """Put scores beside the paper's, task by task with intervals, and list the settings that differ."""
+    from .report.parity import parity as show_parity
+
+    raise typer.Exit(show_parity(results, against))
+
+
+@app.command()
 def demo(
     output: Annotated[Path, typer.Option(help="Where the results go.")] = Path("humansense_demo"),
 ) -> None:

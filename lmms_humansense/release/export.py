@@ -20,19 +20,31 @@ from .files import ReleaseError
 
 @dataclass(frozen=True)
 class Exported:
-    """A result file to be written: its name, its items, how many have a response and how many requests had failed."""
+    """A result file to be written, and what is said of it: the samples with a response, and the failed requests."""
 
     name: str
     items: Sequence[Any]
-    answered: int
+    responses: list[str]
     failed: int
+
+    @property
+    def remarks(self) -> str:
+        """What a reader of the file has to know."""
+        spaced = sum(response != response.strip() for response in self.responses)
+        said = [f"{len(self.responses):,} of {len(self.items):,} items answered"]
+        if self.failed:
+            said.append(f"{self.failed:,} failed requests are left out")
+        if spaced:
+            said.append(f"{spaced:,} responses have white space around them, which the release's scripts score as well")
+        return "; ".join(said)
 
 
 def export_release(results: Sequence[Path], folder: Path, model: str) -> int:
     """Write the runs in these results as result files of the release; returns the exit status: 0, or 1.
 
-    Every item and field of the annotation file that was asked stays as it is; the responses, as they were scored, come
-    under the name `model`. Failed requests are left out, as questions that were not asked, and counted aloud.
+    Every item and field of the annotation file that was asked stays as it is; the responses, as the model gave them,
+    come under the name `model`. Failed requests are left out, as questions that were not asked, and counted aloud; so
+    is white space around responses, which lmms-eval takes off before it scores and the release's scripts do not.
     """
     console = Console(highlight=False, soft_wrap=True)
     runs, problems = read_runs(results)
@@ -49,8 +61,7 @@ def export_release(results: Sequence[Path], folder: Path, model: str) -> int:
     for each in exported:
         path = folder / each.name
         path.write_text(files.form(each.items), encoding="utf-8")
-        failed = f"; {each.failed:,} failed requests are left out" if each.failed else ""
-        console.print(f"{path}: {each.answered:,} of {len(each.items):,} items answered{failed}", markup=False)
+        console.print(f"{path}: {each.remarks}.", markup=False)
     return 0
 
 
@@ -77,15 +88,13 @@ def _of_run(run: Run, model: str) -> Iterator[Exported]:
         if not asked:
             continue
         items = _questions(run, key)
-        answered = failed = 0
-        for leaf in asked:
-            for sample in leaf.samples.to_dict("records"):
-                if sample["failed"]:
-                    failed += 1
-                else:
-                    _put(items, sample, model)
-                    answered += 1
-        yield Exported(files.name(key, model, run.setting, with_sound), items, answered, failed)
+        samples = [sample for leaf in asked for sample in leaf.samples.to_dict("records")]
+        given = [sample for sample in samples if not sample["failed"]]
+        for sample in given:
+            _put(items, sample, model)
+        responses = [sample["response"] for sample in given]
+        name = files.name(key, model, run.setting, with_sound)
+        yield Exported(name, items, responses, failed=len(samples) - len(given))
 
 
 def _put(items: Sequence[Any], sample: dict[str, Any], model: str) -> None:

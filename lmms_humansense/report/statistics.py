@@ -176,9 +176,14 @@ def _varies(both: pandas.DataFrame) -> bool:
 def _draws_of(each: Estimate, generator: np.random.Generator) -> Draws:
     if each.draws is not None:
         return generator.permutation(each.draws)
-    # Around the mean and as wide as the longer side, so that the average keeps its place within its interval.
-    spread = max(each.high - each.mean, each.mean - each.low) / stats.norm.ppf(0.5 + CONFIDENCE / 2)
-    return generator.normal(each.mean, spread, RESAMPLES)
+    return generator.normal(each.mean, deviation(each), RESAMPLES)
+
+
+def deviation(each: Estimate) -> float:
+    """The standard deviation of a mean: of its draws, else what the longer side of its interval is that of."""
+    if each.draws is not None:
+        return float(np.std(each.draws))
+    return float(max(each.high - each.mean, each.mean - each.low) / stats.norm.ppf(0.5 + CONFIDENCE / 2))
 
 
 def by(samples: pandas.DataFrame, key: "pandas.Series[Any]", metric: str) -> Mapping[str, Estimate]:

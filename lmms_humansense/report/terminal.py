@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table as Grid
+from rich.text import Text
 
 from ..tasks.humansense.taxonomy import LEVELS
 from .runs import METRICS, Run
@@ -21,7 +22,7 @@ def show(tables: Sequence[Table], console: Console) -> None:
         for column in _SHOWN:
             grid.add_column(column, justify="right")
         for row in each.rows:
-            grid.add_row(row.name, *(_shown(row.cells.get(column)) for column in _SHOWN), style=_STYLES[row.kind])
+            grid.add_row(Text(row.name), *(_shown(row.cells.get(column)) for column in _SHOWN), style=_STYLES[row.kind])
         console.print(grid)
     for row in tables[0].rows if tables else ():
         if row.kind == "run" and row.notes:
@@ -31,7 +32,7 @@ def show(tables: Sequence[Table], console: Console) -> None:
 def show_run(run: Run, console: Console) -> None:
     """Print one run in full: all tasks, levels and the average, with intervals and counts, for each metric."""
     rows = {metric: table([run], metric, "none").rows[0] for metric in METRICS}
-    grid = Grid(title=f"HumanSense, {run.name}, %", title_justify="left")
+    grid = Grid(title=Text(f"HumanSense, {run.name}, %"), title_justify="left")
     for heading in ("", *(part for metric in METRICS for part in (metric, "95 %", "of")), ""):
         grid.add_column(heading, justify="right" if heading else "left")
     for column in COLUMNS:

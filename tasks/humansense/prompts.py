@@ -22,6 +22,12 @@ OPENING = (
     "You are an advanced multimodal analysis AI assistant. You have been provided with video content and a question."
 )
 
+SYSTEM_PROMPT = (
+    "You are Qwen, a virtual human developed by the Qwen Team, Alibaba Group, capable of perceiving auditory and "
+    "visual inputs, as well as generating text and speech."
+)
+"""What the release gives Qwen2.5-Omni as its system message; other models have their own."""
+
 SUFFIXES: dict[Pattern, str] = {
     "single": ", which one of the following is correct?",
     "multi": ", Which of the following are correct? (Select all)",

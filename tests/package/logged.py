@@ -93,12 +93,12 @@ def write(
 
 
 def _sample(place: int, doc: Doc, response: str, file: Path | None, setting: variants.Variant) -> dict[str, Any]:
-    # lmms-eval strips what a model says.
+    # lmms-eval scores what a model says without the white space around it, and logs it as it is.
     metrics = results.metrics(doc, response.strip(), 60.0, str(file) if file else None, setting.style)
     return {
         "doc_id": place,
         "target": doc["answer"],
-        "filtered_resps": response.strip(),
+        "filtered_resps": response,
         "token_counts": [
             {
                 "input_tokens": 900,
