@@ -89,16 +89,15 @@ def _of_run(run: Run, model: str) -> Iterator[Exported]:
             continue
         items = _questions(run, key)
         samples = [sample for leaf in asked for sample in leaf.samples.to_dict("records")]
-        given = [sample for sample in samples if not sample["failed"]]
-        for sample in given:
+        for sample in samples:
             _put(items, sample, model)
-        responses = [sample["response"] for sample in given]
+        responses = [sample["response"] for sample in samples if not sample["failed"]]
         name = files.name(key, model, run.setting, with_sound)
-        yield Exported(name, items, responses, failed=len(samples) - len(given))
+        yield Exported(name, items, responses, failed=len(samples) - len(responses))
 
 
 def _put(items: Sequence[Any], sample: dict[str, Any], model: str) -> None:
-    """Store a sample's response with the question that it answers."""
+    """Store a sample's response with the question that it answers; of a failed request there is none."""
     place = int(sample["id"].partition("-")[2])
     question = items[place]["questions"] if place < len(items) else {}
     if question.get("question") != sample["question"]:
@@ -106,11 +105,12 @@ def _put(items: Sequence[Any], sample: dict[str, Any], model: str) -> None:
             f"The annotations have another question than the results at item {place} ({sample['question']!r}): set "
             "HUMANSENSE_DATA to the folder whose questions were asked."
         )
-    # Where a response is empty, a null says the same; then the item stays as it is.
-    if question.get(model) or sample["response"]:
+    if sample["failed"]:
+        question.pop(model, None)
+    elif sample["response"] or question.get(model):
         question[model] = sample["response"]
     else:
-        question.setdefault(model, "")
+        question.setdefault(model, "")  # a null says the same
 
 
 def _questions(run: Run, key: str) -> list[Any]:
