@@ -8,7 +8,7 @@ from typing import Any
 
 from lmms_humansense.tasks.humansense import prompts, results, variants
 from lmms_humansense.tasks.humansense.annotations import Doc
-from lmms_humansense.tasks.humansense.taxonomy import TASKS, Task
+from lmms_humansense.tasks.humansense.taxonomy import BY_CODE, TASKS, Task
 
 Answer = Callable[[Doc, random.Random], str]
 
@@ -104,7 +104,7 @@ def _sample(place: int, doc: Doc, response: str, file: Path | None, setting: var
                 "input_tokens": 900,
                 "output_tokens": 1,
                 "frames": 12,
-                "seconds_heard": 9.5,
+                "seconds_heard": 9.5 if BY_CODE[doc["code"]].has_sound and setting.shown == "all" else 0.0,
                 "seconds_present": 10.0,
                 "time_axis": "release",
             }
