@@ -1,5 +1,6 @@
 """The commands a user types, as separate processes in an empty folder."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,65 @@ def scores_of(folder: Path) -> dict[str, dict[str, Any]]:
     return {task: {name: value for name, value in row.items() if "stderr" not in name} for task, row in results.items()}
 
 
-def test_two_processes_and_batches_give_the_results_of_one(tiny_model: Path, tmp_path: Path) -> None:
-    arguments = [
-        "-m", "lmms_eval", "--model", "humansense_omni", "--model_args", f"pretrained={tiny_model}",
-        "--tasks", "humansense_sample_tr,humansense_sample_hc,humansense_sample_pc", "--log_samples",
+LEAVES = ("tr", "hc", "pc", "think_hc", "asr_tr", "asr_silent_tr", "guided_pc", "silent_tr", "blind_tr", "blind_pc")
+"""Leaves of the sample: of the benchmark itself and of all variants, with pictures, with sound, and with neither."""
+
+
+def asking(model: Path, output: str) -> list[str]:
+    tasks = ",".join(f"humansense_sample_{leaf}" for leaf in LEAVES)
+    return [
+        "-m", "lmms_eval", "--model", "humansense_omni", "--model_args", f"pretrained={model}", "--tasks", tasks,
+        "--log_samples", "--output_path", output,
     ]  # fmt: skip
-    run(sys.executable, *arguments, "--output_path", "one", cwd=tmp_path)
+
+
+@pytest.fixture(scope="module")
+def alone(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the results of one process are that asks one question at a time."""
+    folder = tmp_path_factory.mktemp("alone")
+    run(sys.executable, *asking(tiny_model, "out"), cwd=folder)
+    return folder / "out"
+
+
+def test_two_processes_and_batches_give_the_results_of_one(alone: Path, tiny_model: Path, tmp_path: Path) -> None:
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    run(*torchrun, *arguments, "--batch_size", "2", "--output_path", "two", cwd=tmp_path, ACCELERATE_USE_CPU="true")
-    assert scores_of(tmp_path / "two") == scores_of(tmp_path / "one")
-    assert responses_of(tmp_path / "two") == responses_of(tmp_path / "one")
-    assert len(responses_of(tmp_path / "one")) > 6
+    run(*torchrun, *asking(tiny_model, "two"), "--batch_size", "2", cwd=tmp_path, ACCELERATE_USE_CPU="true")
+    assert scores_of(tmp_path / "two") == scores_of(alone)
+    assert responses_of(tmp_path / "two") == responses_of(alone)
+    assert len(responses_of(alone)) == 3 * len(LEAVES)
+
+
+def test_variants_show_what_they_are_to_show(alone: Path) -> None:
+    shown = {
+        name.removeprefix("humansense_sample_").removesuffix(".jsonl"): counts[0]
+        for (name, doc_id), (_, counts) in responses_of(alone).items()
+        if doc_id == 0
+    }
+    assert {leaf for leaf, told in shown.items() if told["frames"]} == {
+        "tr", "hc", "think_hc", "asr_tr", "asr_silent_tr", "silent_tr"
+    }  # fmt: skip
+    assert {leaf for leaf, told in shown.items() if told["seconds_heard"]} == {"tr", "pc", "asr_tr", "guided_pc"}
+    tokens = {leaf: told["input_tokens"] for leaf, told in shown.items()}
+    assert tokens["blind_tr"] < tokens["silent_tr"] < min(tokens["asr_silent_tr"], tokens["tr"])
+    assert max(tokens["asr_silent_tr"], tokens["tr"]) < tokens["asr_tr"]
+    assert (tokens["hc"] < tokens["think_hc"], tokens["blind_pc"] < tokens["pc"] < tokens["guided_pc"]) == (True, True)
+
+
+def test_results_go_out_as_the_releases_files_and_come_in_with_the_same_scores(alone: Path, tmp_path: Path) -> None:
+    command = str(SCRIPTS / "lmms-humansense")
+    run(command, "export-release", str(alone), "out", "--model", "tiny", cwd=tmp_path)
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert written == [
+        "HumanSense_AQA_tiny_audio.json", "HumanSense_AQA_tiny_audio_guided.json", "HumanSense_AQA_tiny_blind.json",
+        "HumanSense_VQA_tiny.json", "HumanSense_VQA_tiny_asr.json", "HumanSense_VQA_tiny_audio.json",
+        "HumanSense_VQA_tiny_audio_asr.json", "HumanSense_VQA_tiny_audio_think.json", "HumanSense_VQA_tiny_blind.json",
+    ]  # fmt: skip
+    files = [f"out/HumanSense_{key}_tiny_audio.json" for key in ("VQA", "AQA")]
+    run(command, "rescore", *files, "--out", "again", cwd=tmp_path)
+    scores = json.loads((tmp_path / "again" / "results.json").read_text())["scores"]["tiny"]
+    rows = {code: results_of(alone)["results"][f"humansense_sample_{code.lower()}"] for code in ("TR", "HC", "PC")}
+    for metric in ("paper", "acc"):
+        assert scores[metric] == {code: pytest.approx(row[f"{metric},none"]) for code, row in rows.items()}
 
 
 def test_python_module_with_a_model_of_upstreams(tmp_path: Path) -> None:

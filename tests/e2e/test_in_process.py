@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lmms_humansense.tasks.humansense.taxonomy import TASKS
+from lmms_humansense.tasks.humansense.taxonomy import LEVELS, TASKS
+from lmms_humansense.tasks.humansense.variants import VARIANTS
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
 
 METRICS = ("paper", "acc", "answered", "failed")
@@ -89,6 +90,17 @@ def test_everything_with_levels_as_sub_groups(evaluate: Any, monkeypatch: pytest
     for level in ("L1", "L2", "L3", "L4"):
         of_level = [results[f"humansense_{task.code.lower()}"]["acc,none"] for task in TASKS if task.level == level]
         assert results[f"humansense_{level.lower()}"]["acc,none"] == pytest.approx(statistics.mean(of_level))
+
+
+def test_all_settings_in_one_call(evaluate: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUMANSENSE_DATA", str(ROOT))
+    results = evaluate(*(variant.group for variant in VARIANTS), limit=1)["results"]
+    for variant in VARIANTS:
+        leaves = [f"{variant.group}_{task.code.lower()}" for task in variant.tasks]
+        assert results[variant.group]["acc,none"] == pytest.approx(
+            statistics.mean(results[x]["acc,none"] for x in leaves)
+        )
+    assert len(results) == sum(len(variant.tasks) for variant in VARIANTS) + len(VARIANTS) + len(LEVELS)
 
 
 def test_the_video_group_is_the_papers_average(evaluate: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import torch
 from lmms_humansense.models.batches import MEL_MASK, SECONDS, Encoded, take
 from lmms_humansense.models.engine import Engine
 from lmms_humansense.models.settings import read_settings
+from lmms_humansense.tasks.humansense.prompts import SYSTEM_PROMPT
 from PIL import Image
 
 GREEDY = {"max_new_tokens": 8, "until": []}
@@ -224,7 +225,7 @@ def test_qwen2_audio_refuses_what_it_can_not_see(engine_of: Callable[[str], Engi
 @pytest.mark.parametrize(
     ("fixture", "system"),
     [
-        ("tiny_model", "You are Qwen, a virtual human"),
+        ("tiny_model", SYSTEM_PROMPT),
         ("tiny_qwen3", None),
         ("tiny_qwen2_audio", "helpful assistant"),
     ],
