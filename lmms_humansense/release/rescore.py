@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -55,9 +56,8 @@ def rescore(paths: Sequence[Path], model: str | None, think: bool, out: Path | N
         _show(written, out, console)
     if out is not None:
         for each in answered:
-            (out / f"scores_{each.file.path.name}").write_text(
-                json.dumps(counts(each.file, each.model, "think" if think else "plain"), indent=4), encoding="utf-8"
-            )
+            counted = counts(each.file, each.model, "think" if think else "plain")
+            (out / f"scores_{each.file.path.name}").write_text(json.dumps(counted, indent=4), encoding="utf-8")
     return 0
 
 
@@ -129,28 +129,32 @@ def write_results(folder: Path, model: str, parts: Sequence[Answered], think: bo
 
     `<folder>/<model>/<date>_results.json`, and beside it `<date>_samples_<task>.jsonl`.
     """
-    from ..report.runs import RESCORED
-
     now, variant = datetime.now().strftime("%Y%m%d_%H%M%S"), _variant(parts, think)
-    place = folder / model.replace("/", "__")
+    place = folder / (re.sub(r"[^\w.-]", "_", model).strip(".") or "model")
     place.mkdir(parents=True, exist_ok=True)
     sizes, means = {}, {}
     for task in TASKS:
         docs, samples = _samples(task.code, parts, variant)
-        if not samples:
-            continue
-        leaf = f"{variant.group}_{task.code.lower()}"
-        sizes[leaf] = {"original": len(docs), "effective": len(samples)}
-        means[leaf] = {"alias": leaf, **_means(samples)}
-        lines = [json.dumps(sample, ensure_ascii=False) + "\n" for sample in samples]
-        (place / f"{now}_samples_{leaf}.jsonl").write_text("".join(lines), encoding="utf-8")
+        if samples:
+            leaf = f"{variant.group}_{task.code.lower()}"
+            sizes[leaf] = {"original": len(docs), "effective": len(samples)}
+            means[leaf] = {"alias": leaf, **_means(samples)}
+            lines = [json.dumps(sample, ensure_ascii=False) + "\n" for sample in samples]
+            (place / f"{now}_samples_{leaf}.jsonl").write_text("".join(lines), encoding="utf-8")
+    content = {"results": means, "n-samples": sizes, "date": now, **_about(model, parts, list(means))}
+    path = place / f"{now}_results.json"
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+    return path
+
+
+def _about(model: str, parts: Sequence[Answered], leaves: Sequence[str]) -> dict[str, Any]:
+    """What the results file tells of the model, the tasks and the questions."""
+    from ..report.runs import RESCORED
+
     has_sound = any("audio" in files.suffixes(each.file.path) for each in parts)
-    content = {
-        "results": means,
-        "configs": {leaf: {"task": leaf} for leaf in means},
-        "n-samples": sizes,
+    return {
+        "configs": {leaf: {"task": leaf} for leaf in leaves},
         "config": {"model": RESCORED, "model_args": "", "limit": None},
-        "date": now,
         "model_name": model,
         "model_info": {
             "pretrained": model,
@@ -159,9 +163,6 @@ def write_results(folder: Path, model: str, parts: Sequence[Answered], think: bo
         },
         "humansense_data": [_origin(each.file) for each in parts],
     }
-    path = place / f"{now}_results.json"
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
-    return path
 
 
 def _samples(code: str, parts: Sequence[Answered], variant: Variant) -> tuple[list[Doc], list[dict[str, Any]]]:

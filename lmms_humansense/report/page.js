@@ -101,6 +101,7 @@
     if (answer.frames !== undefined) told.push(`${answer.frames} frames`);
     if (answer.heard !== undefined) told.push(`${answer.heard} s heard of ${answer.present} s`);
     if (answer.tokens !== undefined) told.push(`${answer.tokens} tokens`);
+    if (answer.crash) told.push(`the release's scorer would stop: ${answer.crash}`);
     return told.join(" · ");
   };
 

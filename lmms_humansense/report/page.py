@@ -98,6 +98,7 @@ def _answer(row: dict[str, Any]) -> dict[str, Any]:
         "heard": row["seconds_heard"],
         "present": row["seconds_present"],
         "tokens": row["output_tokens"],
+        "crash": row["crash"] or None,
     }
     return {key: value for key, value in told.items() if not _is_missing(value)}
 
