@@ -31,6 +31,14 @@ def test_tasks_and_models_are_found(task_manager: Any) -> None:
     assert "humansense_omni" in list_available_models()
 
 
+def test_our_tasks_are_those_that_lmms_eval_finds_when_it_reads_every_file_anew(task_manager: Any) -> None:
+    from lmms_eval import utils
+
+    before = utils.load_yaml_config
+    assert plugin._our_tasks(task_manager) == task_manager._get_task_and_group(str(plugin.task_folder()))
+    assert utils.load_yaml_config is before
+
+
 def test_registering_again_changes_nothing(task_manager: Any) -> None:
     from lmms_eval.tasks import TaskManager
 

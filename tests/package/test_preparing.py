@@ -485,14 +485,21 @@ def test_five_thousand_members_add_no_more_than_a_second(
     monkeypatch.setenv(
         "HUMANSENSE_DATA", releases.write(tmp_path / "release", "packed", Content(videos=videos, vqa=vqa))
     )
+    # The least of three, as other programs run beside the tests.
+    added = min(_added(tmp_path / str(number), tmp_path / "release") for number in range(3))
+    assert added < 1.0
+
+
+def _added(folder: Path, release: Path) -> float:
+    """Seconds of processor time that preparing all members takes beyond taking them out of the archive."""
     started = time.process_time()
-    with zipfile.ZipFile(tmp_path / "release" / "videos.zip") as archive:
-        archive.extractall(tmp_path / "extracted")
+    with zipfile.ZipFile(release / "videos.zip") as archive:
+        archive.extractall(folder / "extracted")
     plainly = time.process_time() - started
     started = time.process_time()
     storage.open_release.cache_clear()
-    outcome = carry_out(plan("AR", to=local), Silent())
+    outcome = carry_out(plan("AR", to=folder / "prepared"), Silent())
     added = time.process_time() - started - plainly
     print(f"{added:.2f} s of processor time more than the {plainly:.2f} s of taking them out")
     assert outcome.made == 5000
-    assert added < 1.0, f"{added:.2f} s more than the {plainly:.2f} s of taking them out"
+    return added

@@ -82,4 +82,4 @@ print(len(hooks), len(set(map(id, hooks))), hooks[0].__globals__ is vars(sys.mod
 
 
 def test_hook_modules_are_executed_once_for_all_tasks() -> None:
-    assert run(sys.executable, "-c", HOOKS).splitlines()[-1] == "30 1 True"
+    assert run(sys.executable, "-c", HOOKS).splitlines()[-1] == "150 1 True"
