@@ -9,7 +9,8 @@ MAX_NEW_TOKENS = 1024
 PASSED_ON = ("min_new_tokens", "repetition_penalty", "length_penalty", "no_repeat_ngram_size")
 """Other arguments of `generate` that tasks set, passed on as they are."""
 
-_KNOWN = frozenset({"max_new_tokens", "until", "temperature", "top_p", "top_k", "num_beams", "do_sample", *PASSED_ON})
+KNOWN = frozenset({"max_new_tokens", "until", "temperature", "top_p", "top_k", "num_beams", "do_sample", *PASSED_ON})
+"""What `generate_arguments` understands."""
 
 
 def generate_arguments(generation_kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,9 +32,9 @@ def generate_arguments(generation_kwargs: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def unknown_arguments(generation_kwargs: Mapping[str, Any]) -> list[str]:
-    """The names of `generation_kwargs` that have no effect here."""
-    return sorted(set(generation_kwargs) - _KNOWN)
+def unknown_arguments(generation_kwargs: Mapping[str, Any], known: frozenset[str] = KNOWN) -> list[str]:
+    """The names of `generation_kwargs` that have no effect, where those in `known` have one."""
+    return sorted(set(generation_kwargs) - known)
 
 
 def stops_of(generation_kwargs: Mapping[str, Any]) -> list[str]:

@@ -24,8 +24,8 @@ _BLOCK = 1 << 20
 _THREADS = 4
 
 _WITHOUT_EFFECT = frozenset(
-    "answering asking failures identity ledger omni pipeline response_cache samples stall stopping transport worker "
-    "workers".split()
+    "answering asking chat failures identity jobs ledger omni pipeline response_cache samples stall stopping transport "
+    "worker workers".split()
 )
 """Modules that say when and where something is done, and not what: answers do not depend on them."""
 

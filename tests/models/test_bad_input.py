@@ -7,7 +7,7 @@ from typing import Any
 import clips
 import numpy as np
 import pytest
-from lmms_humansense.models import omni
+from lmms_humansense.models import chat, omni
 
 Write = Callable[[Path], Any]
 
@@ -115,8 +115,8 @@ def test_a_bad_file_is_one_clear_failure_of_its_sample(model: omni.HumanSenseOmn
     asked = shown(bad) if kind in SILENT else heard(bad)
     first, failed, last = (result.text for result in model.generate_until([heard(good), asked, heard(good)]))
     assert first == last != ""
-    assert not first.startswith(omni.FAILURE_MARK)
-    assert failed.startswith(f"{omni.FAILURE_MARK} MediaError: {bad} ")
+    assert not first.startswith(chat.FAILURE_MARK)
+    assert failed.startswith(f"{chat.FAILURE_MARK} MediaError: {bad} ")
     assert sentence in failed
     assert failed.count("\n") == 0
     assert failed.endswith((".", ")."))
@@ -134,7 +134,7 @@ def test_a_strange_but_whole_file_is_answered(model: omni.HumanSenseOmni, kind: 
     ANSWERED[kind](tmp_path / "strange.mp4")
     (result,) = model.generate_until([heard(tmp_path / "strange.mp4")])
     assert result.text
-    assert not result.text.startswith(omni.FAILURE_MARK)
+    assert not result.text.startswith(chat.FAILURE_MARK)
     assert result.token_counts is not None
     assert result.token_counts.to_dict()["seconds_heard"] > 1
 
@@ -146,4 +146,4 @@ def test_a_picture_of_one_pixel_is_answered(model: omni.HumanSenseOmni, tmp_path
     picture = Request({"type": "image", "url": Image.new("RGB", (1, 1))})
     for result in model.generate_until([shown(tmp_path / "dot.mkv"), picture]):
         assert result.text
-        assert not result.text.startswith(omni.FAILURE_MARK)
+        assert not result.text.startswith(chat.FAILURE_MARK)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from lmms_humansense.models import omni
+from lmms_humansense.models import chat, omni
 from lmms_humansense.models.conversation import Video, read_messages
 from lmms_humansense.models.engine import Engine
 from lmms_humansense.models.media import FrameRule
@@ -134,10 +134,10 @@ def test_a_failing_sample_is_marked_and_costs_no_other(answer: Any, model: omni.
     good = Request(sample("ar"))
     responses = answer(good, broken, good)
     assert responses[0] == responses[2]
-    assert responses[1].startswith(f"{omni.FAILURE_MARK} MediaError: {tmp_path / 'broken.mp4'}")
+    assert responses[1].startswith(f"{chat.FAILURE_MARK} MediaError: {tmp_path / 'broken.mp4'}")
     (failure,) = model.failures
     assert (str(failure), failure.media) == ("task doc 0", (str(tmp_path / "broken.mp4"),))
-    assert responses[1] == f"{omni.FAILURE_MARK} {failure.reason}"
+    assert responses[1] == f"{chat.FAILURE_MARK} {failure.reason}"
     assert scoring.score(responses[1], "single", "A", ["A. x", "B. y"]).failed
 
 
@@ -161,13 +161,13 @@ def test_a_batch_that_fails_is_asked_one_by_one(
 
 
 def test_tasks_and_models_mark_failures_alike() -> None:
-    assert omni.FAILURE_MARK == scoring.FAILURE_MARK
+    assert chat.FAILURE_MARK == scoring.FAILURE_MARK
 
 
 def test_a_clip_that_should_be_heard_and_has_no_sound_track_fails(answer: Any) -> None:
     heard = user({"type": "video", "url": str(SOUNDLESS_CLIP)}, {"type": "audio", "url": str(SOUNDLESS_CLIP)})
     (response,) = answer(Request(heard))
-    assert response.startswith(f"{omni.FAILURE_MARK} MediaError: {SOUNDLESS_CLIP} has no sound track")
+    assert response.startswith(f"{chat.FAILURE_MARK} MediaError: {SOUNDLESS_CLIP} has no sound track")
 
 
 def test_where_sound_is_always_asked_for_a_clip_without_is_shown_and_listed(
@@ -200,7 +200,7 @@ def test_text_and_images_are_answered(answer: Any) -> None:
 
     picture = {"type": "image", "url": Image.new("L", (64, 48), 200)}
     assert not any(
-        response.startswith(omni.FAILURE_MARK) for response in answer(Request(user()), Request(user(picture)))
+        response.startswith(chat.FAILURE_MARK) for response in answer(Request(user()), Request(user(picture)))
     )
 
 
@@ -261,7 +261,7 @@ def test_decoding_that_takes_too_long_is_given_up(tiny_model: Path) -> None:
     hurried = omni.HumanSenseOmni(str(tiny_model), device="cpu", media_timeout=1e-4)
     hurried.task_dict = {"task": {"test": [None]}}
     (result,) = hurried.generate_until([Request(sample("ld"))])
-    assert result.text.startswith(f"{omni.FAILURE_MARK} StalledError: Decoding ")
+    assert result.text.startswith(f"{chat.FAILURE_MARK} StalledError: Decoding ")
     assert "took more than 0.0001 s and was given up" in result.text
 
 

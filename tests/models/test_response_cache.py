@@ -16,7 +16,8 @@ from lmms_eval.api.instance import GenerationResult, Instance
 from lmms_eval.caching import response_cache as upstream
 from lmms_eval.caching.fs_detect import FsType
 from lmms_humansense.models import engine as engines
-from lmms_humansense.models.omni import FAILURE_MARK, HumanSenseOmni
+from lmms_humansense.models.chat import FAILURE_MARK
+from lmms_humansense.models.omni import HumanSenseOmni
 from lmms_humansense.models.response_cache import KeptAnswers
 from lmms_humansense.models.samples import Sample
 from lmms_humansense.models.stopping import RunStopped

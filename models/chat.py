@@ -1,0 +1,207 @@
+"""What every model of ours is to lmms-eval: requests in, responses in their order out, failures counted and listed."""
+
+from abc import abstractmethod
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
+from lmms_eval.api.model import lmms
+from loguru import logger
+from tqdm import tqdm
+
+from .docs import ClipNames, decode_sounds_without_torchcodec, with_plain_sounds
+from .failures import Failure, summary
+from .generation import KNOWN, unknown_arguments
+from .ledger import Answers, Limits, RunLedger
+from .prepare import Shown
+from .samples import Sample
+from .settings import read_model_args
+from .stopping import Halt, RunStopped, Terminated
+
+FAILURE_MARK = "[request failed]"
+"""What a response starts with when there is an error instead of an answer. Tasks score these characters as failed."""
+
+_PADDING = "__padding_only__"
+"""What lmms-eval writes into the metadata of a request that only makes processes do equally many: never scored."""
+
+_NAMED = 10
+"""How many files a line of the log names at most."""
+
+
+@dataclass
+class SampleCounts(TokenCounts):
+    """What lmms-eval writes beside a response: tokens, and what was shown and heard."""
+
+    shown: Shown = field(default_factory=Shown)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The counts as they stand in the log of samples, under `token_counts`."""
+        return {
+            **super().to_dict(),
+            "frames": self.shown.frames,
+            "seconds_heard": round(self.shown.seconds_heard, 3),
+            "seconds_present": round(self.shown.seconds_present, 3),
+            "time_axis": self.shown.time_axis,
+        }
+
+
+class ChatModel(lmms):
+    """A model behind lmms-eval's chat interface that answers in `answer` and tells what it knows in `identity`.
+
+    `settings` say how many requests may fail and how long decoding may take.
+    """
+
+    is_simple = False
+    settings: Limits
+    known_arguments = KNOWN
+    """The names of `generation_kwargs` that have an effect."""
+
+    def __init__(self, settings: Limits) -> None:
+        super().__init__()
+        self.settings = settings
+        decode_sounds_without_torchcodec()
+        self._time_axes: defaultdict[str, set[str]] = defaultdict(set)
+        self._ignored: set[str] = set()
+        self._freed = False
+        self.failures: list[Failure] = []
+        self.remarks: defaultdict[str, set[str]] = defaultdict(set)
+
+    @classmethod
+    def create_from_arg_string(cls, arg_string: str, additional_config: dict[str, Any] | None = None) -> Any:
+        """The model that `--model_args` describe.
+
+        Bad arguments end the run with status 1 and one sentence: lmms-eval would print where an exception was raised,
+        and end with status 0.
+        """
+        try:
+            beside = {name for name, value in (additional_config or {}).items() if value is not None}
+            read_model_args(arg_string, beside)
+            return super().create_from_arg_string(arg_string, additional_config)
+        except ValueError as error:
+            raise SystemExit(f"HumanSense: {error}") from error
+
+    @abstractmethod
+    def get_model_info(self) -> dict[str, Any]:
+        """What the results depend on, as JSON can hold it."""
+
+    @abstractmethod
+    def identity(self) -> dict[str, Any]:
+        """What tells this model's answers to equal conversations from those of others, as JSON can hold it."""
+
+    @abstractmethod
+    def answer(
+        self, samples: Sequence[Sample], ledger: RunLedger, halt: Halt, answered: Callable[[], Any]
+    ) -> Iterator[Sample]:
+        """Yield every sample once it is done, in order; `answered` is called for each, as soon as it is.
+
+        The ledger is told what becomes of each, and `halt` may end the run.
+        """
+
+    @property
+    def time_axes(self) -> dict[str, str]:
+        """The time axis that the videos of each task got."""
+        return {task: "/".join(sorted(found)) for task, found in sorted(self._time_axes.items())}
+
+    def generate_until(self, requests: list[Instance], answers: Answers | None = None) -> Iterator[GenerationResult]:
+        """Yield the response to each request, in order, as soon as it and those before it are there.
+
+        A request whose answer is among `answers` is not asked again, and new ones are kept there. One that fails yields
+        the failure mark and the reason; all failures are logged at the end. Raises RunStopped where the settings allow
+        no more of them, where answers can not be kept, and after SIGTERM; RuntimeError after `clean`.
+        """
+        if self._freed:
+            raise RuntimeError("This model was freed at the end of a run; make a new one for another.")
+        asked = [request for request in requests if not _is_padding(request)]
+        ledger = RunLedger(self.settings, len(asked), answers)
+        self.failures = ledger.failures
+        self.remarks.clear()
+        stopped = None
+        try:
+            given = self._given(asked, ledger)
+            for request in requests:
+                yield GenerationResult("") if _is_padding(request) else next(given)
+            yield from given  # to its end: nothing comes any more
+        except RunStopped as ending:
+            stopped = ending
+            raise
+        finally:
+            self._log_summary(len(asked))
+            if stopped is not None:
+                logger.error("{}", stopped.reason)
+
+    def _given(self, requests: list[Instance], ledger: RunLedger) -> Iterator[GenerationResult]:
+        """The responses to requests, in their order."""
+        with Halt() as halt, tqdm(total=len(requests), desc="Model Responding", disable=self.rank != 0) as progress:
+            try:
+                for sample in self.answer(self._samples(requests), ledger, halt, progress.update):
+                    yield self._result(sample)
+            except Terminated:
+                raise RunStopped(f"The run was ended by SIGTERM. {ledger.how_to_go_on()}") from None
+
+    def clean(self) -> None:
+        """Nothing is asked after this."""
+        self._freed = True
+        super().clean()
+
+    def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
+        """Not offered: raises NotImplementedError."""
+        raise NotImplementedError(
+            f"{type(self).__name__} generates text; tasks that need log-likelihoods are not supported."
+        )
+
+    def generate_until_multi_round(self, requests: list[Instance]) -> list[str]:
+        """Not offered: raises NotImplementedError."""
+        raise NotImplementedError(f"{type(self).__name__} answers single rounds; multi-round tasks are not supported.")
+
+    def _samples(self, requests: Sequence[Instance]) -> list[Sample]:
+        clips = ClipNames(self.task_dict)
+        return [self._sample(request, clips) for request in requests]
+
+    def _sample(self, request: Instance, clips: ClipNames) -> Sample:
+        _, doc_to_messages, generation_kwargs, doc_id, task, split = request.args
+        self._warn_of_ignored(task, generation_kwargs)
+        docs = self.task_dict[task][split]
+
+        def messages() -> list[dict[str, Any]]:
+            made: list[dict[str, Any]] = doc_to_messages(with_plain_sounds(docs[doc_id]))
+            return made
+
+        return Sample(task, doc_id, generation_kwargs, messages, clip=clips.of(task, split, doc_id))
+
+    def _result(self, sample: Sample) -> GenerationResult:
+        """What lmms-eval gets for a sample; remarks are kept for the end of the run."""
+        shown = sample.shown
+        if sample.response is None:
+            return GenerationResult(f"{FAILURE_MARK} {sample.reason}", SampleCounts(shown=shown))
+        logger.debug(
+            "{}: {} frames, {:.1f} of {:.1f} s heard, {} prompt tokens, time axis {}",
+            sample, shown.frames, shown.seconds_heard, shown.seconds_present, sample.tokens, shown.time_axis,
+        )  # fmt: skip
+        if shown.time_axis:
+            self._time_axes[sample.task].add(shown.time_axis)
+        for what, file in sample.remarks:
+            self.remarks[what].add(file)
+        text, tokens = sample.response
+        return GenerationResult(text, SampleCounts(sample.tokens, tokens, shown=shown))
+
+    def _warn_of_ignored(self, task: str, generation_kwargs: dict[str, Any]) -> None:
+        for name in unknown_arguments(generation_kwargs, self.known_arguments):
+            if name not in self._ignored:
+                self._ignored.add(name)
+                logger.warning("{} sets {} in generation_kwargs, which has no effect here.", task, name)
+
+    def _log_summary(self, asked: int) -> None:
+        for what, files in self.remarks.items():
+            more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+            logger.warning("{}: {}{}", what, ", ".join(sorted(files)[:_NAMED]), more)
+        if not self.failures:
+            return
+        logger.error("{} of {} requests failed and count as failed, not as answers:", len(self.failures), asked)
+        for line in summary(self.failures):
+            logger.error("  {}", line)
+
+
+def _is_padding(request: Instance) -> bool:
+    return bool((request.metadata or {}).get(_PADDING))
