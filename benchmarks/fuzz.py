@@ -28,7 +28,7 @@ from lmms_humansense.models.engine import Engine
 from lmms_humansense.models.failures import failure_of
 from lmms_humansense.models.samples import Ledger, Sample
 from lmms_humansense.models.settings import read_settings
-from lmms_humansense.models.workers import MediaWorkers
+from lmms_humansense.models.workers import MediaWorkers, workers_of
 from lmms_humansense.tasks.humansense import annotations, utils
 from lmms_humansense.tasks.humansense.messages import MAX_PIXELS
 from lmms_humansense.tasks.humansense.scoring import FAILURE_MARK
@@ -63,7 +63,7 @@ def main() -> None:
             {"pretrained": str(model), "device": "cpu", "batch_size": 1, "media_timeout": TIMEOUT,
              "max_failures": 1.0, "use_audio_in_video": "always"}
         )  # fmt: skip
-        workers = MediaWorkers(settings, "qwen2_5_omni")
+        workers = workers_of(settings, "qwen2_5_omni")
         engine = Engine(settings)
         ask = Asker(engine, workers)
         measured = {

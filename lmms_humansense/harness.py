@@ -16,7 +16,10 @@ from typing import Any
 
 from . import events
 
-MODELS = {"humansense_omni": "lmms_humansense.models.omni.HumanSenseOmni"}
+MODELS = {
+    "humansense_omni": "lmms_humansense.models.omni.HumanSenseOmni",
+    "humansense_server": "lmms_humansense.models.server.HumanSenseServer",
+}
 """Names for `--model` and the classes behind them."""
 
 TASK_PREFIX = "humansense"

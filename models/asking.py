@@ -79,5 +79,5 @@ def _is_lack_of_memory(error: Exception) -> bool:
 
 def encoded_of(sample: Sample) -> Encoded:
     """The model's inputs for a sample that was prepared."""
-    assert sample.encoded is not None, f"{sample} was not prepared"
+    assert isinstance(sample.encoded, Encoded), f"{sample} was not prepared"
     return sample.encoded

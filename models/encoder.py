@@ -3,9 +3,10 @@
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from .batches import Encoded
+from .body import Body
 from .conversation import Conversation, Part, Sound, Text, path_of, read_messages
 from .families import family_of
 from .families.base import Family
@@ -19,9 +20,9 @@ NOTHING = Shown()
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one conversation: the model's inputs, or a reason (and a traceback) why there are none."""
+    """What became of one conversation: what is asked, or a reason (and a traceback) why there is nothing to ask."""
 
-    encoded: Encoded | None = None
+    encoded: Encoded | Body | None = None
     shown: Shown = NOTHING
     remarks: tuple[tuple[str, str], ...] = ()
     reason: str = ""
@@ -32,6 +33,16 @@ def failed(error: BaseException, shown: Shown = NOTHING) -> Outcome:
     """The outcome of a conversation that ended in an error."""
     trace = "".join(traceback.format_exception(error))
     return Outcome(shown=shown, reason=f"{type(error).__name__}: {error}", trace=trace)
+
+
+class Preparer(Protocol):
+    """What turns messages into what is asked: `Encoder` for a model of one's own, `wire.WireEncoder` for a server."""
+
+    def read(self, messages: Sequence[Mapping[str, Any]]) -> Conversation:
+        """The conversation of raw messages. Raises ValueError for those that can not be read or shown."""
+
+    def encode(self, conversations: Sequence[Conversation]) -> list[Outcome]:
+        """What is asked for each conversation; media that several are about are decoded once."""
 
 
 class Encoder:

@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import torch
 from .batches import Encoded
 from .encoder import Encoder
 from .generation import cut_at, generate_arguments, stops_of
-from .identity import digest_of_code, digest_of_folder, frame_limits
+from .identity import digest_of_code, digest_of_folder, frame_limits, versions_of
 from .loading import Loading, checkpoint_identity, plan
 from .prepare import Prepared
 from .settings import Settings
@@ -103,12 +102,5 @@ class Engine:
             "system_prompt": self.encoder.system_prompt,
             "context": self.family.context,
             "generation_config": self.family.model.generation_config.to_diff_dict(),
-            "versions": {name: _version(name) for name in _LIBRARIES},
+            "versions": versions_of(_LIBRARIES),
         }
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None

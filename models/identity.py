@@ -7,9 +7,10 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,13 @@ _BLOCK = 1 << 20
 _THREADS = 4
 
 _WITHOUT_EFFECT = frozenset(
-    "answering asking chat failures identity jobs ledger omni pipeline response_cache samples stall stopping transport "
-    "worker workers".split()
+    "answering asking chat failures identity jobs ledger omni pipeline posting response_cache samples server stall "
+    "stopping transport window worker workers".split()
 )
 """Modules that say when and where something is done, and not what: answers do not depend on them."""
+
+_OF_SERVERS = frozenset("body endpoint packing server_settings whole wire".split())
+"""Modules that have an effect on what a server answers only."""
 
 
 class UntoldError(Exception):
@@ -126,13 +130,29 @@ def frame_limits() -> dict[str, float]:
     return {name: value for name, value in vars(qwen).items() if name.isupper() and isinstance(value, (int, float))}
 
 
-def digest_of_code(family: Family) -> str:
-    """SHA-256 over the source of everything here that decides what a family is shown and what it answers."""
+def digest_of_code(family: Family | None = None) -> str:
+    """SHA-256 over the source of everything here that decides what a family is shown and what it answers.
+
+    Without a family, of what decides what a server is sent.
+    """
     folder = Path(__file__).parent
-    shared = {path for path in folder.glob("*.py") if path.stem not in _WITHOUT_EFFECT}
+    left_out = _WITHOUT_EFFECT | (_OF_SERVERS if family is not None else frozenset())
+    shared = {path for path in folder.glob("*.py") if path.stem not in left_out}
     classes = {one.__module__.rpartition(".")[2] for one in type(family).__mro__}
     own = {path for path in (folder / "families").glob("*.py") if path.stem in classes}
     return digest_of([[path.name, sha256_of(path)] for path in sorted(shared | own)])
+
+
+def versions_of(libraries: Iterable[str]) -> dict[str, str | None]:
+    """The version of each library; None of those that are not installed."""
+    return {name: _version(name) for name in libraries}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def digest_of_folder(folder: Path) -> str:

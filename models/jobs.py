@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from .conversation import Conversation
-from .encoder import Outcome, bytes_of, failed, media_names, media_of, paths_of
+from .encoder import Outcome, Preparer, bytes_of, failed, media_names, media_of, paths_of
 from .pipeline import Ahead, neighbours
 from .samples import Ledger, Sample
 from .stall import StalledError, within
@@ -21,16 +21,6 @@ _AHEAD_OF_WORKER = 2
 
 _LEFT_BEHIND = 1.0
 """Seconds that a thread gets to end after its worker has ended."""
-
-
-class Preparer(Protocol):
-    """What turns messages into what is asked: `encoder.Encoder`, or `wire.WireEncoder`."""
-
-    def read(self, messages: Sequence[Any]) -> Conversation:
-        """The conversation of raw messages. Raises ValueError for those that can not be read or shown."""
-
-    def encode(self, conversations: Sequence[Conversation]) -> list[Outcome]:
-        """What is asked for each conversation; media that several are about are decoded once."""
 
 
 @dataclass

@@ -16,7 +16,7 @@ from .loading import plan
 from .samples import Sample
 from .settings import Settings, read_settings
 from .stopping import Halt
-from .workers import MediaWorkers, workers_for
+from .workers import MediaWorkers, workers_for, workers_of
 
 
 class HumanSenseOmni(ChatModel):
@@ -92,5 +92,5 @@ class HumanSenseOmni(ChatModel):
     def _hire(self, model_type: str) -> None:
         """Have the workers started, if there are to be any and they are not there."""
         if self._media_workers and (self._workers is None or self._workers.closed):
-            self._workers = MediaWorkers(self.settings, model_type)
+            self._workers = workers_of(self.settings, model_type)
             weakref.finalize(self, self._workers.close)  # also at the end of the program

@@ -34,7 +34,7 @@ _EXACT = 2**24
 _FRAMES_PER_STEP = 2
 """Frames that become one step of the time axis: `temporal_patch_size` of every Qwen omni model."""
 
-_SOUNDLESS = "Shown without sound, as there is none"
+SOUNDLESS = "Shown without sound, as there is none"
 _APART = "Heard after the picture instead of with it, beside silent videos or other frame rates"
 _BOTH = "Shown and heard, as lmms-eval calls every .webm a sound"
 _STILL = "Only the first picture of an animation is shown"
@@ -144,19 +144,22 @@ def _decoded(part: Part, media: SharedMedia) -> _Decoded:
 
 
 def _clip(video: Video, media: SharedMedia) -> _Decoded:
-    clip = media.clip(video, lambda seconds: _hears(video, seconds))
+    clip = media.clip(video, lambda seconds: hears(video, seconds))
     decoded = _Decoded(video, frames=clip.frames.pixels, seconds_present=clip.sound_seconds or 0.0)
     if video.true_time:
         decoded.rate = snapped(clip.frames.sample_fps, len(clip.frames.indices))
     if clip.sound is not None:
         decoded.sound = _audible(clip.sound.samples, video.path)
     elif video.heard:
-        decoded.remark = _SOUNDLESS
+        decoded.remark = SOUNDLESS
     return decoded
 
 
-def _hears(video: Video, seconds: float | None) -> bool:
-    """Whether the sound of a clip is to be read, of which there are so many seconds, or None."""
+def hears(video: Video, seconds: float | None) -> bool:
+    """Whether the sound of a clip is to be read, of which there are so many seconds, or None where it has none.
+
+    Raises MediaError where the task wants it heard and there is none.
+    """
     if video.needs_sound and seconds is None:
         raise MediaError(
             f"{video.path} has no sound track, but the task has it heard (use_audio_in_video=never shows it silent)."

@@ -7,6 +7,7 @@ from typing import Any
 from loguru import logger
 
 from .batches import Encoded
+from .body import Body
 from .conversation import Conversation
 from .encoder import Outcome
 from .prepare import Shown
@@ -29,7 +30,7 @@ class Sample:
     clip: Hashable | None = None
     media: tuple[str, ...] = ()
     key: str | None = None
-    encoded: Encoded | None = None
+    encoded: Encoded | Body | None = None
     tokens: int = 0
     shown: Shown = field(default_factory=Shown)
     remarks: tuple[tuple[str, str], ...] = ()

@@ -1,4 +1,7 @@
-"""The arguments of `--model humansense_omni`, checked before anything is loaded. Standard library only."""
+"""The arguments of `--model humansense_omni`, and what others share, checked before anything is loaded.
+
+Standard library only.
+"""
 
 import difflib
 import inspect
@@ -17,6 +20,8 @@ CHOICES = {
     "time_axis": ("auto", "release", "true"),
     "use_audio_in_video": ("auto", "always", "never"),
     "on_error": ("continue", "raise"),
+    "media": ("vllm", "frames", "frames-only"),
+    "frame_format": ("jpeg", "png"),
 }
 """The arguments that take one word of a list."""
 
@@ -87,6 +92,9 @@ _NUMBERS: dict[str, type] = {
     "media_timeout": float,
     "media_workers": int,
     "prefetch_gb": float,
+    "concurrency": int,
+    "timeout": float,
+    "deadline": float,
 }
 
 _MAY_BE_ZERO = frozenset({"media_workers"})
@@ -98,17 +106,32 @@ def read_settings(arguments: dict[str, Any]) -> Settings:
     Raises ValueError, in one sentence that names the argument, for an unknown one (with the nearest known one), a
     value that it does not take, and two that contradict each other.
     """
-    given = {name: value for name, value in arguments.items() if value is not None}
-    _refuse_unknown(given)
+    given = given_of(arguments)
+    checked = check(given, NAMES, "humansense_omni")
     if not given.get("pretrained"):
         raise ValueError("humansense_omni needs pretrained=, the folder or Hub name of a checkpoint.")
-    checked = {name: _checked(name, value) for name, value in given.items()}
-    if "fps" in checked and "nframes" in checked:
-        raise ValueError("humansense_omni takes fps or nframes, not both.")
-    _check_sizes(checked)
     if "device_map" in checked and checked.get("device", "auto") != "auto":
         raise ValueError("humansense_omni takes device or device_map, not both.")
     return Settings(**checked)
+
+
+def given_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments that are given: None is the same as not given."""
+    return {name: value for name, value in arguments.items() if value is not None}
+
+
+def check(given: Mapping[str, Any], names: Collection[str], model: str) -> dict[str, Any]:
+    """The values that arguments mean, for the `model` of that name, which takes `names`.
+
+    Raises ValueError, in one sentence that names the argument, for an unknown one (with the nearest known one), a value
+    that it does not take, and two that contradict each other.
+    """
+    _refuse_unknown(given, names, model)
+    checked = {name: _checked(name, value) for name, value in given.items()}
+    if "fps" in checked and "nframes" in checked:
+        raise ValueError(f"{model} takes fps or nframes, not both.")
+    _check_sizes(checked)
+    return checked
 
 
 def read_model_args(text: str, beside: Collection[str]) -> None:
@@ -151,13 +174,13 @@ def _check_sizes(checked: Mapping[str, Any]) -> None:
         raise ValueError(f"max_pixels={checked['max_pixels']} is below {_LEAST_PIXELS}, the smallest frame.")
 
 
-def _refuse_unknown(given: dict[str, Any]) -> None:
-    unknown = sorted(given.keys() - set(NAMES))
+def _refuse_unknown(given: Mapping[str, Any], names: Collection[str], model: str) -> None:
+    unknown = sorted(given.keys() - set(names))
     if not unknown:
         return
-    near = difflib.get_close_matches(unknown[0], NAMES, n=1)
+    near = difflib.get_close_matches(unknown[0], names, n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
-    raise ValueError(f"humansense_omni has no argument {unknown[0]!r}.{hint} It takes {', '.join(NAMES)}.")
+    raise ValueError(f"{model} has no argument {unknown[0]!r}.{hint} It takes {', '.join(names)}.")
 
 
 def _checked(name: str, value: Any) -> Any:

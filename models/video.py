@@ -91,6 +91,32 @@ def read_clip(
     return Clip(frames, read_waveform(file, start, end, align) if sound else None, seconds)
 
 
+@dataclass(frozen=True)
+class FramePlan:
+    """How many frames of a clip are shown, at which rate per second of it, and how long its sound lasts."""
+
+    frames: int
+    sample_fps: float
+    sound_seconds: float | None
+
+
+def plan_frames(path: str | Path, rule: FrameRule) -> FramePlan:
+    """What `read_clip` would show of a whole clip, without decoding it.
+
+    Raises:
+        MediaError: the file cannot be used, or not with this rule.
+    """
+    file = Path(path)
+    with open_media(file) as container:
+        seconds = announced_seconds(container)
+        try:
+            reader: Reader = PyavReader(file, container)
+        except Unfit:
+            reader = DecordReader(file)
+        indices, part = _choose(file, reader, rule, None, None)
+        return FramePlan(len(indices), len(indices) / part * reader.fps, seconds)
+
+
 def has_pictures(path: str | Path) -> bool:
     """Whether the file has a video stream; the cover of an album is none.
 

@@ -15,8 +15,9 @@ import traceback
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .encoder import Encoder
-    from .settings import Settings
+    from collections.abc import Callable
+
+    from .encoder import Preparer
 
 _LINUX_SET_DEATH_SIGNAL = 1
 """`PR_SET_PDEATHSIG` of prctl(2)."""
@@ -32,7 +33,7 @@ _NICENESS = 5
 
 
 def main(descriptor: int) -> None:
-    """Load what the first message on the socket `descriptor` asks for, then follow orders.
+    """Make what the first message on the socket `descriptor` makes when it is called, then follow orders.
 
     Ends, and ends all copies, when the socket is closed.
     """
@@ -45,9 +46,10 @@ def main(descriptor: int) -> None:
     from .transport import ClosedError, receive, send
 
     try:
-        settings, model_type = receive(control)
         try:
-            encoder = _encoder(settings, model_type)
+            encoder = _made(lambda: receive(control)())
+        except ClosedError:
+            raise
         except Exception:
             send(control, traceback.format_exc())
             return
@@ -58,20 +60,18 @@ def main(descriptor: int) -> None:
     os._exit(0)  # at once: there is nothing to tidy up, and libraries take their time to do so
 
 
-def _encoder(settings: "Settings", model_type: str) -> "Encoder":
+def _made(make: "Callable[[], Preparer]") -> "Preparer":
     import torch
 
-    from .encoder import Encoder
-
     torch.set_num_threads(1)  # as many workers as cores; and threads would not live on in copies
-    encoder = Encoder(settings, model_type)
+    encoder = make()
     # Garbage collection would write into the memory of everything loaded so far, and copies would no longer share it.
     gc.collect()
     gc.freeze()
     return encoder
 
 
-def _follow_orders(control: socket.socket, encoder: "Encoder") -> None:
+def _follow_orders(control: socket.socket, encoder: "Preparer") -> None:
     children: set[int] = set()
     try:
         while True:
@@ -102,7 +102,7 @@ def _running(children: set[int]) -> set[int]:
     return {child for child in children if os.waitpid(child, os.WNOHANG)[0] == 0}
 
 
-def _copy(control: socket.socket, descriptor: int, encoder: "Encoder") -> int:
+def _copy(control: socket.socket, descriptor: int, encoder: "Preparer") -> int:
     """Start a copy of this process that serves the socket, and return its number."""
     first = os.getpid()
     child = os.fork()
@@ -113,7 +113,7 @@ def _copy(control: socket.socket, descriptor: int, encoder: "Encoder") -> int:
     return child
 
 
-def _serve_and_exit(first: int, connection: socket.socket, encoder: "Encoder") -> None:
+def _serve_and_exit(first: int, connection: socket.socket, encoder: "Preparer") -> None:
     """What a copy does: answer each message with the outcomes of its conversations, until its socket is closed."""
     from .transport import ClosedError, receive, send
 

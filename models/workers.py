@@ -6,14 +6,16 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import joblib
 import torch
 
 from . import worker
 from .conversation import Conversation
-from .encoder import Outcome, failed, media_names
+from .encoder import Encoder, Outcome, Preparer, failed, media_names
+from .server_settings import ServerSettings
 from .settings import Settings
 from .stall import StalledError, stalled
 from .transport import ClosedError, receive, send
@@ -51,8 +53,10 @@ class WorkerError(Exception):
     """A worker ended in the midst of its work. The message is one sentence that names what it worked on."""
 
 
-def workers_for(settings: Settings, device: torch.device) -> int:
+def workers_for(settings: Settings | ServerSettings, device: torch.device) -> int:
     """How many workers this process has: what the settings say, or one for each core that the model leaves free.
+
+    A served model leaves all cores of this machine free but the one that asks, as one on a GPU does (`device`).
 
     Raises ValueError where the settings ask for some and the system does not offer what they need.
     """
@@ -64,6 +68,11 @@ def workers_for(settings: Settings, device: torch.device) -> int:
     if device.type == "cpu":
         return min(_MOST_BESIDE_CPU, _cores())
     return min(_MOST, max(1, _cores() - 1))  # the thread that feeds a GPU needs one
+
+
+def workers_of(settings: Settings, model_type: str) -> "MediaWorkers":
+    """Workers with the encoder of a checkpoint of that type."""
+    return MediaWorkers(partial(Encoder, settings, model_type), settings.media_timeout)
 
 
 def _cores() -> int:
@@ -90,15 +99,15 @@ def cores_left(device: torch.device, workers: int) -> Iterator[None]:
 
 
 class MediaWorkers:
-    """Processes, each with a copy of the encoder of `settings` for a checkpoint of type `model_type`.
+    """Processes, each with a copy of the encoder that `make` returns, which may take `limit` seconds for a call.
 
     The first starts to load at once, in the background. All end with `close`, or when this process ends in whatever
-    way.
+    way. `make` is sent there by pickle: a class with its arguments, as a `functools.partial`.
     """
 
-    def __init__(self, settings: Settings, model_type: str) -> None:
-        self._task = settings, model_type
-        self._limit = min(settings.media_timeout, _LONGEST_TIMEOUT)
+    def __init__(self, make: Callable[[], Preparer], limit: float) -> None:
+        self._make = make
+        self._limit = min(limit, _LONGEST_TIMEOUT)
         self._lock = threading.Lock()
         self.closed = False
         self._start()
@@ -147,7 +156,7 @@ class MediaWorkers:
         with theirs:
             self._first = _started(theirs)
         self._ready = False
-        send(self._control, self._task)
+        send(self._control, self._make)
 
     def _wait_until_ready(self) -> None:
         if self._ready:

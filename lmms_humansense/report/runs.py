@@ -242,7 +242,7 @@ def _options(options: Any) -> list[str]:
 
 _OF_MODEL = (
     "pretrained", "checkpoint", "dtype", "quantization", "attn_implementation", "system_prompt", "frames", "fps",
-    "nframes", "max_pixels", "time_axis", "use_audio_in_video", "random_weights",
+    "nframes", "max_pixels", "time_axis", "use_audio_in_video", "random_weights", "base_url", "media", "frame_format",
 )  # fmt: skip
 
 

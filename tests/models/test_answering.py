@@ -11,7 +11,7 @@ from lmms_humansense.models import shared
 from lmms_humansense.models.answering import Answering, Effort, Sample
 from lmms_humansense.models.engine import Engine
 from lmms_humansense.models.settings import read_settings
-from lmms_humansense.models.workers import MediaWorkers
+from lmms_humansense.models.workers import MediaWorkers, workers_of
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
 
 COUNT = ROOT / "videos" / "count"
@@ -25,7 +25,7 @@ def engine(tiny_model: Path) -> Engine:
 
 @pytest.fixture(scope="module")
 def pool(engine: Engine) -> Iterator[MediaWorkers]:
-    made = MediaWorkers(engine.settings, "qwen2_5_omni")
+    made = workers_of(engine.settings, "qwen2_5_omni")
     yield made
     made.close()
 
@@ -156,7 +156,7 @@ def test_what_ends_a_run_comes_after_the_answers_before_it(engine: Engine, tiny_
     def no_data() -> Any:
         raise SystemExit("HumanSense: no such file")
 
-    workers = MediaWorkers(engine.settings, "qwen2_5_omni")
+    workers = workers_of(engine.settings, "qwen2_5_omni")
     samples = [sample(0), sample(1), sample(2), Sample("task", 3, GREEDY, no_data), sample(4)]
     for pool, count in ((None, 0), (workers, 1)):
         for one in samples:
@@ -168,7 +168,7 @@ def test_what_ends_a_run_comes_after_the_answers_before_it(engine: Engine, tiny_
 
 
 def test_a_run_that_is_left_ends_the_workers(engine: Engine) -> None:
-    workers = MediaWorkers(engine.settings, "qwen2_5_omni")
+    workers = workers_of(engine.settings, "qwen2_5_omni")
     run = Answering(engine, workers, 2).run([sample(number, COUNT / "park.mp4", hint=False) for number in range(40)])
     next(run)
     run.close()
@@ -185,7 +185,7 @@ def test_leaving_a_run_does_not_wait_for_a_clip_that_is_being_fetched(
         fetched.wait()
         return sample(1).messages()
 
-    workers = MediaWorkers(read_settings({"pretrained": engine.info["pretrained"]}), "qwen2_5_omni")
+    workers = workers_of(read_settings({"pretrained": engine.info["pretrained"]}), "qwen2_5_omni")
     samples = [sample(0, COUNT / "park.mp4"), sample(1), sample(2), Sample("task", 3, GREEDY, fetching)]
     run = Answering(engine, workers, 1).run(samples)
     next(run)

@@ -18,7 +18,7 @@ from lmms_humansense.models import workers as workers_module
 from lmms_humansense.models.conversation import Conversation
 from lmms_humansense.models.encoder import Encoder, Outcome
 from lmms_humansense.models.settings import Settings, read_settings
-from lmms_humansense.models.workers import MediaWorkers, cores_left, workers_for
+from lmms_humansense.models.workers import MediaWorkers, cores_left, workers_for, workers_of
 from lmms_humansense.tasks.humansense import utils
 from lmms_humansense.tasks.humansense.taxonomy import BY_CODE
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
@@ -37,7 +37,7 @@ def encoder(tiny_model: Path) -> Encoder:
 
 @pytest.fixture(scope="module")
 def pool(tiny_model: Path) -> Iterator[MediaWorkers]:
-    made = MediaWorkers(settings_of(tiny_model), "qwen2_5_omni")
+    made = workers_of(settings_of(tiny_model), "qwen2_5_omni")
     yield made
     made.close()
 
@@ -152,7 +152,7 @@ def test_where_a_worker_is_killed_over_several_clips_the_others_are_tried_alone(
 
 
 def test_a_stalled_worker_is_given_up(tiny_model: Path, encoder: Encoder) -> None:
-    hurried = MediaWorkers(settings_of(tiny_model, media_timeout=0.02), "qwen2_5_omni")
+    hurried = workers_of(settings_of(tiny_model, media_timeout=0.02), "qwen2_5_omni")
     worker = hurried.worker()
     slow = encoder.read(ask(ROOT / "videos" / "count" / "parade.mp4", nframes=70))
     (outcome,) = worker.encode([slow])
@@ -162,7 +162,7 @@ def test_a_stalled_worker_is_given_up(tiny_model: Path, encoder: Encoder) -> Non
 
 
 def test_when_the_first_process_is_gone_all_is_started_anew(tiny_model: Path, encoder: Encoder) -> None:
-    pool = MediaWorkers(settings_of(tiny_model), "qwen2_5_omni")
+    pool = workers_of(settings_of(tiny_model), "qwen2_5_omni")
     worker = pool.worker()
     pool._first.kill()
     pool._first.wait()
@@ -173,7 +173,7 @@ def test_when_the_first_process_is_gone_all_is_started_anew(tiny_model: Path, en
 
 
 def test_workers_that_cannot_load_say_why(tmp_path: Path) -> None:
-    pool = MediaWorkers(Settings(str(tmp_path)), "qwen2_5_omni")
+    pool = workers_of(Settings(str(tmp_path)), "qwen2_5_omni")
     with pytest.raises(RuntimeError, match=r"media_workers=0 does without them: (?s:.*)cannot be loaded"):
         pool.worker()
     pool.close()
@@ -206,7 +206,7 @@ def left(processes: list[psutil.Process]) -> list[psutil.Process]:
 
 
 def test_closing_ends_every_process_at_once_and_leaves_no_zombie(tiny_model: Path, encoder: Encoder) -> None:
-    pool = MediaWorkers(settings_of(tiny_model), "qwen2_5_omni")
+    pool = workers_of(settings_of(tiny_model), "qwen2_5_omni")
     workers = [pool.worker() for _ in range(3)]
     processes = processes_of(pool)
     assert len(processes) == 4
@@ -232,7 +232,7 @@ def _ignoring_errors(worker: Any, conversations: list[Conversation]) -> None:
 
 
 def test_closing_while_they_load_takes_no_time(tiny_model: Path) -> None:
-    pool = MediaWorkers(settings_of(tiny_model), "qwen2_5_omni")
+    pool = workers_of(settings_of(tiny_model), "qwen2_5_omni")
     time.sleep(0.3)
     processes = processes_of(pool)
     started = time.monotonic()

@@ -1,0 +1,119 @@
+"""`--model humansense_server`: the same questions to a model behind an OpenAI-compatible chat endpoint."""
+
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+import torch
+from loguru import logger
+
+from .chat import ChatModel
+from .endpoint import KNOWN_ARGUMENTS, Endpoint
+from .identity import digest_of_code, frame_limits, versions_of
+from .jobs import Jobs
+from .ledger import RunLedger
+from .posting import Posting
+from .samples import Sample
+from .server_settings import ServerSettings, read_server_settings
+from .stopping import Halt
+from .wire import WireEncoder
+from .workers import MediaWorkers, workers_for
+
+_LIBRARIES = ("openai", "av", "decord", "librosa", "soxr", "qwen-omni-utils", "torch", "torchvision", "pillow")
+"""What is sent depends on these, besides the media."""
+
+_TOLD_OTHERWISE = ("base_url", "model", "system_prompt")
+
+
+class HumanSenseServer(ChatModel):
+    """A served model behind lmms-eval's chat interface.
+
+    The arguments are the fields of `server_settings.ServerSettings`, which says what they mean; `device`,
+    `max_batch_size` and `batch_size` are there because lmms-eval passes them on. Raises ValueError for arguments that
+    can not be used, and where no server answers.
+    """
+
+    settings: ServerSettings
+    known_arguments = KNOWN_ARGUMENTS
+
+    def __init__(
+        self,
+        batch_size: int | str | None = None,
+        device: str | None = None,
+        max_batch_size: int | None = None,
+        **arguments: Any,
+    ) -> None:
+        if str(batch_size or 1) != "1":
+            raise ValueError(
+                f"humansense_server makes no batches (batch_size={batch_size}): the server does, of the "
+                "concurrency= requests that are open at once."
+            )
+        super().__init__(read_server_settings(arguments))
+        if self.settings.is_unprotected:
+            logger.warning("{} is not encrypted: all on the way can read what is sent.", self.settings.shown_url)
+        self.endpoint = Endpoint(self.settings)
+        self.endpoint.check()
+        self.encoder = WireEncoder(self.settings)
+        self._device = torch.device("cpu")
+        self._media_workers = workers_for(self.settings, torch.device("cuda"))  # the cores are theirs
+        self._workers: MediaWorkers | None = None
+        self._usage: dict[str, Any] = {}
+
+    @property
+    def device(self) -> torch.device:
+        """The processor: where the model is, only the server knows."""
+        return self._device
+
+    def get_model_info(self) -> dict[str, Any]:
+        """What the results depend on: the server, every setting, and what the run used. Never a key."""
+        return {
+            **{name: value for name, value in asdict(self.settings).items() if name not in _TOLD_OTHERWISE},
+            "pretrained": self.settings.model,
+            "base_url": self.settings.shown_url,
+            "system_prompt": self.encoder.system_prompt,
+            "media_workers": self._media_workers,
+            "versions": {"lmms_eval": version("lmms_eval"), **versions_of(_LIBRARIES)},
+            "time_axis_of_tasks": self.time_axes,
+            "usage": self._usage,
+        }
+
+    def identity(self) -> dict[str, Any]:
+        """What responses to equal conversations depend on: the server and model by name, and how things are shown."""
+        told = ("base_url", "model", "media", "frame_format")
+        return {
+            **{name: value for name, value in asdict(self.settings).items() if name in told},
+            "versions": versions_of(_LIBRARIES),
+            "code": digest_of_code(),
+            "frame_limits": frame_limits(),
+        }
+
+    def answer(
+        self, samples: Sequence[Sample], ledger: RunLedger, halt: Halt, answered: Callable[[], Any]
+    ) -> Iterator[Sample]:
+        """See `ChatModel.answer`."""
+        posting = Posting(self.endpoint, self.settings, self._jobs(ledger), ledger, halt)
+        try:
+            yield from posting.run(samples, answered)
+        finally:
+            usage = {name: value for name, value in asdict(posting.usage).items() if value is not None}
+            narrowest = posting.window.narrowest
+            self._usage = {**usage, "narrowest_window": narrowest, "answers_of_earlier_runs": ledger.recalled}
+            logger.info("{} replies, {} tries again.", posting.usage.replies, posting.usage.retries)
+
+    def clean(self) -> None:
+        """End the workers and all connections; nothing is asked after this."""
+        if self._workers is not None:
+            self._workers.close()
+        self.endpoint.close()
+        super().clean()
+
+    def _jobs(self, ledger: RunLedger) -> Jobs:
+        if self._media_workers and (self._workers is None or self._workers.closed):
+            self._workers = MediaWorkers(partial(WireEncoder, self.settings), self.settings.media_timeout)
+            weakref.finalize(self, self._workers.close)  # also at the end of the program
+        most_bytes = int(self.settings.prefetch_gb * 1e9)
+        limit = self.settings.media_timeout
+        return Jobs(self.encoder, self._workers, self._media_workers, ledger, limit=limit, most_bytes=most_bytes)

@@ -1,0 +1,184 @@
+"""Conversations in, what a server is sent out: the forms in which OpenAI-compatible endpoints take media.
+
+"frames" and "frames-only" send what `prepare` decodes, which is what the local model is shown; "vllm" sends files.
+"""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image as PillowImage
+
+from .body import Body
+from .conversation import Conversation, Image, Part, Sound, Text, Turn, Video, read_messages
+from .encoder import NOTHING, Outcome, failed, media_of
+from .media import MediaError
+from .packing import address_part, data_url, frames_part, image_part, messages_of, piece, sound_part, text_part
+from .prepare import Prepared, prepare, with_system_prompt
+from .server_settings import ServerSettings
+from .settings import Policy, system_prompt_text
+from .shared import SharedMedia
+from .sound import sound_seconds
+from .whole import fields_of
+
+FRAME_FACTOR = 28
+"""What height and width of frames are multiples of: as the release's model wants them."""
+
+
+class WireEncoder:
+    """How things are shown to a served model. Raises ValueError for a system prompt that can not be read."""
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self.settings = settings
+        given = settings.system_prompt
+        self.system_prompt = None if given is None else system_prompt_text(given)
+        never = settings.media == "frames-only"
+        self._policy: Policy = replace(settings, use_audio_in_video="never") if never else settings
+
+    def read(self, messages: Sequence[Mapping[str, Any]]) -> Conversation:
+        """The conversation of raw messages, with the system prompt.
+
+        Raises ValueError for messages that can not be read, or hold a sound that is not sent.
+        """
+        conversation = with_system_prompt(read_messages(messages, self._policy), self.system_prompt)
+        if self.settings.media == "frames-only" and any(isinstance(part, Sound) for part in media_of(conversation)):
+            raise ValueError(
+                "media=frames-only sends no sound, and this is asked about one: run the group humansense_video, or "
+                "media=frames."
+            )
+        return conversation
+
+    def encode(self, conversations: Sequence[Conversation]) -> list[Outcome]:
+        """What is sent for each conversation; media that several are about are read and packed once."""
+        packed = _Packed()
+        media = SharedMedia(FRAME_FACTOR)
+        kind: type[_Files | _Decoded] = _Files if self.settings.media == "vllm" else _Decoded
+        return [_outcome(kind(self.settings, packed, media), conversation) for conversation in conversations]
+
+
+def _outcome(form: "_Files | _Decoded", conversation: Conversation) -> Outcome:
+    # Whatever is wrong with one sample must not cost the others; it is counted, never scored as an answer.
+    try:
+        return form.outcome(conversation)
+    except Exception as error:
+        return failed(error, NOTHING)
+
+
+class _Packed:
+    """What is packed already, by what it was made of: the same tensor for the same thing."""
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, torch.Tensor] = {}
+        self._kept: list[Any] = []
+
+    def once(self, key: Hashable, pack: Callable[[], str], *sources: Any) -> torch.Tensor:
+        """The piece of that key, packed now if it is not known; `sources` are kept, as the key may hold their ids."""
+        if key not in self._known:
+            self._known[key] = piece(pack())
+            self._kept += sources
+        return self._known[key]
+
+
+class _Decoded:
+    """Pictures and sounds, decoded here."""
+
+    def __init__(self, settings: ServerSettings, packed: _Packed, media: SharedMedia) -> None:
+        self._form = settings.frame_format
+        self._packed = packed
+        self._media = media
+
+    def outcome(self, conversation: Conversation) -> Outcome:
+        prepared = prepare(conversation, FRAME_FACTOR, self._media)
+        media = _InOrder(prepared)
+        turns = [
+            (message["role"], [self._part(item, media) for item in message["content"]]) for message in prepared.messages
+        ]
+        shown = replace(prepared.shown, time_axis=None)  # pictures have none
+        return Outcome(Body(messages_of(turns)), shown, tuple(prepared.remarks))
+
+    def _part(self, item: Mapping[str, Any], media: "_InOrder") -> torch.Tensor:
+        kind = item["type"]
+        if kind == "text":
+            return piece(text_part(item["text"]))
+        if kind == "image":
+            return piece(image_part(media.image(), self._form))
+        if kind == "audio":
+            return self._sound(media.sound())
+        frames, sound = media.video()
+        if sound is None:
+            return self._packed.once(id(frames), lambda: frames_part(frames, self._form), frames)
+        both = id(frames), id(sound)
+        heard = sound
+        return self._packed.once(both, lambda: f"{frames_part(frames, self._form)}, {sound_part(heard)}", frames, heard)
+
+    def _sound(self, samples: NDArray[np.float32]) -> torch.Tensor:
+        return self._packed.once(id(samples), lambda: sound_part(samples), samples)
+
+
+class _InOrder:
+    """The media of a prepared conversation, one after the other."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        of_video = dict(zip(prepared.sound_of_video, prepared.sounds, strict=True))
+        self._images = iter(prepared.images)
+        self._videos = ((frames, of_video.get(place)) for place, frames in enumerate(prepared.videos))
+        alone = (place for place, video in enumerate(prepared.sound_of_video) if video is None)
+        self._sounds = (prepared.sounds[place] for place in alone)
+
+    def image(self) -> PillowImage.Image:
+        return next(self._images)
+
+    def sound(self) -> NDArray[np.float32]:
+        return next(self._sounds)
+
+    def video(self) -> tuple[torch.Tensor, NDArray[np.float32] | None]:
+        return next(self._videos)
+
+
+class _Files:
+    """Whole clips and sounds, which the server decodes."""
+
+    def __init__(self, settings: ServerSettings, packed: _Packed, media: SharedMedia) -> None:
+        self._allowed = settings.allowed_path
+        self._packed = packed
+        self._media = media
+
+    def outcome(self, conversation: Conversation) -> Outcome:
+        media = media_of(conversation)
+        fields, shown, remarks = fields_of([part for part in media if isinstance(part, Video)])
+        turns = [(turn.role, [self._part(part) for part in turn.parts]) for turn in conversation]
+        heard = sum(_seconds(part) for part in media if isinstance(part, Sound))
+        shown = replace(shown, seconds_heard=shown.seconds_heard + heard, seconds_present=shown.seconds_present + heard)
+        return Outcome(Body(messages_of(turns), fields), shown, tuple(remarks))
+
+    def _part(self, part: Part) -> torch.Tensor:
+        if isinstance(part, Text):
+            return piece(text_part(part.text))
+        if isinstance(part, Video):
+            return self._file("video_url", part.path)
+        if isinstance(part, Sound) and isinstance(part.source, str):
+            return self._file("audio_url", part.source)
+        # What is in memory is sent as a picture or a sound.
+        prepared = prepare((Turn("user", (part,)),), FRAME_FACTOR, self._media)
+        if isinstance(part, Image):
+            return piece(image_part(prepared.images[0], "png"))
+        return piece(sound_part(prepared.sounds[0]))
+
+    def _file(self, kind: str, path: str) -> torch.Tensor:
+        return self._packed.once((kind, path), lambda: address_part(kind, self._address(Path(path))))
+
+    def _address(self, path: Path) -> str:
+        if self._allowed is None:
+            return data_url(path)
+        file = path.resolve()
+        if not file.is_relative_to(Path(self._allowed).resolve()):
+            raise MediaError(f"{path} is not in allowed_path={self._allowed}, which the server reads from.")
+        return file.as_uri()
+
+
+def _seconds(sound: Sound) -> float:
+    return (sound_seconds(sound.source) or 0.0) if isinstance(sound.source, str) else 0.0
