@@ -73,7 +73,7 @@ class Endpoint:
             raise ValueError(
                 f"{self._settings.shown_url} does not take the key in {self._settings.api_key_env} "
                 f"({self._said(error)})."
-            ) from error
+            ) from None
         except openai.APIStatusError:
             return
         except openai.APIConnectionError as error:
@@ -103,7 +103,7 @@ class Endpoint:
         except openai.APIConnectionError as error:
             raise self._unconnected(error) from error
         except openai.APIStatusError as error:
-            raise self._status(error) from error
+            raise self._status(error) from None  # what it says may hold the key, and stands in the reason without it
         except openai.APIError as error:
             raise TroubleError(f"a reply that can not be read ({self._said(error)})") from error
         return reply_of(text)
@@ -117,13 +117,14 @@ class Endpoint:
 
     def _status(self, error: openai.APIStatusError) -> Exception:
         status = error.status_code
-        reason = f"HTTP {status}: {self._said(error)}"
+        told = error.body if isinstance(error.body, dict) else {}
+        reason = f"HTTP {status}: {self._said(told.get('message') or error)}"
         if error.code == _NEVER_BETTER or (status < 500 and status not in _BETTER_LATER):
             return RefusedError(reason)
         crowded = status in (*_BETTER_LATER, HTTPStatus.SERVICE_UNAVAILABLE)
         return TroubleError(reason, crowded, wait=_seconds(error.response.headers.get("retry-after")))
 
-    def _said(self, error: BaseException) -> str:
+    def _said(self, error: object) -> str:
         """What an error says, on one line, without the key and not too long."""
         text = " ".join(str(error).split())
         if self._settings.api_key != NO_KEY:

@@ -81,6 +81,19 @@ class _State:
     window: Window
     events: "queue.Queue[_Event]" = field(default_factory=queue.Queue)
     ended: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    at_work: int = 0
+
+    @contextlib.contextmanager
+    def busy(self) -> Iterator[None]:
+        """Within it, a thread asks about a sample, and has not told yet what became of it."""
+        with self.lock:
+            self.at_work += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.at_work -= 1
 
 
 class Posting:
@@ -158,7 +171,7 @@ class Posting:
         state.ended.set()
         until = time.monotonic() + _GRACE
         with contextlib.suppress(queue.Empty):
-            while self.window.open:
+            while state.at_work or not state.events.empty():
                 event = state.events.get(timeout=max(0.0, until - time.monotonic()))
                 if event.asked is not None and event.asked.reply is not None:
                     self._settle(event)
@@ -190,12 +203,13 @@ class Posting:
 
     def _ask(self, state: _State) -> None:
         """Ask about one sample after the other."""
-        while (asked := state.waiting.get()) is not None:
-            try:
-                self._answer(asked, state)
-            except Exception as error:
-                asked.error = error
-            state.events.put(_Event(asked=asked))
+        while (asked := state.waiting.get()) is not None and not state.ended.is_set():
+            with state.busy():
+                try:
+                    self._answer(asked, state)
+                except Exception as error:
+                    asked.error = error
+                state.events.put(_Event(asked=asked))
 
     def _answer(self, asked: _Asked, state: _State) -> None:
         """Try until there is a reply, or there will be none."""
@@ -209,7 +223,7 @@ class Posting:
         def one_try() -> Reply:
             place = entered.pop() if entered else state.window.enter()
             left = settings.deadline - (time.monotonic() - started)
-            return self._one_try(content, max(_SHORTEST, min(settings.timeout, left)), place)
+            return self._one_try(content, min(settings.timeout, max(_SHORTEST, left)), place)
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TroubleError),

@@ -1,0 +1,300 @@
+"""Asking a server that fails in every way: no question is lost, none answered twice, none out of order."""
+
+import os
+import random
+import signal
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import trustme
+from chat_server import ChatServer, Replies, Reply, answer, refusal
+from lmms_humansense.models import posting
+from lmms_humansense.models.endpoint import Endpoint, RefusedError, TroubleError, reply_of
+from lmms_humansense.models.jobs import Jobs
+from lmms_humansense.models.posting import Posting
+from lmms_humansense.models.samples import Ledger, Sample
+from lmms_humansense.models.server_settings import ServerSettings, read_server_settings
+from lmms_humansense.models.stopping import Halt, RunStopped, Terminated
+from lmms_humansense.models.window import Window
+from lmms_humansense.models.wire import WireEncoder
+from loguru import logger
+
+
+class Noting(Ledger):
+    """Which samples were kept and which failed, in the order in which that was told."""
+
+    def __init__(self) -> None:
+        self.kept: list[int] = []
+        self.lost: list[int] = []
+
+    def keep(self, sample: Sample) -> None:
+        self.kept.append(sample.doc_id)
+
+    def failed(self, sample: Sample) -> None:
+        self.lost.append(sample.doc_id)
+
+
+def settings_of(url: str, **arguments: Any) -> ServerSettings:
+    return read_server_settings({"base_url": url, "model": "m", "media": "frames", **arguments})
+
+
+def sample(number: int) -> Sample:
+    said = [{"role": "user", "content": [{"type": "text", "text": f"Question {number}"}]}]
+    return Sample("task", number, {"max_new_tokens": 4, "until": ["\n\n"]}, lambda: said)
+
+
+def made(settings: ServerSettings, ledger: Ledger, halt: Halt | None = None) -> Posting:
+    jobs = Jobs(WireEncoder(settings), None, 0, ledger, limit=60, most_bytes=10**9)
+    return Posting(Endpoint(settings), settings, jobs, ledger, halt or Halt())
+
+
+@pytest.fixture
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait long before another try."""
+    monkeypatch.setattr(posting, "_FIRST_WAIT", 0.01)
+
+
+def asked(replies: Replies, count: int = 1, **arguments: Any) -> tuple[list[Sample], Noting, ChatServer, Posting]:
+    """What became of so many questions."""
+    ledger = Noting()
+    with ChatServer(replies) as server:
+        asking = made(settings_of(server.url, **arguments), ledger)
+        return list(asking.run([sample(number) for number in range(count)])), ledger, server, asking
+
+
+FAULTS: list[Callable[[], Reply]] = [
+    lambda: refusal(429, "too many"),
+    lambda: refusal(429, "too many", retry_after="0.02"),
+    lambda: refusal(408, "too late"),
+    lambda: refusal(500, "broken"),
+    lambda: refusal(503, "busy"),
+    lambda: Reply("<html>Bad gateway</html>", 502),
+    lambda: answer("late", delay=0.5),
+    lambda: Reply(answer("cut off").body.decode(), cut=True),
+    lambda: Reply('{"choices": [{"message": {"content": "half'),
+    lambda: Reply('{"choices": []}'),
+    lambda: Reply('{"choices": [{"message": {"content": 7}}]}'),
+    lambda: Reply("[]"),
+    lambda: Reply(""),
+    lambda: Reply("", reset=True),
+]
+
+
+def test_a_thousand_requests_to_a_faulty_server(quickly: None) -> None:
+    chance = random.Random(0)
+    script = {number: [chance.choice(FAULTS) for _ in range(chance.choice((0, 0, 0, 1, 2)))] for number in range(1000)}
+    hopeless = set(range(7, 1000, 50))
+
+    def replies(number: int, time: int) -> Reply:
+        if number in hopeless:
+            return refusal(400, "context too long")
+        faults = script[number]
+        return faults[time - 1]() if time <= len(faults) else answer(f"answer {number}", delay=0.005)
+
+    samples, ledger, server, asking = asked(replies, 1000, concurrency=32, timeout=0.25, deadline=120)
+    assert [one.doc_id for one in samples] == list(range(1000))
+    for one in samples:
+        if one.doc_id in hopeless:
+            assert "RefusedError: HTTP 400" in one.reason
+            assert (one.response, server.asked[one.doc_id]) == (None, 1)
+        else:
+            assert one.response == (f"answer {one.doc_id}", 2), one.reason
+            assert server.asked[one.doc_id] == len(script[one.doc_id]) + 1
+    assert sorted(ledger.kept) == sorted(set(range(1000)) - hopeless)
+    assert sorted(ledger.lost) == sorted(hopeless)
+    assert asking.usage.replies == 1000 - len(hopeless)
+    assert asking.usage.retries == sum(len(script[number]) for number in script if number not in hopeless)
+    assert server.most_open <= 32
+
+
+def test_answers_come_in_order_and_are_kept_as_they_come() -> None:
+    slow_first = lambda number, _: answer(f"{number}", delay=0.5 if number == 0 else 0)  # noqa: E731
+    samples, ledger, _, _ = asked(slow_first, 20, concurrency=4)
+    assert [one.doc_id for one in samples] == list(range(20))
+    assert ledger.kept[-1] == 0
+    assert sorted(ledger.kept) == list(range(20))
+
+
+def test_tokens_and_cost_are_summed_and_stop_strings_hold() -> None:
+    samples, _, server, asking = asked(lambda number, _: answer("yes\n\nbut"), 4)
+    assert {one.response for one in samples} == {("yes", 2)}
+    assert samples[0].tokens == 10
+    usage = asking.usage
+    assert (usage.replies, usage.prompt_tokens, usage.completion_tokens, usage.cost) == (4, 40, 8, 2.0)
+    fields = {name: value for name, value in server.requests[0].items() if name != "messages"}
+    assert fields == {"model": "m", "max_tokens": 4, "temperature": 0, "stop": ["\n\n"]}
+
+
+# When it is tried again, and when not.
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (refusal(400, "bad"), "HTTP 400"),
+        (refusal(401, "who?"), "HTTP 401"),
+        (refusal(404, "no such model"), "no such model"),
+        (refusal(413, "too large"), "HTTP 413"),
+        (refusal(422, "what?"), "HTTP 422"),
+        (refusal(429, "no money", "insufficient_quota"), "no money"),
+        (answer("", choices=[{"message": {"content": ""}, "finish_reason": "content_filter"}]), "content_filter"),
+    ],
+)
+def test_what_can_not_get_better_is_asked_once(reply: Reply, reason: str) -> None:
+    (one,), ledger, server, _ = asked(lambda number, _: reply)
+    assert reason in one.reason
+    assert (ledger.lost, server.asked[0]) == ([0], 1)
+
+
+def test_an_empty_answer_is_one() -> None:
+    (one,), _, _, _ = asked(lambda number, _: answer(None))
+    assert one.response == ("", 2)
+
+
+def test_the_wait_that_the_server_asks_for_is_kept(quickly: None) -> None:
+    started = time.monotonic()
+    (one,), _, _, asking = asked(lambda _, time: refusal(429, retry_after="1") if time == 1 else answer("A"))
+    assert one.response == ("A", 2)
+    assert asking.usage.retries == 1
+    assert time.monotonic() - started >= 1
+
+
+def test_waits_grow_and_are_drawn() -> None:
+    class State:
+        outcome = None
+        attempt_number = 1
+
+    def waits(attempt: int) -> list[float]:
+        State.attempt_number = attempt
+        return [posting._wait(State()) for _ in range(200)]  # type: ignore[arg-type]
+
+    for attempt, longest in ((1, 0.5), (2, 1), (5, 8), (30, 60)):
+        drawn = waits(attempt)
+        assert longest / 2 <= min(drawn) < max(drawn) <= longest
+
+
+def test_after_the_deadline_a_sample_fails_with_the_last_reason(quickly: None) -> None:
+    started = time.monotonic()
+    samples, ledger, server, _ = asked(lambda number, _: refusal(500, "broken"), 4, timeout=0.3, deadline=1)
+    assert time.monotonic() - started < 4
+    assert ledger.lost == sorted(ledger.lost) or len(ledger.lost) == 4
+    for one in samples:
+        assert "tries and" in one.reason
+        assert "(deadline=1); the last: HTTP 500" in one.reason
+        assert server.asked[one.doc_id] > 2
+
+
+def test_a_server_that_is_gone_costs_each_sample_its_deadline_only(quickly: None) -> None:
+    with ChatServer(lambda number, _: answer("A")) as server:
+        settings = settings_of(server.url, timeout=0.5, deadline=0.5)
+    samples = list(made(settings, Noting()).run([sample(0), sample(1)]))
+    assert all("the connection failed" in one.reason for one in samples)
+
+
+def test_a_crowded_server_is_asked_less(quickly: None) -> None:
+    lock, open_now = threading.Lock(), [0]
+
+    def replies(number: int, _: int) -> Reply:
+        return answer("A", delay=0.02) if busy(open_now, lock) <= 4 else refusal(429, "too many")
+
+    def busy(counter: list[int], lock: threading.Lock) -> int:
+        with lock:
+            counter[0] += 1
+            threading.Timer(0.02, lambda: counter.__setitem__(0, counter[0] - 1)).start()
+            return counter[0]
+
+    samples, _, server, asking = asked(replies, 200, concurrency=32, deadline=600)
+    assert all(one.response == ("A", 2) for one in samples)
+    assert asking.window.narrowest <= 4
+    assert sum(server.asked.values()) < 600
+
+
+def test_a_window_narrows_once_for_what_was_open_and_widens_slowly() -> None:
+    window = Window(8)
+    first = [window.enter() for _ in range(8)]
+    for place in first:
+        window.leave(place, crowded=True)
+    assert (window.limit, window.narrowest, window.open) == (4, 4, 0)
+    for _ in range(4):
+        window.leave(window.enter(), crowded=False)
+    assert window.limit in (4, 5)
+    for _ in range(100):
+        window.leave(window.enter(), crowded=False)
+    assert window.limit == 8
+    for _ in range(5):
+        window.leave(window.enter(), crowded=True)
+    assert window.limit == 1
+
+
+# How a run ends before its end.
+
+
+def test_after_sigterm_open_requests_are_kept_and_no_other_is_made() -> None:
+    ledger = Noting()
+    with ChatServer(lambda number, _: answer("A", delay=0.6)) as server, Halt() as halt:
+        run = made(settings_of(server.url, concurrency=4), ledger, halt).run([sample(number) for number in range(50)])
+        threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGTERM]).start()
+        with pytest.raises(Terminated):
+            list(run)
+        time.sleep(0.2)
+        assert sorted(ledger.kept) == [0, 1, 2, 3]
+        assert sum(server.asked.values()) <= 5
+
+
+def test_a_ledger_that_ends_the_run_ends_it() -> None:
+    class Ending(Noting):
+        def failed(self, sample: Sample) -> None:
+            raise RunStopped("enough")
+
+    with ChatServer(lambda number, _: refusal(400) if number == 3 else answer("A")) as server:
+        run = made(settings_of(server.url, concurrency=2), Ending()).run([sample(number) for number in range(500)])
+        with pytest.raises(RunStopped, match="enough"):
+            list(run)
+        time.sleep(0.2)
+        assert sum(server.asked.values()) < 20
+
+
+def test_an_error_in_what_makes_samples_ready_is_raised() -> None:
+    class Broken(Noting):
+        def recall(self, sample: Sample, conversation: Any) -> bool:
+            raise MemoryError("gone")
+
+    with ChatServer(lambda number, _: answer("A")) as server, pytest.raises(MemoryError, match="gone"):
+        list(made(settings_of(server.url), Broken()).run([sample(0)]))
+
+
+# Who is asked.
+
+
+def test_a_server_that_can_not_prove_who_it_is_is_not_asked_twice() -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with ChatServer(lambda number, _: answer("A"), context) as server:
+        endpoint = Endpoint(settings_of(server.url))
+        with pytest.raises(RefusedError, match="can not prove who it is"):
+            endpoint.ask(b'{"messages": []}', 5)
+        with pytest.raises(ValueError, match="can not be reached"):
+            endpoint.check()
+
+
+def test_the_key_goes_to_the_server_and_into_no_reason_or_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[str] = []
+    number = logger.add(logged.append, level="DEBUG")
+    monkeypatch.setenv("MY_KEY", "sk-hunter2")
+    (one,), _, server, _ = asked(lambda number, _: refusal(403, "sk-hunter2 may not"), api_key_env="MY_KEY")
+    assert server.headers[0]["authorization"] == "Bearer sk-hunter2"
+    logger.remove(number)
+    assert "failed" in "".join(logged)
+    assert "hunter2" not in one.reason + "".join(logged)
+    assert one.reason == "RefusedError: HTTP 403: … may not"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"choices": [{}]}', '{"choices": [{"message": null}]}'])
+def test_a_reply_of_another_form_is_trouble(text: str) -> None:
+    with pytest.raises(TroubleError, match="a reply of another form"):
+        reply_of(text)
