@@ -13,23 +13,6 @@ from lmms_humansense.tasks.humansense_sample.utils import ROOT
 METRICS = ("paper", "acc", "answered", "failed")
 
 
-@pytest.fixture
-def evaluate(task_manager: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    import huggingface_hub
-    from lmms_eval.evaluator import simple_evaluate
-
-    task_manager.task_group_map.clear()
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HOME", str(tmp_path / "hf"))
-
-    def run(*tasks: str, model: str = "dummy", model_args: str = "", **kwargs: Any) -> dict[str, Any]:
-        results: dict[str, Any] = simple_evaluate(
-            model=model, model_args=model_args, tasks=list(tasks), task_manager=task_manager, **kwargs
-        )
-        return results
-
-    return run
-
-
 def pack(target: Path) -> Path:
     """The sample as a release that was downloaded and not unpacked."""
     target.mkdir()

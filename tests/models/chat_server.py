@@ -70,7 +70,8 @@ class ChatServer:
         self._server.server_close()
 
     def reply(self, request: dict[str, Any], headers: dict[str, str]) -> Reply:
-        number = int(re.findall(r"Question (\d+)", json.dumps(request))[-1])
+        found = re.findall(r"Question (\d+)", json.dumps(request))
+        number = int(found[-1]) if found else 0
         with self._lock:
             self._open += 1
             self.most_open = max(self.most_open, self._open)

@@ -1,0 +1,125 @@
+"""Served models: a real server answers as the local model does; nothing secret is written, nothing asked twice."""
+
+import base64
+import io
+import json
+import sys
+import wave
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from chat_server import ChatServer, answer
+from commands import responses_of, results_of, run
+from lmms_humansense.models.engine import Engine
+from lmms_humansense.models.server_settings import read_server_settings
+from lmms_humansense.models.settings import read_settings
+from lmms_humansense.models.wire import WireEncoder
+from lmms_humansense.tasks.humansense import utils
+from lmms_humansense.tasks.humansense.prompts import SYSTEM_PROMPT
+from lmms_humansense.tasks.humansense_sample.utils import ROOT
+from PIL import Image
+
+GENERATION = {"max_new_tokens": 8, "until": [], "do_sample": False}
+
+
+def heard(part: dict[str, Any]) -> dict[str, Any]:
+    with wave.open(io.BytesIO(base64.b64decode(part["data"]))) as file:
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 2**15
+    return {"array": samples, "sampling_rate": 16_000}
+
+
+def seen(part: dict[str, Any]) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(part["url"].partition(",")[2])))
+
+
+def as_raw(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What a server is sent, as messages of a task: the same pictures and sounds, already decoded."""
+    forms = {
+        "text": lambda part: part,
+        "image_url": lambda part: {"type": "image", "url": seen(part["image_url"])},
+        "input_audio": lambda part: {"type": "audio", "url": heard(part["input_audio"])},
+    }
+    return [
+        {"role": message["role"], "content": [forms[part["type"]](part) for part in message["content"]]}
+        for message in messages
+    ]
+
+
+def test_a_real_server_answers_as_the_local_model_that_is_fed_the_same(
+    evaluate: Any, served: tuple[str, str], tiny_model: Path, tmp_path: Path
+) -> None:
+    address, name = served
+    (tmp_path / "system.txt").write_text(SYSTEM_PROMPT)
+    arguments = {
+        "base_url": address, "model": name, "media": "frames", "frame_format": "png", "concurrency": "4",
+        "system_prompt": str(tmp_path / "system.txt"),
+    }  # fmt: skip
+    told = evaluate(
+        "humansense_sample", model="humansense_server", log_samples=True, gen_kwargs="max_new_tokens=8",
+        model_args=",".join(f"{key}={value}" for key, value in arguments.items()),
+    )  # fmt: skip
+    assert told["results"]["humansense_sample"]["failed,none"] == 0
+    wire = WireEncoder(read_server_settings(arguments))
+    engine = Engine(read_settings({"pretrained": str(tiny_model), "device": "cpu"}))
+    compared = 0
+    for task, samples in told["samples"].items():
+        docs = utils.docs(task.removeprefix("humansense_sample_"), str(ROOT), complete=False)
+        for sample in samples:
+            messages = utils.doc_to_messages(docs[sample["doc_id"]], {"sees": True, "hears": True})
+            (sent,) = wire.encode([wire.read(messages)])
+            encoded = engine.encode(engine.prepare(as_raw(json.loads(sent.encoded.messages))))
+            ((text, _),) = engine.respond([encoded], GENERATION)
+            assert sample["filtered_resps"] == [text], f"{task} doc {sample['doc_id']}"
+            assert sample["token_counts"][0]["input_tokens"] == encoded.tokens
+            compared += 1
+    assert compared == 39
+    usage = told["model_info"]["usage"]
+    assert (usage["replies"], usage["retries"], usage["narrowest_window"]) == (39, 0, 4)
+    assert usage["prompt_tokens"] > 39 * 200
+
+
+def test_keys_are_written_nowhere_and_answers_are_kept(tmp_path: Path) -> None:
+    def command(url: str, output: str) -> str:
+        done = run(
+            sys.executable, "-m", "lmms_eval", "--model", "humansense_server", "--verbosity", "DEBUG",
+            "--tasks", "humansense_sample_hc,humansense_sample_pc", "--log_samples", "--use_cache", "cache",
+            "--model_args", f"base_url={url},model=m,media=frames,api_key_env=MY_KEY", "--output_path", output,
+            cwd=tmp_path, MY_KEY="sk-hunter2",
+        )  # fmt: skip
+        return done.stdout + done.stderr
+
+    with ChatServer(lambda number, _: answer("B")) as server:
+        said = command(server.url, "first")
+        assert {headers["authorization"] for headers in server.headers} == {"Bearer sk-hunter2"}
+        assert len(server.requests) == 6
+        said += command(server.url, "second")
+        assert len(server.requests) == 6
+    assert responses_of(tmp_path / "first") == responses_of(tmp_path / "second")
+    told = results_of(tmp_path / "second")["model_info"]
+    assert (told["base_url"], told["usage"]["replies"], told["usage"]["answers_of_earlier_runs"]) == (server.url, 0, 6)
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(written) > 5
+    assert "hunter2" not in said
+    assert not [path for path in written if b"hunter2" in path.read_bytes()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("base_url=http://127.0.0.1:9/v1,model=m,media=frames", "base_url=http://127.0.0.1:9/v1 can not be reached"),
+        ("base_url=http://127.0.0.1:9/v1,model=m", "humansense_server needs media=, what the server takes"),
+    ],
+)
+def test_what_can_not_be_asked_ends_at_once_with_a_sentence(evaluate: Any, arguments: str, sentence: str) -> None:
+    with pytest.raises(SystemExit, match=f"HumanSense: {sentence}"):
+        evaluate("humansense_sample_hc", model="humansense_server", model_args=arguments)
+
+
+def test_batches_are_the_servers(evaluate: Any) -> None:
+    with ChatServer(lambda number, _: answer("B")) as server, pytest.raises(SystemExit, match="makes no batches"):
+        evaluate(
+            "humansense_sample_hc", model="humansense_server", batch_size=8,
+            model_args=f"base_url={server.url},model=m,media=frames",
+        )  # fmt: skip
