@@ -1,10 +1,13 @@
 """What is asked of a server: the part of a request that holds words and media."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+
+_SLICE = 1 << 20
+"""Bytes that are handed to a socket at once."""
 
 
 @dataclass(frozen=True)
@@ -31,4 +34,31 @@ class Body:
     @property
     def messages(self) -> bytes:
         """The JSON text."""
-        return b"".join(piece.numpy().tobytes() for piece in self.pieces)
+        return bytes(self.within(b"", b""))
+
+    def within(self, before: bytes, after: bytes) -> "Text":
+        """The JSON text between two others."""
+        return Text([memoryview(before), *(piece.numpy().data for piece in self.pieces), memoryview(after)])
+
+
+@dataclass(frozen=True)
+class Text:
+    """Bytes in several parts that are sent one after the other.
+
+    They may be megabytes, hundreds of times a second: they are never put together, as every copy would cost more than
+    all else.
+    """
+
+    parts: list[memoryview]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def __iter__(self) -> Iterator[memoryview]:
+        """Slices that a socket takes at once: of what it does not, the rest would be copied again and again."""
+        for part in self.parts:
+            for start in range(0, len(part), _SLICE):
+                yield part[start : start + _SLICE]
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self.parts)

@@ -2,14 +2,14 @@
 
 import json
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import openai
 
-from .body import Body
+from .body import Body, Text
 from .generation import generate_arguments, stops_of
 from .server_settings import NO_KEY, ServerSettings
 
@@ -86,17 +86,18 @@ class Endpoint:
         """End all connections: requests that are open fail."""
         self._client.close()
 
-    def content(self, body: Body, generation_kwargs: Mapping[str, Any]) -> bytes:
+    def content(self, body: Body, generation_kwargs: Mapping[str, Any]) -> Text:
         """The whole request."""
         fields = {"model": self._settings.model, **_decoding(generation_kwargs), **body.fields}
-        return b'{"messages": ' + body.messages + b", " + json.dumps(fields)[1:].encode()
+        return body.within(b'{"messages": ', b", " + json.dumps(fields)[1:].encode())
 
-    def ask(self, content: bytes, timeout: float) -> Reply:
+    def ask(self, content: Text, timeout: float) -> Reply:
         """The reply to a request. Raises TroubleError or RefusedError."""
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(content))}
         try:
             text: str = self._client.post(
-                "/chat/completions", cast_to=str, content=content,
-                options={"timeout": timeout, "headers": {"Content-Type": "application/json"}},
+                "/chat/completions", cast_to=str, content=cast(Iterable[bytes], iter(content)),
+                options={"timeout": timeout, "headers": headers},
             )  # fmt: skip
         except openai.APITimeoutError as error:
             raise TroubleError(f"no reply within {timeout:.0f} s", crowded=True) from error

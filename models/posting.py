@@ -11,7 +11,7 @@ from typing import Any
 
 import tenacity
 
-from .body import Body
+from .body import Body, Text
 from .encoder import failed
 from .endpoint import Endpoint, Reply, TroubleError
 from .generation import cut_at, stops_of
@@ -239,7 +239,7 @@ class Posting:
             took = f"{asked.retries + 1} tries and {time.monotonic() - started:.0f} s"
             raise TroubleError(f"No answer in {took} (deadline={settings.deadline:g}); the last: {error}") from error
 
-    def _one_try(self, content: bytes, timeout: float, place: int) -> Reply:
+    def _one_try(self, content: Text, timeout: float, place: int) -> Reply:
         started = time.monotonic()
         crowded = False
         try:

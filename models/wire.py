@@ -3,6 +3,7 @@
 "frames" and "frames-only" send what `prepare` decodes, which is what the local model is shown; "vllm" sends files.
 """
 
+import os
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from PIL import Image as PillowImage
 
 from .body import Body
 from .conversation import Conversation, Image, Part, Sound, Text, Turn, Video, read_messages
-from .encoder import NOTHING, Outcome, failed, media_of
+from .encoder import NOTHING, Outcome, failed, media_of, paths_of
 from .media import MediaError
 from .packing import address_part, data_url, frames_part, image_part, messages_of, piece, sound_part, text_part
 from .prepare import Prepared, prepare, with_system_prompt
@@ -38,6 +39,7 @@ class WireEncoder:
         self.system_prompt = None if given is None else system_prompt_text(given)
         never = settings.media == "frames-only"
         self._policy: Policy = replace(settings, use_audio_in_video="never") if never else settings
+        self._last: tuple[Any, _Packed, SharedMedia] | None = None
 
     def read(self, messages: Sequence[Mapping[str, Any]]) -> Conversation:
         """The conversation of raw messages, with the system prompt.
@@ -54,10 +56,25 @@ class WireEncoder:
 
     def encode(self, conversations: Sequence[Conversation]) -> list[Outcome]:
         """What is sent for each conversation; media that several are about are read and packed once."""
-        packed = _Packed()
-        media = SharedMedia(FRAME_FACTOR)
+        packed, media = self._kept(conversations)
         kind: type[_Files | _Decoded] = _Files if self.settings.media == "vllm" else _Decoded
         return [_outcome(kind(self.settings, packed, media), conversation) for conversation in conversations]
+
+    def _kept(self, conversations: Sequence[Conversation]) -> tuple["_Packed", SharedMedia]:
+        """What is decoded and packed already: of the last call, if this one is about the same unchanged files."""
+        about = [(path, _state(path)) for path in paths_of(conversations)]
+        if self._last is None or self._last[0] != about or None in dict(about).values():
+            self._last = about, _Packed(), SharedMedia(FRAME_FACTOR)
+        return self._last[1:]
+
+
+def _state(path: str) -> tuple[int, int] | None:
+    """What changes when a file does; None where there is none."""
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return None
+    return stat.st_size, stat.st_mtime_ns
 
 
 def _outcome(form: "_Files | _Decoded", conversation: Conversation) -> Outcome:

@@ -13,6 +13,7 @@ import pytest
 import trustme
 from chat_server import ChatServer, Replies, Reply, answer, refusal
 from lmms_humansense.models import posting
+from lmms_humansense.models.body import Body
 from lmms_humansense.models.endpoint import Endpoint, RefusedError, TroubleError, reply_of
 from lmms_humansense.models.jobs import Jobs
 from lmms_humansense.models.posting import Posting
@@ -277,7 +278,7 @@ def test_a_server_that_can_not_prove_who_it_is_is_not_asked_twice() -> None:
     with ChatServer(lambda number, _: answer("A"), context) as server:
         endpoint = Endpoint(settings_of(server.url))
         with pytest.raises(RefusedError, match="can not prove who it is"):
-            endpoint.ask(b'{"messages": []}', 5)
+            endpoint.ask(Body(()).within(b'{"messages": ', b"[]}"), 5)
         with pytest.raises(ValueError, match="can not be reached"):
             endpoint.check()
 

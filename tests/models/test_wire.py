@@ -110,6 +110,23 @@ def test_questions_about_one_clip_share_what_is_packed_of_it() -> None:
         assert parts_of(outcomes[0])[-1] != parts_of(outcomes[1])[-1]
 
 
+def test_what_was_packed_is_kept_as_long_as_it_is_asked_about_and_does_not_change(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(Path(messages_of("ar")[0]["content"][0]["url"]).read_bytes())
+    asked = [{"role": "user", "content": [{"type": "video", "url": str(clip)}, {"type": "text", "text": "What?"}]}]
+    wire = encoder()
+    first, again = (body_of(sent(wire, asked)[0]).pieces[1] for _ in range(2))
+    assert again is first
+    sent(wire, messages_of("hc"))
+    (after_another,) = sent(wire, asked)
+    assert body_of(after_another).pieces[1] is not first
+    assert torch.equal(body_of(after_another).pieces[1], first)
+    clip.write_bytes(Path(messages_of("hc")[0]["content"][0]["url"]).read_bytes())
+    (changed,) = sent(wire, asked)
+    assert parts_of(changed)[0] == parts_of(sent(encoder(), asked)[0])[0]
+    assert not torch.equal(body_of(changed).pieces[1][:1000], first[:1000])
+
+
 def test_a_system_prompt_goes_before(tmp_path: Path) -> None:
     (tmp_path / "system.txt").write_text("Be kind, and “brief”.")
     (outcome,) = sent(encoder(system_prompt=str(tmp_path / "system.txt")), messages_of("blind_ar"))
@@ -187,7 +204,8 @@ def test_requests_to_vllm_are_frozen(name: str) -> None:
     wire = encoder("vllm", allowed_path=str(ROOT), **REQUESTS[name])
     (outcome,) = sent(wire, messages_of(name.removesuffix("_true")))
     endpoint = Endpoint(wire.settings)
-    request = json.loads(endpoint.content(body_of(outcome), {"max_new_tokens": 1024, "do_sample": False, "until": []}))
+    generation = {"max_new_tokens": 1024, "do_sample": False, "until": []}
+    request = json.loads(bytes(endpoint.content(body_of(outcome), generation)))
     check(request)
     text = json.dumps(request, indent=1, ensure_ascii=False).replace(ROOT.as_uri(), "file:///allowed") + "\n"
     assert text == (SNAPSHOTS / f"vllm_{name}.json").read_text(encoding="utf-8")
