@@ -55,6 +55,7 @@ class HumanSenseOmni(ChatModel):
 
     def identity(self) -> dict[str, Any]:
         """What tells this model's answers from those of others; see `Engine.identity`."""
+        logger.info("The checkpoint is read once more, to tell its answers from those of others.")
         return self.engine.identity()
 
     def answer(

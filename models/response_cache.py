@@ -81,7 +81,6 @@ class KeptAnswers(ResponseCache):
         if reqtype != _REQUEST_TYPE:
             responses: list[Any] = super().execute(lm, reqtype, requests)
             return responses
-        logger.info("The checkpoint is read once more, to tell its answers from those of others.")
         self._identity = digest_of(lm.identity())
         self._limit = float(lm.settings.media_timeout)
         self._files = Files()

@@ -428,24 +428,28 @@ def test_families_have_code_of_their_own() -> None:
 
 
 def test_modules_without_effect_are_there() -> None:
-    assert not {name for name in identity._WITHOUT_EFFECT if not (MODELS / f"{name}.py").is_file()}
+    named = identity._WITHOUT_EFFECT | identity._OF_SERVERS
+    assert not {name for name in named if not (MODELS / f"{name}.py").is_file()}
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in MODELS.glob("*.py")))
 def test_a_change_of_a_module_is_noticed_unless_it_is_without_effect(name: str, code: Path) -> None:
-    before = [code_of(family) for family in FAMILIES]
+    before, served = [code_of(family) for family in FAMILIES], identity.digest_of_code()
     change(code / name)
     after = [code_of(family) for family in FAMILIES]
-    if name.removesuffix(".py") in identity._WITHOUT_EFFECT:
+    without = name.removesuffix(".py") in identity._WITHOUT_EFFECT
+    if without or name.removesuffix(".py") in identity._OF_SERVERS:
         assert after == before
     else:
         assert not set(after) & set(before)
+    assert (identity.digest_of_code() == served) == without
 
 
 def test_what_is_shown_is_not_among_the_modules_without_effect() -> None:
     deciding = {"video", "readers", "packets", "pictures", "sound", "media", "conversation", "prepare", "encoder",
                 "batches", "generation", "engine", "loading", "settings"}  # fmt: skip
-    assert not deciding & identity._WITHOUT_EFFECT
+    assert not deciding & (identity._WITHOUT_EFFECT | identity._OF_SERVERS)
+    assert not {"wire", "whole", "packing", "endpoint"} & identity._WITHOUT_EFFECT
     assert {"omni", "answering"} <= identity._WITHOUT_EFFECT
 
 
