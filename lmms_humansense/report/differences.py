@@ -136,7 +136,9 @@ def _shown(run: Run) -> Iterator[Setting]:
         if value != usual and not (usual is None and value == NOT_TOLD):
             yield Setting(name, str(value), release)
     if run.settings.get("media") is not None:
-        told = "clips and sounds, decoded by the server" if run.settings["media"] == "vllm" else "pictures, then sound"
+        form = run.settings.get("frame_format")
+        is_whole = run.settings["media"] == "vllm"
+        told = "clips and sounds, decoded by the server" if is_whole else f"pictures ({form}), then sound"
         yield Setting("media", f"{run.settings['media']}: {told}", "decoded frames, their sound between them")
     yield from _heard(run)
 

@@ -132,6 +132,11 @@ CHANGED: dict[str, tuple[dict[str, Any], str, str]] = {
     "system prompt": ({"model_info": {**AS_RELEASED, "system_prompt": "Be kind."}}, "system prompt", "Be kind."),
     "batches": ({"model_info": {**AS_RELEASED, "batch_size": 8}}, "batch size", "8"),
     "random": ({"model_info": {**AS_RELEASED, "random_weights": True}}, "weights", "random"),
+    "served": (
+        {"model_info": {**AS_RELEASED, "media": "frames", "frame_format": "jpeg"}},
+        "media",
+        "frames: pictures (jpeg)",
+    ),
     "limit": ({"limit": 2}, "questions asked", "--limit 2"),
     "sample": ({"variant": "sample"}, "questions", "the embedded sample"),
     "think": ({"variant": "think"}, "variant", "humansense_think: think"),
