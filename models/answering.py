@@ -10,7 +10,7 @@ from .asking import Asking, encoded_of
 from .batches import Padding, take
 from .engine import Engine
 from .jobs import Held, Jobs
-from .samples import Ledger, Sample
+from .samples import Ledger, Sample, in_order
 from .stopping import Halt
 from .workers import MediaWorkers, cores_left
 
@@ -83,16 +83,10 @@ class Answering:
         Which samples share a batch does not depend on how fast anything is. Errors that are not about one sample are
         raised. Where the run is left early, no worker goes on with it.
         """
-        given = 0
         try:
-            for finished in self._finished(samples):
-                for _ in range(finished):
-                    answered()
-                while given < len(samples) and samples[given].done:
-                    yield samples[given]
-                    given += 1
+            yield from in_order(samples, self._finished(samples), answered)
         finally:
-            self._jobs.end(complete=given == len(samples))
+            self._jobs.end(complete=all(sample.done for sample in samples))
 
     def _finished(self, samples: Sequence[Sample]) -> Iterator[int]:
         """Work on the samples, and yield how many more are done."""

@@ -14,10 +14,10 @@ from tqdm import tqdm
 from .docs import ClipNames, decode_sounds_without_torchcodec, with_plain_sounds
 from .failures import Failure, summary
 from .generation import KNOWN, unknown_arguments
-from .ledger import Answers, Limits, RunLedger
+from .ledger import Answers, RunLedger
 from .prepare import Shown
 from .samples import Sample
-from .settings import read_model_args
+from .settings import Common, read_model_args
 from .stopping import Halt, RunStopped, Terminated
 
 FAILURE_MARK = "[request failed]"
@@ -54,11 +54,11 @@ class ChatModel(lmms):
     """
 
     is_simple = False
-    settings: Limits
+    settings: Common
     known_arguments = KNOWN
     """The names of `generation_kwargs` that have an effect."""
 
-    def __init__(self, settings: Limits) -> None:
+    def __init__(self, settings: Common) -> None:
         super().__init__()
         self.settings = settings
         decode_sounds_without_torchcodec()

@@ -6,23 +6,8 @@ from .conversation import Conversation
 from .failures import Failure, failure_of, summary
 from .limits import allowed
 from .samples import Ledger, Sample
+from .settings import Common
 from .stopping import RunStopped
-
-
-class Limits(Protocol):
-    """What the settings of a model say about failures, as `settings.Settings` does."""
-
-    @property
-    def max_failures(self) -> int | float:
-        """How many requests may fail."""
-
-    @property
-    def on_error(self) -> str:
-        """Whether the first that fails ends the run."""
-
-    @property
-    def media_timeout(self) -> float:
-        """The most seconds that reading the media of a request may take."""
 
 
 class Answers(Protocol):
@@ -46,7 +31,7 @@ class KeepingError(Exception):
 class RunLedger(Ledger):
     """The ledger of a run of `asked` requests, with `answers` where they are kept."""
 
-    def __init__(self, settings: Limits, asked: int, answers: Answers | None) -> None:
+    def __init__(self, settings: Common, asked: int, answers: Answers | None) -> None:
         self._settings = settings
         self._allowed = allowed(settings.max_failures, asked)
         self._answers = answers

@@ -16,7 +16,7 @@ from .encoder import failed
 from .endpoint import Endpoint, Reply, TroubleError
 from .generation import cut_at, stops_of
 from .jobs import Held, Jobs
-from .samples import Ledger, Sample
+from .samples import Ledger, Sample, in_order
 from .server_settings import ServerSettings
 from .stopping import Halt, Terminated
 from .window import Window
@@ -123,16 +123,10 @@ class Posting:
         ]
         for thread in threads:
             thread.start()
-        given = 0
         try:
-            for finished in self._finished(len(samples), state):
-                for _ in range(finished):
-                    answered()
-                while given < len(samples) and samples[given].done:
-                    yield samples[given]
-                    given += 1
+            yield from in_order(samples, self._finished(len(samples), state), answered)
         finally:
-            self._end(state, complete=given == len(samples))
+            self._end(state, complete=all(sample.done for sample in samples))
 
     def _finished(self, count: int, state: _State) -> Iterator[int]:
         """How many more samples are done, each time that some are."""

@@ -1,6 +1,6 @@
 """One request on its way to its response, and who is told what became of it. Knows no harness."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,6 +49,22 @@ class Sample:
         """Give the sample a reason for having no response."""
         logger.debug("{} failed\n{}", self, outcome.trace)
         self.reason = outcome.reason
+
+
+def in_order(
+    samples: Sequence[Sample], finished: Iterable[int], answered: Callable[[], Any] = lambda: None
+) -> Iterator[Sample]:
+    """Yield every sample once it and those before it are done, while `finished` tells how many more are, in any order.
+
+    `answered` is called for each as soon as it is done.
+    """
+    given = 0
+    for count in finished:
+        for _ in range(count):
+            answered()
+        while given < len(samples) and samples[given].done:
+            yield samples[given]
+            given += 1
 
 
 class Ledger:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from .settings import Policy, check, given_of
+from .settings import Common, check, given_of
 
 _MODEL = "humansense_server"
 
@@ -17,7 +17,7 @@ NO_KEY = "none"
 
 
 @dataclass(frozen=True)
-class ServerSettings(Policy):
+class ServerSettings(Common):
     """What a user may say about a served model, and about how it is shown things.
 
     `base_url` is the address that ends before `/chat/completions`, `model` what the server calls the model. `media`
@@ -25,7 +25,7 @@ class ServerSettings(Policy):
     `concurrency` is how many requests may be open at once, `api_key_env` the environment variable that holds the key,
     `allowed_path` (of "vllm") the folder whose files the server reads itself, `frame_format` (of "frames" and
     "frames-only") how pictures are packed: "png" keeps every bit. `timeout` is the most seconds of one try, `deadline`
-    of all tries of a request together. The others are those of `settings.Settings`.
+    of all tries of a request together.
     """
 
     base_url: str
@@ -35,14 +35,8 @@ class ServerSettings(Policy):
     api_key_env: str = "OPENAI_API_KEY"
     allowed_path: str | None = None
     frame_format: str = "jpeg"
-    system_prompt: str | None = None
     timeout: float = 300.0
     deadline: float = 900.0
-    media_timeout: float = 300.0
-    media_workers: int | None = None
-    prefetch_gb: float = 2.0
-    on_error: str = "continue"
-    max_failures: int | float = 0.01
 
     @property
     def shown_url(self) -> str:

@@ -46,19 +46,34 @@ class Policy:
     use_audio_in_video: str = "auto"
 
 
-@dataclass(frozen=True)
-class Settings(Policy):
-    """What a user may say about a model, and about how it is shown things.
+@dataclass(frozen=True, kw_only=True)
+class Common(Policy):
+    """What a user may say about any model.
 
-    `pretrained` is a folder or a Hub name. `device` is what torch calls it, or "auto"; `device_map` is accelerate's
-    ("auto", "balanced", a device) and spreads one model over several GPUs. `dtype`, `attn_implementation` and
-    `quantization` ("4bit", "8bit") say how weights are held and attention is computed. `system_prompt` is a text or
-    the path of a text file; None is the family's own. `batch_size` is requests per call of the model. `media_timeout`
-    is the most seconds that decoding the media of one clip may take. `media_workers` is how many processes prepare
-    media ahead of the model (0: none, the model waits for each; None: by the cores that this process may use), and
+    `system_prompt` is a text or the path of a text file; None is the family's own, or the server's. `media_timeout` is
+    the most seconds that decoding the media of one clip may take. `media_workers` is how many processes prepare media
+    ahead of the model (0: none, the model waits for each; None: by the cores that this process may use), and
     `prefetch_gb` about how many gigabytes (10^9 bytes) of prepared media may wait for it. `on_error` "raise" ends the
     run at the first request that fails; otherwise it ends when more fail than `max_failures`, a whole number of
     requests or (a float, from 0 to 1) a share of them.
+    """
+
+    system_prompt: str | None = None
+    media_timeout: float = 300.0
+    media_workers: int | None = None
+    prefetch_gb: float = 2.0
+    on_error: str = "continue"
+    max_failures: int | float = 0.01
+
+
+@dataclass(frozen=True)
+class Settings(Common):
+    """What a user may say about a model that is loaded, and about how it is shown things.
+
+    `pretrained` is a folder or a Hub name. `device` is what torch calls it, or "auto"; `device_map` is accelerate's
+    ("auto", "balanced", a device) and spreads one model over several GPUs. `dtype`, `attn_implementation` and
+    `quantization` ("4bit", "8bit") say how weights are held and attention is computed. `batch_size` is requests per
+    call of the model.
     """
 
     pretrained: str
@@ -67,13 +82,7 @@ class Settings(Policy):
     dtype: str = "auto"
     attn_implementation: str = "auto"
     quantization: str | None = None
-    system_prompt: str | None = None
     batch_size: int = 1
-    media_timeout: float = 300.0
-    media_workers: int | None = None
-    prefetch_gb: float = 2.0
-    on_error: str = "continue"
-    max_failures: int | float = 0.01
 
 
 NAMES = tuple(inspect.signature(Settings).parameters)

@@ -15,8 +15,7 @@ import torch
 from . import worker
 from .conversation import Conversation
 from .encoder import Encoder, Outcome, Preparer, failed, media_names
-from .server_settings import ServerSettings
-from .settings import Settings
+from .settings import Common, Settings
 from .stall import StalledError, stalled
 from .transport import ClosedError, receive, send
 from .worker import ORDER
@@ -53,7 +52,7 @@ class WorkerError(Exception):
     """A worker ended in the midst of its work. The message is one sentence that names what it worked on."""
 
 
-def workers_for(settings: Settings | ServerSettings, device: torch.device) -> int:
+def workers_for(settings: Common, device: torch.device) -> int:
     """How many workers this process has: what the settings say, or one for each core that the model leaves free.
 
     A served model leaves all cores of this machine free but the one that asks, as one on a GPU does (`device`).

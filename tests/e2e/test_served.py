@@ -13,12 +13,14 @@ import pytest
 from chat_server import ChatServer, answer
 from commands import responses_of, results_of, run
 from lmms_humansense.models.engine import Engine
+from lmms_humansense.models.server import HumanSenseServer
 from lmms_humansense.models.server_settings import read_server_settings
 from lmms_humansense.models.settings import read_settings
 from lmms_humansense.models.wire import WireEncoder
 from lmms_humansense.tasks.humansense import utils
 from lmms_humansense.tasks.humansense.prompts import SYSTEM_PROMPT
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
+from loguru import logger
 from PIL import Image
 
 GENERATION = {"max_new_tokens": 8, "until": [], "do_sample": False}
@@ -115,6 +117,20 @@ def test_keys_are_written_nowhere_and_answers_are_kept(tmp_path: Path) -> None:
 def test_what_can_not_be_asked_ends_at_once_with_a_sentence(evaluate: Any, arguments: str, sentence: str) -> None:
     with pytest.raises(SystemExit, match=f"HumanSense: {sentence}"):
         evaluate("humansense_sample_hc", model="humansense_server", model_args=arguments)
+
+
+def test_what_others_could_read_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-hunter2")
+    said: list[str] = []
+    number = logger.add(said.append, level="WARNING", format="{message}")
+    with ChatServer(lambda number, _: answer("B")) as server:
+        # An address that is this machine's and does not say so.
+        for host in ("127.0.0.1", "0.0.0.0"):
+            HumanSenseServer(base_url=server.url.replace("127.0.0.1", host), model="m", media="frames").clean()
+    logger.remove(number)
+    (warning,) = said
+    assert warning.startswith("http://0.0.0.0:")
+    assert "is not encrypted" in warning
 
 
 def test_batches_are_the_servers(evaluate: Any) -> None:
