@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any, cast
 
 import openai
+from loguru import logger
 
 from .body import Body, Text
 from .generation import generate_arguments, stops_of
@@ -21,6 +22,11 @@ _BETTER_LATER = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
 _NEVER_BETTER = "insufficient_quota"
 """The code with which OpenAI's endpoint says that the money is spent, with the status for too many requests."""
+
+_UNSUPPORTED = ("unsupported_parameter", "unsupported_value")
+"""The codes with which OpenAI's endpoint refuses an argument that some of its models do not take."""
+
+_LENGTH, _NEW_LENGTH, _TEMPERATURE = "max_tokens", "max_completion_tokens", "temperature"
 
 _LONGEST = 400
 """Characters of what a server says that go into a reason."""
@@ -61,6 +67,8 @@ class Endpoint:
         self._client = openai.OpenAI(
             base_url=settings.base_url, api_key=settings.api_key, max_retries=0, timeout=settings.timeout
         )
+        self.refused_arguments: set[str] = set()
+        """Arguments that the model does not take: the length gets its new name, the temperature is left out."""
 
     def check(self) -> None:
         """Ask for the list of models. Raises ValueError where nobody answers, or the key is not taken.
@@ -88,7 +96,12 @@ class Endpoint:
 
     def content(self, body: Body, generation_kwargs: Mapping[str, Any]) -> Text:
         """The whole request."""
-        fields = {"model": self._settings.model, **_decoding(generation_kwargs), **body.fields}
+        decoding = _decoding(generation_kwargs)
+        if _LENGTH in self.refused_arguments:
+            decoding[_NEW_LENGTH] = decoding.pop(_LENGTH)
+        if _TEMPERATURE in self.refused_arguments:
+            decoding.pop(_TEMPERATURE)
+        fields = {"model": self._settings.model, **decoding, **body.fields}
         return body.within(b'{"messages": ', b", " + json.dumps(fields)[1:].encode())
 
     def ask(self, content: Text, timeout: float) -> Reply:
@@ -120,10 +133,20 @@ class Endpoint:
         status = error.status_code
         told = error.body if isinstance(error.body, dict) else {}
         reason = f"HTTP {status}: {self._said(told.get('message') or error)}"
+        if error.code in _UNSUPPORTED and error.param in (_LENGTH, _TEMPERATURE):
+            self._do_without(str(error.param))
+            return TroubleError(reason)
         if error.code == _NEVER_BETTER or (status < 500 and status not in _BETTER_LATER):
             return RefusedError(reason)
         crowded = status in (*_BETTER_LATER, HTTPStatus.SERVICE_UNAVAILABLE)
         return TroubleError(reason, crowded, wait=_seconds(error.response.headers.get("retry-after")))
+
+    def _do_without(self, argument: str) -> None:
+        if argument in self.refused_arguments:
+            return
+        self.refused_arguments.add(argument)
+        if argument == _TEMPERATURE:
+            logger.warning("{} takes no temperature: it answers as it does, not greedily.", self._settings.model)
 
     def _said(self, error: object) -> str:
         """What an error says, on one line, without the key and not too long."""

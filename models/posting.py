@@ -210,13 +210,13 @@ class Posting:
         settings = self._settings
         body = asked.sample.encoded
         assert isinstance(body, Body), f"{asked.sample} was not prepared"
-        content = self._endpoint.content(body, asked.sample.generation_kwargs)
         entered = [state.window.enter()]  # the time begins with the first try, not with the wait for it
         started = time.monotonic()
 
         def one_try() -> Reply:
             place = entered.pop() if entered else state.window.enter()
             left = settings.deadline - (time.monotonic() - started)
+            content = self._endpoint.content(body, asked.sample.generation_kwargs)
             return self._one_try(content, min(settings.timeout, max(_SHORTEST, left)), place)
 
         retrying = tenacity.Retrying(

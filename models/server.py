@@ -77,6 +77,7 @@ class HumanSenseServer(ChatModel):
             "media_workers": self._media_workers,
             "versions": {"lmms_eval": version("lmms_eval"), **versions_of(_LIBRARIES)},
             "time_axis_of_tasks": self.time_axes,
+            "refused_arguments": sorted(self.endpoint.refused_arguments),
             "usage": self._usage,
         }
 

@@ -98,7 +98,9 @@ def _other_prompts(samples: pandas.DataFrame, style: Style) -> int:
 
 def _decoding(run: Run) -> Iterator[Setting]:
     generation = run.settings.get("generation") or {}
-    if not generation.get("do_sample"):
+    if "temperature" in run.info.get("refused_arguments", ()):
+        yield Setting("decoding", "as the server does, which takes no temperature", "sampled, no arguments")
+    elif not generation.get("do_sample"):
         yield Setting("decoding", "greedy", "sampled, as transformers does for this model if not told otherwise")
     else:
         told = ", ".join(

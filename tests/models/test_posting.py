@@ -1,5 +1,6 @@
 """Asking a server that fails in every way: no question is lost, none answered twice, none out of order."""
 
+import json
 import os
 import random
 import signal
@@ -149,6 +150,25 @@ def test_what_can_not_get_better_is_asked_once(reply: Reply, reason: str) -> Non
     (one,), ledger, server, _ = asked(lambda number, _: reply)
     assert reason in one.reason
     assert (ledger.lost, server.asked[0]) == ([0], 1)
+
+
+def test_models_that_take_other_arguments_get_them(quickly: None) -> None:
+    def replies(number: int, time: int) -> Reply:
+        asked_with = server.requests[-1]
+        for name, code in (("max_tokens", "unsupported_parameter"), ("temperature", "unsupported_value")):
+            if name in asked_with:
+                error = {"message": f"{name} is not supported", "code": code, "param": name}
+                return Reply(json.dumps({"error": error}), 400)
+        return answer("A")
+
+    ledger = Noting()
+    with ChatServer(lambda number, time: replies(number, time)) as server:
+        asking = made(settings_of(server.url, concurrency=1), ledger)
+        samples = list(asking.run([sample(0), sample(1)]))
+    assert [one.response for one in samples] == [("A", 2)] * 2
+    assert (server.asked[0], server.asked[1]) == (3, 1)
+    assert server.requests[-1]["max_completion_tokens"] == 4
+    assert asking._endpoint.refused_arguments == {"max_tokens", "temperature"}
 
 
 def test_an_empty_answer_is_one() -> None:

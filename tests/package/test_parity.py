@@ -137,6 +137,11 @@ CHANGED: dict[str, tuple[dict[str, Any], str, str]] = {
         "media",
         "frames: pictures (jpeg)",
     ),
+    "no temperature": (
+        {"model_info": {**AS_RELEASED, "refused_arguments": ["temperature"]}},
+        "decoding",
+        "as the server does",
+    ),
     "limit": ({"limit": 2}, "questions asked", "--limit 2"),
     "sample": ({"variant": "sample"}, "questions", "the embedded sample"),
     "think": ({"variant": "think"}, "variant", "humansense_think: think"),
