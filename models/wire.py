@@ -63,7 +63,8 @@ class WireEncoder:
     def _kept(self, conversations: Sequence[Conversation]) -> tuple["_Packed", SharedMedia]:
         """What is decoded and packed already: of the last call, if this one is about the same unchanged files."""
         about = [(path, _state(path)) for path in paths_of(conversations)]
-        if self._last is None or self._last[0] != about or None in dict(about).values():
+        known = self._last is not None and about and self._last[0] == about and None not in dict(about).values()
+        if self._last is None or not known:
             self._last = about, _Packed(), SharedMedia(FRAME_FACTOR)
         return self._last[1:]
 

@@ -127,6 +127,15 @@ def test_what_was_packed_is_kept_as_long_as_it_is_asked_about_and_does_not_chang
     assert not torch.equal(body_of(changed).pieces[1][:1000], first[:1000])
 
 
+def test_what_is_in_memory_is_not_kept_for_the_next_question() -> None:
+    wire = encoder()
+    sound = {"array": np.zeros(16_000, np.float32), "sampling_rate": 16_000}
+    asked = [{"role": "user", "content": [{"type": "audio", "url": sound}, {"type": "text", "text": "What?"}]}]
+    first, second = (body_of(sent(wire, asked)[0]).pieces[1] for _ in range(2))
+    assert first is not second
+    assert torch.equal(first, second)
+
+
 def test_a_system_prompt_goes_before(tmp_path: Path) -> None:
     (tmp_path / "system.txt").write_text("Be kind, and “brief”.")
     (outcome,) = sent(encoder(system_prompt=str(tmp_path / "system.txt")), messages_of("blind_ar"))
