@@ -94,7 +94,9 @@ class Run:
     @property
     def samples(self) -> pandas.DataFrame:
         """All samples, in the order of the tasks."""
-        return pandas.concat([self.leaves[task.code].samples for task in TASKS if task.code in self.leaves])
+        leaves = [self.leaves[task.code].samples for task in TASKS if task.code in self.leaves]
+        # Not by pandas.concat, which guesses the type of what a task has none of.
+        return pandas.DataFrame([row for leaf in leaves for row in leaf.to_dict("records")])
 
 
 def read_runs(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
