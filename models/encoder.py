@@ -35,6 +35,10 @@ def failed(error: BaseException, shown: Shown = NOTHING) -> Outcome:
     return Outcome(shown=shown, reason=f"{type(error).__name__}: {error}", trace=trace)
 
 
+class PromptTooLongError(ValueError):
+    """A prompt does not fit into the model's context. The message names how many tokens it has."""
+
+
 class Preparer(Protocol):
     """What turns messages into what is asked: `Encoder` for a model of one's own, `wire.WireEncoder` for a server."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from .batches import Encoded
-from .encoder import Encoder
+from .encoder import Encoder, PromptTooLongError
 from .generation import cut_at, generate_arguments, stops_of
 from .identity import digest_of_code, digest_of_folder, frame_limits, versions_of
 from .loading import Loading, checkpoint_identity, plan
@@ -19,10 +19,6 @@ from .settings import Settings
 _LIBRARIES = ("transformers", "torch", "torchvision", "accelerate", "av", "decord", "librosa", "soxr",
               "qwen-omni-utils")  # fmt: skip
 """What responses depend on besides the checkpoint."""
-
-
-class PromptTooLongError(ValueError):
-    """A prompt does not fit into the model's context. The message names how many tokens it has."""
 
 
 class Engine:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from .conversation import Conversation
-from .encoder import Outcome, Preparer, bytes_of, failed, media_names, media_of, paths_of
+from .encoder import Outcome, Preparer, PromptTooLongError, bytes_of, failed, media_names, media_of, paths_of
 from .pipeline import Ahead, neighbours
 from .samples import Ledger, Sample
 from .stall import StalledError, within
@@ -53,7 +53,8 @@ class Jobs:
     """Samples made ready by so many of the `workers`, or by none, one job after another.
 
     `limit` is the most seconds that decoding the media of one clip may take, `most_bytes` what may be held ahead. The
-    `ledger` is asked for known answers and told of samples that can not be asked; `fitting` may refuse one by raising.
+    `ledger` is asked for known answers and told of samples that can not be asked; `fitting` may refuse one by raising
+    PromptTooLongError.
     """
 
     def __init__(
@@ -116,7 +117,7 @@ class Jobs:
         sample.tokens = outcome.encoded.tokens
         try:
             sample.encoded = self._fitting(outcome.encoded)
-        except ValueError as error:
+        except PromptTooLongError as error:
             self._fail(sample, failed(error))
 
     def _fail(self, sample: Sample, outcome: Outcome) -> None:

@@ -78,7 +78,6 @@ class _State:
     """What the threads of one run share."""
 
     waiting: "queue.Queue[_Asked | None]"
-    window: Window
     events: "queue.Queue[_Event]" = field(default_factory=queue.Queue)
     ended: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -116,7 +115,7 @@ class Posting:
 
         Errors that are not about one sample are raised.
         """
-        state = _State(queue.Queue(2 * self._settings.concurrency), self.window)
+        state = _State(queue.Queue(2 * self._settings.concurrency))
         threads = [threading.Thread(target=self._feed, args=[samples, state], daemon=True)]
         threads += [
             threading.Thread(target=self._ask, args=[state], daemon=True) for _ in range(self._settings.concurrency)
@@ -210,11 +209,11 @@ class Posting:
         settings = self._settings
         body = asked.sample.encoded
         assert isinstance(body, Body), f"{asked.sample} was not prepared"
-        entered = [state.window.enter()]  # the time begins with the first try, not with the wait for it
+        entered = [self.window.enter()]  # the time begins with the first try, not with the wait for it
         started = time.monotonic()
 
         def one_try() -> Reply:
-            place = entered.pop() if entered else state.window.enter()
+            place = entered.pop() if entered else self.window.enter()
             left = settings.deadline - (time.monotonic() - started)
             content = self._endpoint.content(body, asked.sample.generation_kwargs)
             return self._one_try(content, min(settings.timeout, max(_SHORTEST, left)), place)

@@ -58,7 +58,7 @@ class HumanSenseServer(ChatModel):
         self.endpoint.check()
         self.encoder = WireEncoder(self.settings)
         self._device = torch.device("cpu")
-        self._media_workers = workers_for(self.settings, torch.device("cuda"))  # the cores are theirs
+        self._media_workers = workers_for(self.settings, None)
         self._workers: MediaWorkers | None = None
         self._usage: dict[str, Any] = {}
 

@@ -93,14 +93,18 @@ def read_clip(
 
 @dataclass(frozen=True)
 class FramePlan:
-    """How many frames of a clip are shown, at which rate per second of it, and how long its sound lasts."""
+    """How many frames of a clip are shown, at which rate per second of it, how large, and how long its sound lasts.
+
+    `pixels` are the least and the most of one frame.
+    """
 
     frames: int
     sample_fps: float
+    pixels: tuple[int, float]
     sound_seconds: float | None
 
 
-def plan_frames(path: str | Path, rule: FrameRule) -> FramePlan:
+def plan_frames(path: str | Path, rule: FrameRule, factor: int = 28) -> FramePlan:
     """What `read_clip` would show of a whole clip, without decoding it.
 
     Raises:
@@ -114,7 +118,8 @@ def plan_frames(path: str | Path, rule: FrameRule) -> FramePlan:
         except Unfit:
             reader = DecordReader(file)
         indices, part = _choose(file, reader, rule, None, None)
-        return FramePlan(len(indices), len(indices) / part * reader.fps, seconds)
+        sizes = _pixels(len(indices), rule, factor)
+        return FramePlan(len(indices), len(indices) / part * reader.fps, sizes, seconds)
 
 
 def has_pictures(path: str | Path) -> bool:
@@ -186,6 +191,19 @@ def _choose(
 
 def _size(file: Path, picture: torch.Tensor, nframes: int, rule: FrameRule, factor: int) -> list[int]:
     """Height and width of the shown frames, in pixels: fetch_video's budget, then qwen-omni-utils' smart_resize."""
+    least, most = _pixels(nframes, rule, factor)
+    height, width, _ = picture.shape
+    try:
+        size = qwen.smart_resize(height, width, factor, min_pixels=least, max_pixels=most)
+    except ValueError as error:
+        raise MediaError(f"{file} has pictures of {width}x{height} pixels, too long to be resized: {error}.") from error
+    if min(size) < factor:
+        raise MediaError(f"{file} has pictures of {width}x{height} pixels, too narrow to be resized to {most} pixels.")
+    return list(size)
+
+
+def _pixels(nframes: int, rule: FrameRule, factor: int) -> tuple[int, float]:
+    """The least and the most pixels of one frame: fetch_video's budget for so many frames."""
     patch = factor * factor
     context = getattr(qwen, "MODEL_SEQ_LEN", _CONTEXT_PATCHES) * patch * _CONTEXT_SHARE
     frame = getattr(qwen, "VIDEO_MAX_TOKEN_NUM", _MAX_PATCHES) * patch
@@ -197,11 +215,4 @@ def _size(file: Path, picture: torch.Tensor, nframes: int, rule: FrameRule, fact
         least = patch
     if most < least:
         raise ValueError(f"max_pixels ({most}) is below min_pixels ({least})")
-    height, width, _ = picture.shape
-    try:
-        size = qwen.smart_resize(height, width, factor, min_pixels=least, max_pixels=most)
-    except ValueError as error:
-        raise MediaError(f"{file} has pictures of {width}x{height} pixels, too long to be resized: {error}.") from error
-    if min(size) < factor:
-        raise MediaError(f"{file} has pictures of {width}x{height} pixels, too narrow to be resized to {most} pixels.")
-    return list(size)
+    return least, most

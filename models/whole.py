@@ -16,10 +16,6 @@ from .video import FramePlan, plan_frames
 _ASSUMED_RATE = 2.0
 """Frames per second that Qwen2.5-Omni's processor assumes where it is told none, as the release tells none."""
 
-_PATCH = 28 * 28
-_LEAST_PIXELS, _MOST_PIXELS = 128 * _PATCH, 768 * _PATCH
-"""Of one frame: what qwen-omni-utils has for Qwen2.5-Omni where a task says nothing."""
-
 
 @dataclass(frozen=True)
 class _Way:
@@ -60,12 +56,11 @@ def fields_of(videos: Sequence[Video]) -> tuple[dict[str, Any], Shown, list[tupl
 
 
 def _way(video: Video, plan: FramePlan) -> _Way:
-    rule = video.rule
-    most = _MOST_PIXELS if rule.max_pixels is None else min(rule.max_pixels, _MOST_PIXELS)
+    least, most = plan.pixels
     return _Way(
         frames=plan.frames,
         heard=hears(video, plan.sound_seconds),
         rate=snapped(plan.sample_fps, plan.frames) if video.true_time else _ASSUMED_RATE,
-        least_pixels=min(most, _LEAST_PIXELS if rule.min_pixels is None else rule.min_pixels),
-        most_pixels=most,
+        least_pixels=least,
+        most_pixels=int(most),
     )

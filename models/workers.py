@@ -52,10 +52,10 @@ class WorkerError(Exception):
     """A worker ended in the midst of its work. The message is one sentence that names what it worked on."""
 
 
-def workers_for(settings: Common, device: torch.device) -> int:
+def workers_for(settings: Common, device: torch.device | None) -> int:
     """How many workers this process has: what the settings say, or one for each core that the model leaves free.
 
-    A served model leaves all cores of this machine free but the one that asks, as one on a GPU does (`device`).
+    `device` is where the model is, None for one that is not on this machine.
 
     Raises ValueError where the settings ask for some and the system does not offer what they need.
     """
@@ -64,9 +64,9 @@ def workers_for(settings: Common, device: torch.device) -> int:
         raise ValueError(f"media_workers={settings.media_workers} cannot be on this system; use media_workers=0.")
     if settings.media_workers is not None or not possible:
         return settings.media_workers or 0
-    if device.type == "cpu":
+    if device is not None and device.type == "cpu":
         return min(_MOST_BESIDE_CPU, _cores())
-    return min(_MOST, max(1, _cores() - 1))  # the thread that feeds a GPU needs one
+    return min(_MOST, max(1, _cores() - 1))  # the thread that feeds a GPU, or asks a server, needs one
 
 
 def workers_of(settings: Settings, model_type: str) -> "MediaWorkers":

@@ -1,7 +1,7 @@
 """The numbers of the release's `scores_*.json`: right answers by `task_type`, and over all."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..tasks.humansense.prompts import PATTERNS, Style
@@ -12,13 +12,12 @@ Question = tuple[str, str, str, str, Sequence[str]]
 """Its id, `task_type`, pattern, answer and options."""
 
 
-def counts(file: ReleaseFile, model: str, style: Style) -> dict[str, dict[str, float]]:
-    """What the release's scorer for this style writes about the responses of a model.
+def counts(file: ReleaseFile, responses: Mapping[str, str], style: Style) -> dict[str, dict[str, float]]:
+    """What the release's scorer for this style writes about responses, by the id of their doc.
 
     By `task_type`, in the order in which they come, and "all": `total`, `correct` and `accuracy`. Items without a
     response are in no total. Where its code would stop, the response counts 0 here.
     """
-    responses = file.responses(model)
     credits: dict[str, list[float]] = defaultdict(list)
     for doc_id, task_type, pattern, answer, options in _questions(file, style):
         credit = release_credit(responses.get(doc_id, ""), pattern, answer, options, style).value

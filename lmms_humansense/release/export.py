@@ -9,7 +9,8 @@ from typing import Any
 
 from rich.console import Console
 
-from ..report.runs import Run, read_runs
+from ..report.command import read_and_tell
+from ..report.runs import Run
 from ..tasks.humansense import data, storage
 from ..tasks.humansense.annotations import FILES, DataError, file_of
 from ..tasks.humansense.errors import without_credentials
@@ -20,10 +21,11 @@ from .files import ReleaseError
 
 @dataclass(frozen=True)
 class Exported:
-    """A result file to be written, and what is said of it: the samples with a response, and the failed requests."""
+    """A result file to be written, and what is said of it: its items, the responses, and the failed requests."""
 
     name: str
-    items: Sequence[Any]
+    text: str
+    items: int
     responses: list[str]
     failed: int
 
@@ -31,7 +33,7 @@ class Exported:
     def remarks(self) -> str:
         """What a reader of the file has to know."""
         spaced = sum(response != response.strip() for response in self.responses)
-        said = [f"{len(self.responses):,} of {len(self.items):,} items answered"]
+        said = [f"{len(self.responses):,} of {self.items:,} items answered"]
         if self.failed:
             said.append(f"{self.failed:,} failed requests are left out")
         if spaced:
@@ -47,20 +49,18 @@ def export_release(results: Sequence[Path], folder: Path, model: str) -> int:
     is white space around responses, which lmms-eval takes off before it scores and the release's scripts do not.
     """
     console = Console(highlight=False, soft_wrap=True)
-    runs, problems = read_runs(results)
-    for problem in problems:
-        console.print(f"Left out: {problem}", style="yellow", markup=False)
+    runs, _ = read_and_tell(results, console)
     try:
         exported = _exported(runs, model)
         for each in exported:
-            _refuse_to_overwrite(folder / each.name, files.form(each.items))
+            _refuse_to_overwrite(folder / each.name, each.text)
     except (ReleaseError, DataError) as error:
         console.print(str(error), style="red", markup=False)
         return 1
     folder.mkdir(parents=True, exist_ok=True)
     for each in exported:
         path = folder / each.name
-        path.write_text(files.form(each.items), encoding="utf-8")
+        path.write_text(each.text, encoding="utf-8")
         console.print(f"{path}: {each.remarks}.", markup=False)
     return 0
 
@@ -93,7 +93,7 @@ def _of_run(run: Run, model: str) -> Iterator[Exported]:
             _put(items, sample, model)
         responses = [sample["response"] for sample in samples if not sample["failed"]]
         name = files.name(key, model, run.setting, with_sound)
-        yield Exported(name, items, responses, failed=len(samples) - len(responses))
+        yield Exported(name, files.form(items), len(items), responses, failed=len(samples) - len(responses))
 
 
 def _put(items: Sequence[Any], sample: dict[str, Any], model: str) -> None:

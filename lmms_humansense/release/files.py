@@ -93,9 +93,8 @@ def read(path: Path, overrides: Mapping[str, str]) -> ReleaseFile:
     except ValueError as error:
         raise ReleaseError(f"{path} is not valid JSON ({error}): it was not written to its end.") from error
     key = _key(path)
-    return ReleaseFile(
-        path, key, items, annotations.read(content, key, overrides, str(path)), sha256(content).hexdigest()
-    )
+    read_in = annotations.read_items(items, key, str(path), overrides)
+    return ReleaseFile(path, key, items, read_in, sha256(content).hexdigest())
 
 
 def _key(path: Path) -> str:

@@ -15,6 +15,10 @@ from typing import Any
 from rich.console import Console
 
 from .. import __version__
+from ..report.command import read_and_tell, write_report
+from ..report.media import Media
+from ..report.runs import RESCORED
+from ..report.terminal import show_run
 from ..tasks.humansense import results as scored
 from ..tasks.humansense.annotations import FILES, DataError, Doc
 from ..tasks.humansense.taxonomy import BY_CODE, TASKS, TaxonomyError, parse_overrides
@@ -56,7 +60,7 @@ def rescore(paths: Sequence[Path], model: str | None, think: bool, out: Path | N
         _show(written, out, console)
     if out is not None:
         for each in answered:
-            counted = counts(each.file, each.model, "think" if think else "plain")
+            counted = counts(each.file, each.responses, "think" if think else "plain")
             (out / f"scores_{each.file.path.name}").write_text(json.dumps(counted, indent=4), encoding="utf-8")
     return 0
 
@@ -102,12 +106,7 @@ def _folder(out: Path | None) -> Iterator[Path]:
 
 
 def _show(written: Sequence[Path], out: Path | None, console: Console) -> None:
-    from ..report.command import write_report
-    from ..report.media import Media
-    from ..report.runs import read_runs
-    from ..report.terminal import show_run
-
-    runs, problems = read_runs(written)
+    runs, problems = read_and_tell(written, console)
     for run in runs:
         show_run(run, console)
     if out is not None:
@@ -132,9 +131,11 @@ def write_results(folder: Path, model: str, parts: Sequence[Answered], think: bo
     now, variant = datetime.now().strftime("%Y%m%d_%H%M%S"), _variant(parts, think)
     place = folder / (re.sub(r"[^\w.-]", "_", model).strip(".") or "model")
     place.mkdir(parents=True, exist_ok=True)
+    responses = {doc_id: response for each in parts for doc_id, response in each.responses.items()}
     sizes, means = {}, {}
     for task in TASKS:
-        docs, samples = _samples(task.code, parts, variant)
+        docs = [doc for each in parts for doc in each.file.annotations["docs"] if doc["code"] == task.code]
+        samples = _samples(docs, responses, variant)
         if samples:
             leaf = f"{variant.group}_{task.code.lower()}"
             sizes[leaf] = {"original": len(docs), "effective": len(samples)}
@@ -149,8 +150,6 @@ def write_results(folder: Path, model: str, parts: Sequence[Answered], think: bo
 
 def _about(model: str, parts: Sequence[Answered], leaves: Sequence[str]) -> dict[str, Any]:
     """What the results file tells of the model, the tasks and the questions."""
-    from ..report.runs import RESCORED
-
     has_sound = any("audio" in files.suffixes(each.file.path) for each in parts)
     return {
         "configs": {leaf: {"task": leaf} for leaf in leaves},
@@ -165,11 +164,9 @@ def _about(model: str, parts: Sequence[Answered], leaves: Sequence[str]) -> dict
     }
 
 
-def _samples(code: str, parts: Sequence[Answered], variant: Variant) -> tuple[list[Doc], list[dict[str, Any]]]:
-    """All docs of a task, and the samples of those that the model was asked."""
-    docs = [doc for each in parts for doc in each.file.annotations["docs"] if doc["code"] == code]
-    responses = {doc_id: response for each in parts for doc_id, response in each.responses.items()}
-    samples = [
+def _samples(docs: Sequence[Doc], responses: Mapping[str, str], variant: Variant) -> list[dict[str, Any]]:
+    """The samples of those docs of a task that the model was asked."""
+    return [
         {
             "doc_id": place,
             "target": doc["answer"],
@@ -180,7 +177,6 @@ def _samples(code: str, parts: Sequence[Answered], variant: Variant) -> tuple[li
         for place, doc in enumerate(docs)
         if doc["id"] in responses
     ]
-    return docs, samples
 
 
 def _means(samples: Sequence[Mapping[str, Any]]) -> dict[str, float]:

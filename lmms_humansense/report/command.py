@@ -25,7 +25,7 @@ def report(
     With `terminal` only a table is printed; without, the report is written to the folder `out`.
     """
     shown = Console(highlight=False, soft_wrap=True)
-    runs, problems = _read(paths, shown)
+    runs, problems = read_and_tell(paths, shown)
     if not runs:
         shown.print("There is nothing to report.", style="red")
         return 1
@@ -45,7 +45,7 @@ def conclude(results: Sequence[Path], console: Console) -> None:
     What goes wrong is said, but is no reason to end a run otherwise: its results are there.
     """
     try:
-        runs, problems = _read(results, console)
+        runs, problems = read_and_tell(results, console)
         if not runs:
             return
         show_table(runs, "omni", console)
@@ -55,7 +55,7 @@ def conclude(results: Sequence[Path], console: Console) -> None:
         console.print(f"The report could not be written ({type(error).__name__}: {error}).", style="red", markup=False)
 
 
-def _read(paths: Sequence[Path], console: Console) -> tuple[list[Run], list[str]]:
+def read_and_tell(paths: Sequence[Path], console: Console) -> tuple[list[Run], list[str]]:
     """The runs in these places; what can not be used is said."""
     runs, problems = read_runs(paths)
     for problem in problems:

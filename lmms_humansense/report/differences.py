@@ -47,10 +47,10 @@ def _coverage(run: Run) -> Iterator[Setting]:
     missing = {leaf.code: leaf.missing for leaf in run.leaves.values() if leaf.missing}
     if missing and limit is None:
         yield Setting("samples", f"missing: {_counted(missing)}", whole)
-    failed = {leaf.code: int(leaf.samples["failed"].sum()) for leaf in run.leaves.values()}
+    failed = {leaf.code: leaf.failed for leaf in run.leaves.values()}
     if any(failed.values()):
         yield Setting("requests", f"failed, so not in paper: {_counted(failed)}", "errors stop the run")
-    stopped = {leaf.code: int((leaf.samples["crash"] != "").sum()) for leaf in run.leaves.values()}
+    stopped = {leaf.code: leaf.stopped for leaf in run.leaves.values()}
     if any(stopped.values()):
         yield Setting("scorer", f"counts 0 where the release's stops: {_counted(stopped)}", "stops")
 

@@ -10,13 +10,13 @@ from rich.table import Table as Grid
 from rich.text import Text
 from scipy import stats
 
-from ..tasks.humansense.taxonomy import TASKS
+from ..tasks.humansense.taxonomy import TASKS, VIDEO
 from . import statistics
+from .command import read_and_tell
 from .differences import differences
 from .published import INCONSISTENT, ON_A_SUBSET, Published, published
-from .runs import Run, read_runs
+from .runs import Run
 from .statistics import CONFIDENCE, Estimate
-from .table import VIDEO
 
 USUAL = "Qwen2.5-Omni-7B"
 """The row that a model without one of its own is put beside: the release's omni model."""
@@ -59,9 +59,7 @@ def parity(results: Sequence[Path], against: str | None) -> int:
     `against` names the row; else it is that of the run's model, or of the release's omni model.
     """
     console = Console(highlight=False, soft_wrap=True)
-    runs, problems = read_runs(results)
-    for problem in problems:
-        console.print(f"Left out: {problem}", style="yellow", markup=False)
+    runs, _ = read_and_tell(results, console)
     try:
         chosen = [(run, row_for(run, against)) for run in runs]
     except ParityError as error:
@@ -78,7 +76,7 @@ def parity(results: Sequence[Path], against: str | None) -> int:
 def row_for(run: Run, against: str | None) -> Published:
     """The paper's row to put a run beside: of those on all questions where the paper has one. Raises ParityError."""
     rows = sorted((row for row in published() if not row.is_human), key=lambda row: row.is_subset)
-    named = [row for row in rows if _plain(row.model) == _plain(against or _model(run))]
+    named = [row for row in rows if _plain(row.model) == _plain(against or run.model)]
     if named:
         return named[0]
     if against:
@@ -140,7 +138,7 @@ def _show(run: Run, row: Published, console: Console) -> None:
 
 def _explanation(run: Run, row: Published, found: Sequence[Line]) -> str:
     said = []
-    if _plain(row.model) != _plain(_model(run)):
+    if _plain(row.model) != _plain(run.model):
         said.append(f"The paper has no row of this model; {row.model} is another (choose one with --against).")
     if row.is_subset:
         said.append(f"The paper's numbers are on {ON_A_SUBSET}, whose questions are not public.")
@@ -155,10 +153,6 @@ def _explanation(run: Run, row: Published, found: Sequence[Line]) -> str:
         "they are the same, they are rather too wide."
     )
     return " ".join(said)
-
-
-def _model(run: Run) -> str:
-    return str(run.settings.get("pretrained") or run.name).rstrip("/").rpartition("/")[2]
 
 
 def _plain(name: str) -> str:

@@ -58,6 +58,16 @@ class Leaf:
         """How many of the task's questions have no sample."""
         return self.total - len(self.samples)
 
+    @property
+    def failed(self) -> int:
+        """How many requests ended in an error instead of an answer."""
+        return int(self.samples["failed"].sum())
+
+    @property
+    def stopped(self) -> int:
+        """At how many responses the release's scorer would have stopped."""
+        return int((self.samples["crash"] != "").sum())
+
 
 @dataclass
 class Run:
@@ -65,12 +75,14 @@ class Run:
 
     `variant` is what the group's name has after "humansense": "" is the benchmark itself, "think" a variant of it,
     "sample" and "sample_think" are of the embedded sample. `origins` says where the questions came from, as in the
-    results, and `info` is what the model told of itself.
+    results, and `info` is what the model told of itself. `name` is that of the `model`, and what tells this run from
+    others.
     """
 
-    name: str
+    model: str
     variant: str
     settings: dict[str, Any]
+    name: str = ""
     leaves: dict[str, Leaf] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)
     origins: list[dict[str, Any]] = field(default_factory=list)
@@ -91,9 +103,9 @@ class Run:
         """The variant of the benchmark or of the sample."""
         return split(self.variant.removeprefix(_SAMPLE).removeprefix("_"))[0]
 
-    @property
+    @cached_property
     def samples(self) -> pandas.DataFrame:
-        """All samples, in the order of the tasks."""
+        """All samples, in the order of the tasks; asked for when all leaves are there."""
         leaves = [self.leaves[task.code].samples for task in TASKS if task.code in self.leaves]
         # Not by pandas.concat, which guesses the type of what a task has none of.
         return pandas.DataFrame([row for leaf in leaves for row in leaf.to_dict("records")])
@@ -280,7 +292,7 @@ def _digest(settings: Mapping[str, Any]) -> str:
 def _tell_apart(runs: Sequence[Run]) -> None:
     """Name runs of one model by what they differ in."""
     for run in runs:
-        run.name += f" ({run.variant})" if run.variant else ""
+        run.name = f"{run.model} ({run.variant})" if run.variant else run.model
     for name in {run.name for run in runs}:
         alike = [run for run in runs if run.name == name]
         known = dict.fromkeys(key for run in alike for key in run.settings)

@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from ..tasks.humansense.taxonomy import LEVELS, TASKS, Task
+from ..tasks.humansense.taxonomy import LEVELS, TASKS, VIDEO, Task
 from . import statistics
 from .published import INCONSISTENT, ON_A_SUBSET, Published, Which, human, rows
 from .runs import Leaf, Metric, Run
 from .statistics import Estimate
-
-VIDEO = tuple(task for task in TASKS if not task.is_audio)
 
 COLUMNS: dict[str, tuple[Task, ...]] = {
     "Avg.": VIDEO,
@@ -81,10 +79,10 @@ def notes(run: Run) -> list[str]:
     short = [leaf.code for leaf in run.leaves.values() if len(leaf.samples) < leaf.asked]
     if short:
         found.append(f"samples missing in {', '.join(short)}")
-    failed = int(sum(leaf.samples["failed"].sum() for leaf in run.leaves.values()))
+    failed = sum(leaf.failed for leaf in run.leaves.values())
     if failed:
         found.append(f"{failed:,} failed")
-    stopped = int(sum((leaf.samples["crash"] != "").sum() for leaf in run.leaves.values()))
+    stopped = sum(leaf.stopped for leaf in run.leaves.values())
     if stopped:
         found.append(f"at {stopped:,} responses the release's scorer would have stopped (counted 0)")
     return [*found, *_protocol_notes(run)]
@@ -132,7 +130,7 @@ def _cells(run: Run, metric: Metric) -> dict[str, Cell]:
 
 def _cell(whole: Estimate, leaves: Sequence[Leaf]) -> Cell:
     missing = sum(leaf.missing for leaf in leaves)
-    failed = int(sum(leaf.samples["failed"].sum() for leaf in leaves))
+    failed = sum(leaf.failed for leaf in leaves)
     marks = (*([f"{missing:,} missing"] if missing else []), *([f"{failed:,} failed"] if failed else []))
     return Cell(whole.mean, whole.low, whole.high, whole.questions, marks)
 

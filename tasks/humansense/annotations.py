@@ -59,19 +59,21 @@ def file_of(task: Task) -> str:
     return "AQA" if task.is_audio else "VQA"
 
 
-def read(
-    text: str | bytes, key: str, overrides: Mapping[str, str] | None = None, name: str | None = None
-) -> Annotations:
-    """Read the annotation file `key` ("VQA" or "AQA") from its JSON text; `name` is what messages call it.
+def read(text: str | bytes, key: str, overrides: Mapping[str, str] | None = None) -> Annotations:
+    """Read the annotation file `key` ("VQA" or "AQA") from its JSON text.
 
     Raises DataError for a file that is not one JSON array of items, or an item that lacks or mistypes a field, and
     taxonomy.TaxonomyError for task types that can not be told apart.
     """
-    name = name or FILES[key]
     try:
         items = json.loads(text)
     except ValueError as error:
-        raise DataError(f"{name} is not valid JSON ({error}); download it again.") from error
+        raise DataError(f"{FILES[key]} is not valid JSON ({error}); download it again.") from error
+    return read_items(items, key, FILES[key], overrides)
+
+
+def read_items(items: Any, key: str, name: str, overrides: Mapping[str, str] | None = None) -> Annotations:
+    """As `read`, of what a JSON text of the file `key` holds; `name` is what messages call the file."""
     if not isinstance(items, list) or not items:
         raise DataError(f"{name} must be one JSON array with at least one question; download it again.")
     fields = [_Item(name, place, item) for place, item in enumerate(items)]

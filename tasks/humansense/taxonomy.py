@@ -76,6 +76,10 @@ TASKS: tuple[Task, ...] = (
 )  # fmt: skip
 
 BY_CODE: Mapping[str, Task] = {task.code: task for task in TASKS}
+
+VIDEO: tuple[Task, ...] = tuple(task for task in TASKS if not task.is_audio)
+"""The 13 tasks about videos, whose mean is the paper's Avg."""
+
 LEVELS: tuple[str, ...] = ("L1", "L2", "L3", "L4")
 
 
@@ -105,7 +109,7 @@ def tasks_named(name: str) -> tuple[Task, ...]:
     short = name.strip().lower().removeprefix("humansense").lstrip("_")
     groups = {
         "": TASKS,
-        "video": tuple(task for task in TASKS if not task.is_audio),
+        "video": VIDEO,
         "audio": tuple(task for task in TASKS if task.is_audio),
         **{level.lower(): tuple(task for task in TASKS if task.level == level) for level in LEVELS},
         **{task.code.lower(): (task,) for task in TASKS},

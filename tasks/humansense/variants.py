@@ -9,11 +9,10 @@ from typing import Literal
 
 from . import prompts
 from .annotations import Doc
-from .taxonomy import BY_CODE, TASKS, Task, TaxonomyError, tasks_named
+from .taxonomy import BY_CODE, TASKS, VIDEO, Task, TaxonomyError, tasks_named
 
 Shown = Literal["all", "silent", "none"]
 
-VIDEO = tuple(task for task in TASKS if not task.is_audio)
 WITH_SOUND = tuple(task for task in TASKS if task.has_sound)
 VIDEO_WITH_SOUND = tuple(task for task in TASKS if task.input == "video+sound")
 
