@@ -138,6 +138,26 @@ def parity(
     raise typer.Exit(show_parity(results, against))
 
 
+@app.command("export-upstream")
+def export_upstream(
+    checkout: Annotated[Path, typer.Argument(help="A git checkout of lmms-eval, without changes.")],
+    change: Annotated[
+        Literal["humansense", "task-entry-points"],
+        typer.Option(help="The benchmark with its model, or entry points for the tasks of installed packages."),
+    ] = "humansense",
+    results: Annotated[
+        list[Path] | None, typer.Option(help="Results of real models, to stand beside the paper's in the text.")
+    ] = None,
+) -> None:
+    """Write this repository as a change into a checkout of lmms-eval, and print the text of a pull request.
+
+    The checkout's own formatter is used. What differs from what is known is refused, and nothing is committed.
+    """
+    from .upstream.command import export_upstream as export
+
+    raise typer.Exit(export(checkout, change, results or []))
+
+
 @app.command()
 def demo(
     output: Annotated[Path, typer.Option(help="Where the results go.")] = Path("humansense_demo"),

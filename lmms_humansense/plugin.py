@@ -1,7 +1,12 @@
-"""The entry point `lmms_eval.models`: tells lmms-eval about this package's tasks and models.
+"""The entry points of this package: they tell lmms-eval about its models and tasks.
 
-lmms-eval has an entry point for models and none for tasks. It calls `register` while `lmms_eval.models` is imported,
-which happens in every way of starting it before tasks are looked up; so that is where the task folders are made known.
+lmms-eval has an entry point for models, and calls `register` while `lmms_eval.models` is imported, which happens in
+every way of starting it before tasks are looked up. An lmms-eval that has one for tasks as well calls `tasks` when it
+looks them up. Others have none, so that `register` also has their search for tasks changed.
+
+Of several tasks of one name, this package's wins over one that lmms-eval has itself, and one of `--include_path` wins
+over both; so do its models over those of lmms-eval. So a newer package can be had beside an older HumanSense that is
+built into lmms-eval, and the tasks and models that are asked for are of one version.
 """
 
 import contextlib
@@ -33,15 +38,31 @@ def register() -> "list[ModelManifest]":
     try:
         from lmms_eval.models.registry_v2 import ModelManifest
 
-        _search_task_folder()
+        if not _asks_for_tasks():
+            _search_task_folder()
         return [ModelManifest(model_id=name, chat_class_path=path) for name, path in harness.MODELS.items()]
     except Exception as error:
         logger.warning("lmms-humansense is installed but cannot be used, its tasks and models are missing: %s", error)
         return []
 
 
+def tasks() -> Path:
+    """The folder that holds the task YAML files, for an lmms-eval that asks for it when it looks up tasks."""
+    _adapt_runs()
+    return task_folder()
+
+
+def _asks_for_tasks() -> bool:
+    """Whether this lmms-eval has entry points for tasks, and calls `tasks` by itself."""
+    try:
+        from lmms_eval.tasks import plugins
+    except ImportError:
+        return False
+    return getattr(plugins, "ENTRY_POINT_GROUP", None) == "lmms_eval.tasks"
+
+
 def _search_task_folder() -> None:
-    """Wrap lmms-eval's task search once, so that it also looks into our folder, after all others."""
+    """Wrap lmms-eval's task search once, so that it also looks into our folder."""
     from lmms_eval.tasks import TaskManager
 
     search = TaskManager.initialize_tasks
@@ -52,16 +73,22 @@ def _search_task_folder() -> None:
     def initialize_tasks(
         self: Any, include_path: str | list[str] | None = None, include_defaults: bool = True
     ) -> dict[str, dict[str, Any]]:
-        _adapt("keep what a model tells of itself", harness.keep_model_info)
-        _adapt("keep answers", harness.keep_answers)
-        _adapt("watch runs", harness.watch_runs)
+        _adapt_runs()
         found: dict[str, dict[str, Any]] = search(self, include_path=include_path, include_defaults=include_defaults)
         if not include_defaults:
             return found
-        return {**_our_tasks(self), **found}
+        ours = _our_tasks(self)
+        included = search(self, include_path=include_path, include_defaults=False) if include_path else {}
+        return {**found, **ours, **{name: task for name, task in included.items() if name in ours}}
 
     initialize_tasks.finds_humansense = True  # type: ignore[attr-defined]
     TaskManager.initialize_tasks = initialize_tasks
+
+
+def _adapt_runs() -> None:
+    _adapt("keep what a model tells of itself", harness.keep_model_info)
+    _adapt("keep answers", harness.keep_answers)
+    _adapt("watch runs", harness.watch_runs)
 
 
 def _adapt(purpose: str, wrap: Callable[[], None]) -> None:

@@ -16,6 +16,7 @@ from .failures import Failure, summary
 from .generation import KNOWN, unknown_arguments
 from .ledger import Answers, RunLedger
 from .prepare import Shown
+from .response_cache import KeptAnswers
 from .samples import Sample
 from .settings import Common, read_model_args
 from .stopping import Halt, RunStopped, Terminated
@@ -55,6 +56,8 @@ class ChatModel(lmms):
 
     is_simple = False
     settings: Common
+    response_cache_class = KeptAnswers
+    """The response cache that this model is to be asked through, for an lmms-eval that asks models for theirs."""
     known_arguments = KNOWN
     """The names of `generation_kwargs` that have an effect."""
 

@@ -17,11 +17,12 @@ def new_manager(include_path: str | None = None, include_defaults: bool = True) 
     return TaskManager("ERROR", include_path=include_path, include_defaults=include_defaults)
 
 
-def test_the_entry_point_is_declared() -> None:
+@pytest.mark.parametrize(("group", "function"), [("lmms_eval.models", "register"), ("lmms_eval.tasks", "tasks")])
+def test_the_entry_points_are_declared(group: str, function: str) -> None:
     from importlib.metadata import entry_points
 
-    found = entry_points(group="lmms_eval.models")
-    assert [entry.value for entry in found if entry.name == "humansense"] == ["lmms_humansense.plugin:register"]
+    found = [entry.value for entry in entry_points(group=group) if entry.name == "humansense"]
+    assert found == [f"lmms_humansense.plugin:{function}"]
 
 
 def test_tasks_and_models_are_found(task_manager: Any) -> None:
@@ -54,9 +55,9 @@ def test_a_task_of_include_path_wins_over_ours(task_manager: Any, tmp_path: Path
     assert new_manager(str(tmp_path)).task_index["humansense_ar"]["yaml_path"] == str(own)
 
 
-def test_upstreams_tasks_win_over_ours(task_manager: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ours_win_over_those_that_lmms_eval_has_itself(task_manager: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugin, "_our_tasks", lambda manager: {"mme": {"type": "task", "yaml_path": "ours"}})
-    assert new_manager().task_index["mme"]["yaml_path"] != "ours"
+    assert new_manager().task_index["mme"]["yaml_path"] == "ours"
 
 
 def test_without_the_defaults_only_the_included_tasks_are_there(task_manager: Any, tmp_path: Path) -> None:

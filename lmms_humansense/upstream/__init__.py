@@ -1,0 +1,1 @@
+"""This repository as changes to lmms-eval that its maintainers can merge."""

@@ -1,0 +1,62 @@
+"""The command `lmms-humansense export-upstream`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from . import edits
+from .checkout import Checkout
+from .copies import OWNED, repository
+from .errors import UpstreamError
+from .formatting import formatted
+from .pull_request import CHANGES, TEMPLATE, pull_request, runs_of
+
+
+def export_upstream(folder: Path, change: str, results: Sequence[Path]) -> int:
+    """Write a change into a checkout of lmms-eval and print the text of its pull request.
+
+    What is done is told on the standard error, so that the text can be redirected. Returns the exit status: 0, or 1
+    where nothing was written.
+    """
+    told = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        checkout = Checkout(folder)
+        text = pull_request(change, checkout.committed(TEMPLATE), runs_of(results, told))
+        wanted = plan(checkout, change)
+        checkout.refuse_changes(wanted)
+        checkout.refuse_ignored([path for path, content in wanted.items() if content is not None])
+        written = checkout.write(wanted)
+    except UpstreamError as error:
+        told.print(str(error), style="red", markup=False)
+        return 1
+    if written:
+        told.print(f"{len(written):,} files are changed in {checkout.root} (at {checkout.commit}); look at them,")
+        told.print("commit them on a branch of their own, and open a pull request with this text:")
+    else:
+        told.print(f"{checkout.root} (at {checkout.commit}) has the change already. The text of its pull request:")
+    print(text)
+    return 0
+
+
+def plan(checkout: Checkout, change: str) -> dict[str, bytes | None]:
+    """What each file of a change is to hold, by its path; None for one that is to go. Raises UpstreamError."""
+    described = CHANGES[change]
+    wanted: dict[str, bytes | None] = {**formatted(described.files(repository()), checkout)}
+    owned = {path for place in OWNED for path in checkout.committed_below(place)} if _owns(wanted) else set()
+    wanted.update(dict.fromkeys(owned - wanted.keys()))
+    edited: dict[str, str] = {}
+    for edit in described.changes():
+        edited[edit.path] = _made(edit, edited.get(edit.path) or checkout.committed(edit.path))
+    return {**wanted, **{path: text.encode() for path, text in edited.items()}}
+
+
+def _made(edit: edits.Edit, text: str) -> str:
+    try:
+        return edit.make(text, edit.path)
+    except SyntaxError as error:
+        raise UpstreamError(f"{edit.path} is no Python that can be read: {error}.") from error
+
+
+def _owns(wanted: dict[str, bytes | None]) -> bool:
+    return any(path.startswith(f"{OWNED[0]}/") for path in wanted)
