@@ -6,7 +6,7 @@ both together, it is checked that
 - `lmms-humansense export-upstream` writes it, and a second time changes nothing;
 - the formatter and linter of lmms-eval leave the changed files as they are;
 - lmms-eval's own tests come out as they did before, and the new ones pass;
-- the benchmark (asked of the sample, as a release) and the sample run with `--model dummy`, where they were added.
+- the benchmark (on the sample's data) and the sample run with `--model dummy`, where they were added.
 
 lmms-eval runs in an environment of its own, without lmms-humansense: a new one, or that of `--python`. Prints a table in
 Markdown and ends with status 0 if all is as it should be.

@@ -67,9 +67,9 @@ _KEYWORDS = frozenset({"type", "default", "help"})
 
 _COMMANDS = (
     "- `--include_path` : Accepts a path to a folder, and may be given several times. All YAML files in it that "
-    "contain task configurations are added to the task registry. Used for when one is writing config files for their own task "
-    "in a folder other than `lmms_eval/tasks/`. Of several tasks of one name, that of the last folder counts; tasks of "
-    "`--include_path` count before those of plugins, and these before built-in ones."
+    "contain task configurations are added to the task registry. Used for when one is writing config files for "
+    "their own task in a folder other than `lmms_eval/tasks/`. Of several tasks of one name, that of the last "
+    "folder counts; tasks of `--include_path` count before those of plugins, and these before built-in ones."
 )
 _GUIDE = """## Tasks in Other Packages
 
