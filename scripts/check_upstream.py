@@ -8,8 +8,8 @@ both together, it is checked that
 - lmms-eval's own tests come out as they did before, and the new ones pass;
 - the benchmark (on the sample's data) and the sample run with `--model dummy`, where they were added.
 
-lmms-eval runs in an environment of its own, without lmms-humansense: a new one, or that of `--python`. Prints a table in
-Markdown and ends with status 0 if all is as it should be.
+lmms-eval runs in an environment of its own, without lmms-humansense: a new one, or that of `--python`. Prints a table
+in Markdown and ends with status 0 if all is as it should be.
 """
 
 import argparse

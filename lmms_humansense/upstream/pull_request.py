@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -47,11 +47,22 @@ def pull_request(change: str, template: str, runs: Sequence[Run]) -> str:
 
 
 def runs_of(results: Sequence[Path], console: Console) -> list[Run]:
-    """The runs of the benchmark itself in these results. Raises UpstreamError where there are results, but none."""
-    runs = [run for run in read_and_tell(results, console)[0] if not run.variant]
+    """The runs of real models in these results, of the benchmark itself, with the tasks that were asked to their end.
+
+    Raises UpstreamError where there are results, but none of such a run.
+    """
+    runs = [_complete(run) for run in read_and_tell(results, console)[0]]
+    runs = [run for run in runs if run.leaves and not run.variant and not run.settings.get("random_weights")]
     if results and not runs:
-        raise UpstreamError("The results hold no run of the benchmark itself; leave --results out, or name others.")
+        raise UpstreamError(
+            "The results hold no run of a real model with all questions of a task of the benchmark itself; leave "
+            "--results out, or name others."
+        )
     return runs
+
+
+def _complete(run: Run) -> Run:
+    return replace(run, leaves={code: leaf for code, leaf in run.leaves.items() if not leaf.missing})
 
 
 def _filled(part: str, text: Text) -> str:
