@@ -12,7 +12,7 @@ from typing import Any
 
 SCRIPTS = Path(sys.executable).parent
 
-_QUICKLY = str(Path(__file__).with_name("libyaml"))
+QUICKLY = str(Path(__file__).with_name("libyaml"))
 """A folder of modules that spare each program seconds of its start."""
 
 
@@ -21,7 +21,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command in this process's environment, or in `only`, with more or other variables."""
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    environment = {**(os.environ if only is None else only), "PYTHONPATH": _QUICKLY, **environment}
+    environment = {**(os.environ if only is None else only), "PYTHONPATH": QUICKLY, **environment}
     with subprocess.Popen(command, cwd=cwd, env=environment, start_new_session=True, **pipes) as process:
         try:
             out, err = process.communicate(timeout=400)
