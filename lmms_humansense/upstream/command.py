@@ -22,7 +22,8 @@ def export_upstream(folder: Path, change: str, results: Sequence[Path]) -> int:
     told = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         checkout = Checkout(folder)
-        text = pull_request(change, checkout.committed(TEMPLATE), runs_of(results, told))
+        checks = (repository() / "CONTRIBUTING.md").read_text(encoding="utf-8")
+        text = pull_request(change, checkout.committed(TEMPLATE), runs_of(results, told), checks)
         wanted = plan(checkout, change)
         checkout.refuse_changes(wanted)
         checkout.refuse_ignored([path for path, content in wanted.items() if content is not None])

@@ -21,7 +21,8 @@ NOT_MEASURED = "not yet measured"
 MODEL = "Qwen2.5-Omni-7B"
 """The omni model of the paper's table whose weights anyone can run."""
 
-_CHECK = "python scripts/check_upstream.py CHECKOUT"
+_CHECKED = re.compile(r"<!-- checked -->\n(.*?)<!-- end -->", re.DOTALL)
+"""What CONTRIBUTING.md says of the last time that the changes were checked."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,15 @@ class Text:
     types: Sequence[str]
 
 
-def pull_request(change: str, template: str, runs: Sequence[Run]) -> str:
+def pull_request(change: str, template: str, runs: Sequence[Run], contributing: str) -> str:
     """The text for a change, with the sections of the template in its order, and runs of real models in its table.
 
-    Raises UpstreamError where the template lacks a section that the text has.
+    Results of checks are those that this repository's CONTRIBUTING.md holds, with their commit and date. Raises
+    UpstreamError where the template lacks a section that the text has.
     """
-    text = _entry_points() if change == entry_points.NAME else _benchmark(runs)
+    told = _CHECKED.search(contributing)
+    checks = told[1].strip() if told else "The change was not checked yet."
+    text = _entry_points(checks) if change == entry_points.NAME else _benchmark(runs, checks)
     lacking = [name for name in text.sections if f"## {name}" not in template.splitlines()]
     if lacking:
         raise missing(TEMPLATE, f"no section {lacking[0]!r}")
@@ -74,7 +78,7 @@ def _filled(part: str, text: Text) -> str:
     return part
 
 
-def _benchmark(runs: Sequence[Run]) -> Text:
+def _benchmark(runs: Sequence[Run], checks: str) -> Text:
     total = sum(task.count for task in TASKS)
     return Text(
         title="feat: add HumanSense benchmark and the humansense_omni model",
@@ -99,14 +103,16 @@ def _benchmark(runs: Sequence[Run]) -> Text:
   stay in the package `lmms-humansense` {__version__}, which this change is generated from.
 """,
             "Validation": f"""
-- `python -m pytest test` | sample size: `N=` all tests | key metrics: the same outcomes before and after, and the new
-  tests | result: pass (`{_CHECK}`)
+- `python -m pytest test` | sample size: `N=` all tests | key metrics: outcomes before and after, and of the new tests |
+  result: in the tables below
 - `python -m lmms_eval --model dummy --tasks humansense` and `--tasks humansense_sample` | sample size: `N=39` each, the
-  questions in the repository, as a release and as they are | key metrics: none failed | result: pass (the same script)
+  questions in the repository, as a release and as they are | key metrics: failed requests | result: in the tables below
 - `python -m lmms_eval --model humansense_omni --tasks humansense` | sample size: `N={total:,}` | key metrics: the
   table | result: {"measured" if runs else f"{NOT_MEASURED}, no weights were run"}
 
 {_table(runs)}
+
+{checks}
 """,
             "Risk / Compatibility": """
 - Only new tasks and a new model; without `response_cache_class`, models get the cache they had.
@@ -143,7 +149,7 @@ def _row(name: str, questions: str, theirs: float | None, ours: Mapping[str, flo
     return f"| {shown} | {questions} | {paper} | {mine} |"
 
 
-def _entry_points() -> Text:
+def _entry_points(checks: str) -> Text:
     return Text(
         title="feat: let installed packages bring tasks by entry points",
         sections={
@@ -163,10 +169,10 @@ def _entry_points() -> Text:
 - Any task.
 """,
             "Validation": f"""
-- `python -m pytest test` | sample size: `N=` all tests | key metrics: the same outcomes before and after, and the new
-  tests | result: pass (`{_CHECK}`)
-- `lmms-eval tasks list` with a plugin installed | sample size: `N=1` plugin | key metrics: its tasks are listed |
-  result: pass
+- `python -m pytest test` | sample size: `N=` all tests | key metrics: outcomes before and after, and of the new tests |
+  result: in the tables below
+
+{checks}
 """,
             "Risk / Compatibility": """
 - Of several tasks of one name, the last now counts: built-in, then plugins, then `--include_path`, as it is planned for

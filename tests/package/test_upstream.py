@@ -1,5 +1,6 @@
 """`export-upstream` on checkouts of the installed lmms-eval: what it writes, what it refuses, what it prints."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from lmms_humansense.upstream import benchmark, copies, entry_points, formatting
 from lmms_humansense.upstream.checkout import Checkout
 from lmms_humansense.upstream.command import export_upstream
 from lmms_humansense.upstream.errors import UpstreamError
+from lmms_humansense.upstream.pull_request import pull_request
 
 CHANGES = (benchmark.NAME, entry_points.NAME)
 BUILT_IN = "humansense_omni" in AVAILABLE_CHAT_TEMPLATE_MODELS
@@ -200,6 +202,23 @@ def test_the_text_follows_the_template_and_claims_no_scores(
     assert text.count("not yet measured |") == len(TASKS) + 1
     assert "- [x] New benchmark/task" in text and "- [ ] New feature" in text
     assert "<!--" not in text
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_the_text_holds_the_last_results_of_the_checks(change: str) -> None:
+    template = checkouts.TEXTS[".github/pull_request_template.md"]
+    unchecked = pull_request(change, template, [], "no results here")
+    assert "The change was not checked yet." in unchecked
+    checked = pull_request(change, template, [], "<!-- checked -->\n| a | table |\n<!-- end -->\n")
+    assert "| a | table |" in checked and "not checked yet" not in checked
+
+
+def test_the_versions_in_the_readme_are_the_tasks() -> None:
+    root = copies.repository()
+    readme = (root / "upstream" / benchmark.NAME / "lmms_eval" / "tasks" / "humansense" / "README.md").read_text()
+    for name in ("_default_template_yaml", "_group_template_yaml"):
+        version = re.search(r"^  version: (\S+)", (root / "tasks" / "humansense" / name).read_text(), re.MULTILINE)
+        assert version and f"\n- {version[1]}: " in readme
 
 
 def test_scores_of_real_runs_stand_beside_the_papers(

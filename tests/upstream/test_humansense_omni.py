@@ -38,10 +38,10 @@ def run(checkpoint: Path, manager: TaskManager, tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HOME", str(tmp_path / "hf"))
 
-    def evaluate(*tasks: str, batch_size: int = 1, **options: Any) -> dict[str, Any]:
+    def evaluate(*tasks: str, batch_size: int = 1, workers: int = 0, **options: Any) -> dict[str, Any]:
         told: dict[str, Any] = simple_evaluate(
             model="humansense_omni",
-            model_args=f"pretrained={checkpoint},media_workers=0",
+            model_args=f"pretrained={checkpoint},media_workers={workers}",
             tasks=list(tasks),
             task_manager=manager,
             device="cpu",
@@ -64,8 +64,8 @@ def test_the_model_is_registered() -> None:
     assert not model.is_simple
 
 
-def test_batches_answer_as_single_samples_do(run: Run) -> None:
-    single, batched = run(*TASKS), run(*TASKS, batch_size=4)
+def test_batches_of_what_workers_prepare_answer_as_single_samples_do(run: Run) -> None:
+    single, batched = run(*TASKS), run(*TASKS, batch_size=4, workers=2)
     assert responses(single) == responses(batched)
     assert all(single["results"][task]["failed,none"] == 0 for task in TASKS)
 
