@@ -54,7 +54,7 @@ def plan(checkout: Checkout, change: str) -> dict[str, bytes | None]:
 
 def _made(edit: edits.Edit, text: str) -> str:
     try:
-        return edit.make(text, edit.path)
+        return edit.make(text)
     except SyntaxError as error:
         raise UpstreamError(f"{edit.path} is no Python that can be read: {error}.") from error
 

@@ -15,21 +15,24 @@ from .errors import missing
 
 @dataclass(frozen=True)
 class Edit:
-    """A change to the file at `path` in a checkout. `make` takes its text and path, and raises UpstreamError."""
+    """A change to the file at `path` in a checkout. `make` takes its text, and raises UpstreamError."""
 
     path: str
-    make: Callable[[str, str], str]
+    make: Callable[[str], str]
 
 
 def table_entry(path: str, table: str, key: str, value: str) -> Edit:
-    """A string under a string key, at the end of a dict of the module; one that is there with another value is kept."""
+    """A string under a string key, at the end of a dict of the module."""
 
-    def make(text: str, path: str) -> str:
+    def make(text: str) -> str:
         found = next((node for node in ast.parse(text).body if _names(node) == [table]), None)
         entries = found.value if isinstance(found, ast.Assign | ast.AnnAssign) else None
         if not isinstance(entries, ast.Dict) or not entries.values:
             raise missing(path, f"no table {table} with entries")
-        if any(isinstance(each, ast.Constant) and each.value == key for each in entries.keys):
+        known = {_text(name): _text(entry) for name, entry in zip(entries.keys, entries.values, strict=True)}
+        if known.get(key, value) != value:
+            raise missing(path, f"another {key} in {table}")
+        if key in known:
             return text
         return _inserted(text, entries.values[-1].end_lineno or 0, f'    "{key}": "{value}",')
 
@@ -39,7 +42,7 @@ def table_entry(path: str, table: str, key: str, value: str) -> Edit:
 def imported(path: str, line: str) -> Edit:
     """An import of the package's own, where isort puts it: after those that sort before it."""
 
-    def make(text: str, path: str) -> str:
+    def make(text: str) -> str:
         (wanted,) = ast.parse(line).body
         own = [node for node in ast.parse(text).body if isinstance(node, ast.ImportFrom) and _is_own(node.module)]
         if any(ast.dump(node) == ast.dump(wanted) for node in own):
@@ -47,7 +50,7 @@ def imported(path: str, line: str) -> Edit:
         assert isinstance(wanted, ast.ImportFrom)
         before = [node for node in own if str(node.module) < str(wanted.module)]
         if not before:
-            raise missing(path, "no import of lmms_eval before which another could stand")
+            raise missing(path, "no import of lmms_eval after which another could stand")
         return _inserted(text, before[-1].end_lineno or 0, line)
 
     return Edit(path, make)
@@ -56,7 +59,7 @@ def imported(path: str, line: str) -> Edit:
 def function_body(path: str, name: str, body: str, known: frozenset[str]) -> Edit:
     """Another body of a function or method, after its docstring; of digests of it that are `known` only."""
 
-    def make(text: str, path: str) -> str:
+    def make(text: str) -> str:
         found = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef) and node.name == name]
         if len(found) != 1:
             raise missing(path, f"no one function {name}")
@@ -75,8 +78,10 @@ def function_body(path: str, name: str, body: str, known: frozenset[str]) -> Edi
 def statement_left_out(path: str, holding: str, known: frozenset[str]) -> Edit:
     """Without the `if` whose condition holds a text, if its digest is `known`, and the imports that only it used."""
 
-    def make(text: str, path: str) -> str:
-        found = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.If) and holding in _told(node.test)]
+    def make(text: str) -> str:
+        found = [
+            node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.If) and holding in ast.unparse(node.test)
+        ]
         if not found:
             return text
         if len(found) > 1 or digest([found[0]]) not in known:
@@ -92,7 +97,7 @@ def statement_left_out(path: str, holding: str, known: frozenset[str]) -> Edit:
 def call(path: str, first: str, new: str, known: frozenset[str]) -> Edit:
     """Another call in the place of the one whose first argument is the text `first`; of the keywords `known` only."""
 
-    def make(text: str, path: str) -> str:
+    def make(text: str) -> str:
         found = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call) and _first(node) == first]
         if len(found) != 1:
             raise missing(path, f"no one call with {first!r}")
@@ -111,7 +116,7 @@ def call(path: str, first: str, new: str, known: frozenset[str]) -> Edit:
 def text(path: str, old: str, new: str) -> Edit:
     """A text in the place of one that is there once."""
 
-    def make(content: str, path: str) -> str:
+    def make(content: str) -> str:
         if new in content:
             return content
         if content.count(old) != 1:
@@ -124,7 +129,7 @@ def text(path: str, old: str, new: str) -> Edit:
 def line(path: str, start: str, new: str) -> Edit:
     """A line in the place of the one that begins with `start`."""
 
-    def make(content: str, path: str) -> str:
+    def make(content: str) -> str:
         found = [each for each in content.splitlines() if each.startswith(start)]
         if len(found) != 1:
             raise missing(path, f"no one line that begins with {start!r}")
@@ -136,7 +141,7 @@ def line(path: str, start: str, new: str) -> Edit:
 def before_line(path: str, following: str, block: str) -> Edit:
     """A block of lines before a line."""
 
-    def make(content: str, path: str) -> str:
+    def make(content: str) -> str:
         if block in content:
             return content
         if content.splitlines().count(following) != 1:
@@ -149,14 +154,11 @@ def before_line(path: str, following: str, block: str) -> Edit:
 def bullet(path: str, heading: str, new: str) -> Edit:
     """An item in the list below the heading that ends so, before the first that sorts after it."""
 
-    def make(content: str, path: str) -> str:
+    def make(content: str) -> str:
         if new in content:
             return content
         lines = content.splitlines()
-        start, end = _section(lines, heading, path)
-        items = [number for number in range(start, end) if lines[number].startswith("- ")]
-        if not items:
-            raise missing(path, f"no list below {heading!r}")
+        items = _below(lines, heading, "- ", path)
         after = [number for number in items if _label(lines[number]) > _label(new)]
         place = after[0] if after else _end_of(lines, items[-1])
         return _inserted(content, place, new)
@@ -167,14 +169,10 @@ def bullet(path: str, heading: str, new: str) -> Edit:
 def row(path: str, heading: str, new: str) -> Edit:
     """A row at the end of the table below the heading that ends so."""
 
-    def make(content: str, path: str) -> str:
+    def make(content: str) -> str:
         if new in content:
             return content
-        lines = content.splitlines()
-        start, end = _section(lines, heading, path)
-        rows = [number for number in range(start, end) if lines[number].startswith("|")]
-        if not rows:
-            raise missing(path, f"no table below {heading!r}")
+        rows = _below(content.splitlines(), heading, "|", path)
         return _inserted(content, rows[-1] + 1, new)
 
     return Edit(path, make)
@@ -184,7 +182,7 @@ def change_told(path: str, kind: str, new: str) -> Edit:
     """An item of a changelog, of what is not released, below `### kind`; headings are added where there are none."""
     unreleased = "## Unreleased"
 
-    def make(content: str, path: str) -> str:
+    def make(content: str) -> str:
         if new in content:
             return content
         lines = content.splitlines()
@@ -239,21 +237,26 @@ def _is_own(module: str | None) -> bool:
     return str(module).partition(".")[0] == "lmms_eval"
 
 
-def _told(node: ast.expr) -> str:
-    return ast.unparse(node)
-
-
 def _first(node: ast.Call) -> object:
-    return node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else None
+    return _text(node.args[0]) if node.args else None
 
 
-def _section(lines: list[str], heading: str, path: str) -> tuple[int, int]:
-    """From the line after a heading to the next."""
+def _text(node: ast.expr | None) -> object:
+    """The value of a constant."""
+    return node.value if isinstance(node, ast.Constant) else None
+
+
+def _below(lines: list[str], heading: str, mark: str, path: str) -> list[int]:
+    """The lines that begin with a mark, between the heading that ends so and the next."""
     found = [number for number, each in enumerate(lines) if each.startswith("#") and each.endswith(heading)]
     if len(found) != 1:
         raise missing(path, f"no one heading {heading!r}")
     start = found[0] + 1
-    return start, next((number for number in range(start, len(lines)) if lines[number].startswith("#")), len(lines))
+    end = next((number for number in range(start, len(lines)) if lines[number].startswith("#")), len(lines))
+    marked = [number for number in range(start, end) if lines[number].startswith(mark)]
+    if not marked:
+        raise missing(path, f"no line with {mark!r} below {heading!r}")
+    return marked
 
 
 def _label(item: str) -> str:

@@ -46,8 +46,8 @@ LATE = [node for node in ast.walk(ast.parse(MODULE)) if isinstance(node, ast.If)
 
 def made(edit: Edit, text: str) -> str:
     """What the edit makes of a text, which must not change a second time."""
-    once = edit.make(text, edit.path)
-    assert edit.make(once, edit.path) == once
+    once = edit.make(text)
+    assert edit.make(once) == once
     return once
 
 
@@ -67,14 +67,16 @@ def test_a_table_gets_an_entry_at_its_end() -> None:
     assert '    "b": "B",\n    "c": "C",\n}' in after
 
 
-def test_an_entry_that_is_there_is_kept() -> None:
-    assert made(edits.table_entry("m.py", "MODELS", "a", "Other"), MODULE) == MODULE
+def test_an_entry_that_is_there_is_left_and_another_of_its_name_refused() -> None:
+    assert made(edits.table_entry("m.py", "MODELS", "a", "A"), MODULE) == MODULE
+    with pytest.raises(UpstreamError, match="another a in MODELS"):
+        edits.table_entry("m.py", "MODELS", "a", "Other").make(MODULE)
 
 
 @pytest.mark.parametrize("table", ["OTHERS", "Manager"])
 def test_a_table_that_is_not_there_is_refused(table: str) -> None:
     with pytest.raises(UpstreamError, match=f"m.py has no table {table}"):
-        edits.table_entry("m.py", table, "c", "C").make(MODULE, "m.py")
+        edits.table_entry("m.py", table, "c", "C").make(MODULE)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +97,7 @@ def test_a_known_body_is_replaced_and_its_docstring_kept() -> None:
 def test_a_body_that_has_changed_is_refused() -> None:
     changed = MODULE.replace("found = []", "found = [0]")
     with pytest.raises(UpstreamError, match="another search than those that were known"):
-        edits.function_body("m.py", "search", "return []", _known(BODY)).make(changed, "m.py")
+        edits.function_body("m.py", "search", "return []", _known(BODY)).make(changed)
 
 
 def test_a_statement_goes_with_its_empty_line_and_the_import_that_only_it_used() -> None:
@@ -108,7 +110,7 @@ def test_a_statement_goes_with_its_empty_line_and_the_import_that_only_it_used()
 
 def test_a_statement_that_has_changed_is_refused() -> None:
     with pytest.raises(UpstreamError, match="another use of PLUGINS"):
-        edits.statement_left_out("m.py", "PLUGINS", frozenset({"0" * 16})).make(MODULE, "m.py")
+        edits.statement_left_out("m.py", "PLUGINS", frozenset({"0" * 16})).make(MODULE)
 
 
 def test_a_call_is_replaced_by_its_first_argument() -> None:
@@ -119,7 +121,7 @@ def test_a_call_is_replaced_by_its_first_argument() -> None:
 
 def test_a_call_with_other_arguments_is_refused() -> None:
     with pytest.raises(UpstreamError, match="another call with '--path'"):
-        edits.call("m.py", "--path", "f('--path')", frozenset({"type"})).make(MODULE, "m.py")
+        edits.call("m.py", "--path", "f('--path')", frozenset({"type"})).make(MODULE)
 
 
 LIST = "# All\n\n## 1. Some\n\n- [Beta](x)\n  - Beta small\n- [delta](x)\n\n## 2. Others\n\n- [A](x)\n"
@@ -137,7 +139,7 @@ def test_an_item_is_sorted_into_the_list_below_a_heading(new: str, before: str) 
 def test_a_list_or_heading_that_is_not_there_is_refused() -> None:
     for heading in ("All", "None"):
         with pytest.raises(UpstreamError, match=heading):
-            edits.bullet("l.md", heading, "- x").make(LIST, "l.md")
+            edits.bullet("l.md", heading, "- x").make(LIST)
 
 
 def test_a_row_goes_to_the_end_of_the_table_below_a_heading() -> None:
@@ -173,7 +175,7 @@ def test_a_changelog_gets_a_heading_for_what_is_not_released_and_shares_it() -> 
 )
 def test_a_place_that_is_not_there_is_refused_by_name(edit: Edit) -> None:
     with pytest.raises(UpstreamError, match=r"^m\.py has "):
-        edit.make(MODULE, "m.py")
+        edit.make(MODULE)
 
 
 def test_texts_and_lines_are_replaced_once() -> None:
