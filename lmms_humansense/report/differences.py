@@ -177,7 +177,8 @@ def _software(run: Run) -> Iterator[Setting]:
     yield Setting("versions", ", ".join(of_model) or NOT_TOLD, "not pinned")
     if run.settings["model"] == "humansense_omni":
         decoders = ", ".join(f"{name} {versions[name]}" for name in ("av", "decord") if name in versions)
-        yield Setting("decoding of media", f"{decoders}: the same frames", "decord and ffmpeg through qwen-omni-utils")
+        said = f"{decoders}: the same frames" if decoders else "the same frames"
+        yield Setting("decoding of media", said, "decord and ffmpeg through qwen-omni-utils")
     spaced = {leaf.code: int((leaf.samples["response"] != leaf.samples["response"].str.strip()).sum())
               for leaf in run.leaves.values()}  # fmt: skip
     if any(spaced.values()):

@@ -196,6 +196,16 @@ def test_what_another_model_does_not_tell_is_not_passed_over(tmp_path: Path) -> 
     assert "speech" not in found
 
 
+def test_our_model_as_it_is_built_into_lmms_eval_tells_no_versions(tmp_path: Path) -> None:
+    path = logged.write(tmp_path, logged.mostly_right(0.5), tasks="TR", count=4)
+    results = json.loads(path.read_text())
+    del results["model_info"]
+    path.write_text(json.dumps(results))
+    (run,), _ = read_runs([tmp_path])
+    assert told(run)["decoding of media"][0] == "the same frames"
+    assert told(run)["versions"][0] == "not told"
+
+
 # The command.
 
 
