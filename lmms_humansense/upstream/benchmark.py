@@ -7,10 +7,13 @@ from packaging.requirements import Requirement
 
 from ..tasks.humansense.taxonomy import TASKS, Task
 from . import edits
-from .copies import copies, texts
+from .copies import HELPERS, TINY, copies, texts
 from .edits import Edit
 
 NAME = "humansense"
+OWNED = ("lmms_eval/tasks/humansense", "lmms_eval/tasks/humansense_sample", HELPERS, TINY)
+"""Folders that hold nothing else: what is there and no longer part of the change, goes."""
+
 _LIBRARIES = ("audioread", "decord", "librosa", "qwen-omni-utils", "soxr")
 """What the model needs and lmms-eval does not require."""
 

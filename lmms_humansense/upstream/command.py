@@ -5,12 +5,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from . import edits
+from . import benchmark, entry_points
 from .checkout import Checkout
-from .copies import OWNED, repository
+from .copies import repository
+from .edits import Edit
 from .errors import UpstreamError
 from .formatting import formatted
-from .pull_request import CHANGES, TEMPLATE, pull_request, runs_of
+from .pull_request import TEMPLATE, pull_request, runs_of
+
+_CHANGES = {benchmark.NAME: benchmark, entry_points.NAME: entry_points}
 
 
 def export_upstream(folder: Path, change: str, results: Sequence[Path]) -> int:
@@ -42,9 +45,9 @@ def export_upstream(folder: Path, change: str, results: Sequence[Path]) -> int:
 
 def plan(checkout: Checkout, change: str) -> dict[str, bytes | None]:
     """What each file of a change is to hold, by its path; None for one that is to go. Raises UpstreamError."""
-    described = CHANGES[change]
+    described = _CHANGES[change]
     wanted: dict[str, bytes | None] = {**formatted(described.files(repository()), checkout)}
-    owned = {path for place in OWNED for path in checkout.committed_below(place)} if _owns(wanted) else set()
+    owned = {path for place in described.OWNED for path in checkout.committed_below(place)}
     wanted.update(dict.fromkeys(owned - wanted.keys()))
     edited: dict[str, str] = {}
     for edit in described.changes():
@@ -52,12 +55,8 @@ def plan(checkout: Checkout, change: str) -> dict[str, bytes | None]:
     return {**wanted, **{path: text.encode() for path, text in edited.items()}}
 
 
-def _made(edit: edits.Edit, text: str) -> str:
+def _made(edit: Edit, text: str) -> str:
     try:
         return edit.make(text)
     except SyntaxError as error:
         raise UpstreamError(f"{edit.path} is no Python that can be read: {error}.") from error
-
-
-def _owns(wanted: dict[str, bytes | None]) -> bool:
-    return any(path.startswith(f"{OWNED[0]}/") for path in wanted)

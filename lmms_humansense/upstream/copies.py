@@ -21,9 +21,6 @@ PREFIXES = (
 )
 """What modules are called here and there, in Python and in YAML."""
 
-OWNED = ("lmms_eval/tasks/humansense", "lmms_eval/tasks/humansense_sample", HELPERS, TINY)
-"""Folders that hold nothing else: what is there and no longer here, goes."""
-
 _TASK_FILES = (".py", ".yaml", "_yaml", ".json", ".mp4", ".wav", ".flac", ".mp3")
 _ENTRY = "omni"
 

@@ -7,6 +7,9 @@ from .copies import texts
 from .edits import Edit
 
 NAME = "task-entry-points"
+OWNED: tuple[str, ...] = ()
+"""Folders that hold nothing else."""
+
 
 _SEARCH = """
 all_paths = []

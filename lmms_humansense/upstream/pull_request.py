@@ -13,7 +13,7 @@ from ..report.parity import lines, row_for
 from ..report.published import Published, published
 from ..report.runs import Run
 from ..tasks.humansense.taxonomy import BY_CODE, TASKS
-from . import benchmark, entry_points
+from . import entry_points
 from .errors import UpstreamError, missing
 
 TEMPLATE = ".github/pull_request_template.md"
@@ -183,7 +183,3 @@ def _entry_points(checks: str) -> Text:
         },
         types=("New feature", "Documentation update"),
     )
-
-
-CHANGES = {benchmark.NAME: benchmark, entry_points.NAME: entry_points}
-"""The changes by their names."""
