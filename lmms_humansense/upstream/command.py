@@ -46,13 +46,13 @@ def export_upstream(folder: Path, change: str, results: Sequence[Path]) -> int:
 def plan(checkout: Checkout, change: str) -> dict[str, bytes | None]:
     """What each file of a change is to hold, by its path; None for one that is to go. Raises UpstreamError."""
     described = _CHANGES[change]
-    wanted: dict[str, bytes | None] = {**formatted(described.files(repository()), checkout)}
-    owned = {path for place in described.OWNED for path in checkout.committed_below(place)}
-    wanted.update(dict.fromkeys(owned - wanted.keys()))
     edited: dict[str, str] = {}
     for edit in described.changes():
         edited[edit.path] = _made(edit, edited.get(edit.path) or checkout.committed(edit.path))
-    return {**wanted, **{path: text.encode() for path, text in edited.items()}}
+    new = formatted(described.files(repository()), checkout)
+    owned = {path for place in described.OWNED for path in checkout.committed_below(place)}
+    wanted: dict[str, bytes | None] = dict.fromkeys(owned)  # what is not new any more goes
+    return {**wanted, **new, **{path: text.encode() for path, text in edited.items()}}
 
 
 def _made(edit: Edit, text: str) -> str:

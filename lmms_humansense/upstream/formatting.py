@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .checkout import Checkout
-from .errors import UpstreamError
+from .errors import UpstreamError, missing
 
 _BLACK = (("isort", "--quiet", "--profile", "black", "."), ("black", "--quiet", "."))
 _RUFF = (("ruff", "check", "--quiet", "--select", "I", "--fix", "."), ("ruff", "format", "--quiet", "."))
@@ -20,6 +20,8 @@ def formatted(files: Mapping[str, bytes], checkout: Checkout) -> dict[str, bytes
     Raises UpstreamError where the formatter is not installed or can not read a file.
     """
     settings = checkout.committed("pyproject.toml")
+    if "[tool.ruff" not in settings and "[tool.black" not in settings:
+        raise missing("pyproject.toml", "neither [tool.ruff] nor [tool.black]")
     commands = _RUFF if "[tool.ruff" in settings else _BLACK
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -180,6 +180,13 @@ def test_the_checkout_says_which_formatter_is_used(checkout: Path, monkeypatch: 
     assert commands == ["isort", "black"]
 
 
+def test_a_checkout_without_a_known_formatter_is_refused(checkout: Path) -> None:
+    (checkout / "pyproject.toml").write_text("[tool.yapf]\n")
+    checkouts.commit(checkout)
+    with pytest.raises(UpstreamError, match=r"pyproject.toml has neither \[tool.ruff\] nor \[tool.black\]"):
+        formatting.formatted({"test/a.py": b"x=1"}, Checkout(checkout))
+
+
 def test_without_its_repository_the_command_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(copies, "__file__", str(tmp_path / "lmms_humansense" / "upstream" / "copies.py"))
     with pytest.raises(UpstreamError, match="run the command in a clone"):
