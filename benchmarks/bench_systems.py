@@ -12,6 +12,7 @@ from typing import Any
 import lmms_eval.models.simple.qwen2_5_omni as wrapper
 import qwen_omni_utils
 import torch
+from lmms_eval.api.instance import Instance
 from lmms_humansense.models.families.qwen2_5_omni import Qwen25Omni
 from lmms_humansense.models.omni import HumanSenseOmni
 from lmms_humansense.tasks.humansense import utils
@@ -128,7 +129,7 @@ class LmmsEvalWrapper(System):
             doc = docs[number]
             self._shown[doc_path(doc)] = shown(doc)
             arguments = (utils.doc_to_text(doc, SENSES), dict(GENERATION), utils.doc_to_visual, number, "task", "test")
-            requests.append(SimpleNamespace(args=arguments))
+            requests.append(request(arguments, number))
         said: list[str] = self.wrapper.generate_until(requests)
         return said
 
@@ -155,7 +156,7 @@ class ThisPackage(System):
         requests: list[Any] = []
         for number in numbers:
             arguments = ("", lambda doc: utils.doc_to_messages(doc, SENSES), dict(GENERATION), number, "task", "test")
-            requests.append(SimpleNamespace(args=arguments))
+            requests.append(request(arguments, number))
         responses = []
         for result in self.omni.generate_until(requests):
             responses.append(result.text)
@@ -163,6 +164,12 @@ class ThisPackage(System):
         if self.omni.failures:
             raise SystemExit(f"{len(self.omni.failures)} requests failed: {self.omni.failures[0]}")
         return responses
+
+
+def request(arguments: tuple[Any, ...], number: int) -> Instance:
+    """What lmms-eval hands to a model for one question."""
+    metadata = {"task": "task", "doc_id": number, "repeats": 1}
+    return Instance(request_type="generate_until", arguments=arguments, idx=0, metadata=metadata)
 
 
 def shown(doc: Any) -> dict[str, float]:

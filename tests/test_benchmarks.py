@@ -26,6 +26,12 @@ def test_runs_that_are_killed_lose_a_batch_at_most(tmp_path: Path) -> None:
     assert all(way["equal"] and way["asked anew"] <= way["may be anew"] for way in ways)
 
 
+def test_the_three_ways_of_asking_are_compared(tmp_path: Path) -> None:
+    found = measured("throughput.py", "--rounds", "1", out=tmp_path / "throughput.json")
+    assert all(len(ratios) == 2 for ratios in found["ratios"].values())
+    assert len(found["ratios"]) == 3
+
+
 def test_damaged_files_are_accounted_for(tmp_path: Path) -> None:
     found = measured("fuzz.py", "--media", "100", "--annotations", "40", out=tmp_path / "fuzz.json")
     assert found["media"]["answered"] + found["media"]["failed"] == 100
