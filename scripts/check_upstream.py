@@ -31,6 +31,8 @@ from xml.etree import ElementTree
 
 import yaml
 
+from lmms_humansense.upstream.formatting import has_ruff
+
 STATES = {
     "humansense": ("humansense",),
     "task-entry-points": ("task-entry-points",),
@@ -93,25 +95,34 @@ def _changed(checkout: Path, folder: Path, changes: Sequence[str]) -> tuple[Path
     """A clone with changes, the number of files that differ, and what was wrong with writing them."""
     _clone(checkout, folder)
     start = _run(["git", "rev-parse", "HEAD"], folder).stdout.strip()
-    problem = ""
+    problems = []
     for change in changes:
-        for _ in range(2):
-            _run([sys.executable, "-m", "lmms_humansense", "export-upstream", str(folder), "--change", change], folder)
-            status = _run(["git", "status", "--porcelain"], folder).stdout
-            _run(["git", "add", "--all"], folder)
-        if _run(["git", "diff", "--name-only"], folder).stdout:
-            problem = f"{change}: a second time changes files"
-        _commit(folder, change)
-        _run([sys.executable, "-m", "lmms_humansense", "export-upstream", str(folder), "--change", change], folder)
-        status = _run(["git", "status", "--porcelain"], folder).stdout
-        problem = problem or (f"{change}: {status.splitlines()[0]} once it is committed" if status else "")
+        _export(folder, change)
+        for finish in (_stage, _commit):
+            finish(folder)
+            _export(folder, change)
+            problems += [f"{change}: {path} is changed a second time" for path in _not_staged(folder)]
     changed = _run(["git", "diff", "--name-only", start], folder).stdout.splitlines()
-    return folder, len(changed), problem
+    return folder, len(changed), next(iter(problems), "")
 
 
-def _commit(folder: Path, change: str) -> None:
+def _export(folder: Path, change: str) -> None:
+    _run([sys.executable, "-m", "lmms_humansense", "export-upstream", str(folder), "--change", change], folder)
+
+
+def _stage(folder: Path) -> None:
+    _run(["git", "add", "--all"], folder)
+
+
+def _not_staged(folder: Path) -> list[str]:
+    """The files that differ from what was staged or committed last."""
+    status = _run(["git", "status", "--porcelain", "--untracked-files=all"], folder).stdout
+    return [line[3:] for line in status.splitlines() if line[1] != " "]
+
+
+def _commit(folder: Path) -> None:
     author = ["-c", "user.name=check", "-c", "user.email=check@localhost"]
-    _run(["git", *author, "commit", "--quiet", "--no-verify", "--message", f"feat: {change}"], folder)
+    _run(["git", *author, "commit", "--quiet", "--no-verify", "--message", "feat: the change"], folder)
 
 
 def _environment(folder: Path, clone: Path) -> str:
@@ -150,7 +161,7 @@ def _hooks(clone: Path) -> list[tuple[str, str, list[str]]]:
 
 
 def _has_ruff(clone: Path) -> bool:
-    return "[tool.ruff" in (clone / "pyproject.toml").read_text(encoding="utf-8")
+    return has_ruff((clone / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 def _check_format(checked: Checked, clone: Path, python: str) -> None:

@@ -20,9 +20,9 @@ def formatted(files: Mapping[str, bytes], checkout: Checkout) -> dict[str, bytes
     Raises UpstreamError where the formatter is not installed or can not read a file.
     """
     settings = checkout.committed("pyproject.toml")
-    if "[tool.ruff" not in settings and "[tool.black" not in settings:
+    if not has_ruff(settings) and "[tool.black" not in settings:
         raise missing("pyproject.toml", "neither [tool.ruff] nor [tool.black]")
-    commands = _RUFF if "[tool.ruff" in settings else _BLACK
+    commands = _RUFF if has_ruff(settings) else _BLACK
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "pyproject.toml").write_text(settings, encoding="utf-8")
@@ -36,6 +36,11 @@ def formatted(files: Mapping[str, bytes], checkout: Checkout) -> dict[str, bytes
         for command in commands:
             _run(command, folder)
         return {**files, **{path: (folder / path).read_bytes() for path in python}}
+
+
+def has_ruff(settings: str) -> bool:
+    """Whether the text of a `pyproject.toml` has files formatted by ruff, and not by black and isort."""
+    return "[tool.ruff" in settings
 
 
 def _run(command: tuple[str, ...], folder: Path) -> None:

@@ -28,6 +28,40 @@ def checked(script: ModuleType) -> Any:
     return script.Checked("humansense", 3)
 
 
+@pytest.mark.parametrize("stable", [True, False])
+def test_a_change_that_differs_a_second_time_is_a_problem(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stable: bool
+) -> None:
+    checkout = checkouts.write_checkout(tmp_path / "lmms-eval", whole=False)
+    times = iter(range(9))
+
+    def export(folder: Path, change: str) -> None:
+        (folder / "new.py").write_text(f"x = {0 if stable else next(times)}\n")
+
+    monkeypatch.setattr(script, "_export", export)
+    folder, files, problem = script._changed(checkout, tmp_path / "clone", ["humansense"])
+    assert (folder, files) == (tmp_path / "clone", 1)
+    assert problem == ("" if stable else "humansense: new.py is changed a second time")
+
+
+@pytest.mark.parametrize("path", ["new.py", "extra.py"])
+def test_what_only_the_second_or_only_the_last_time_writes_is_a_problem(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    checkout = checkouts.write_checkout(tmp_path / "lmms-eval", whole=False)
+    for last in (2, 3):
+        contents = iter(["x = 0\n"] * (last - 1) + ["x = 1\n"] * 3)
+
+        def export(folder: Path, change: str, contents: Iterator[str] = contents) -> None:
+            (folder / "new.py").write_text("x = 0\n")
+            if (content := next(contents)) != "x = 0\n":
+                (folder / path).write_text(content)
+
+        monkeypatch.setattr(script, "_export", export)
+        problem = script._changed(checkout, tmp_path / f"clone-{last}", ["humansense"])[2]
+        assert problem == f"humansense: {path} is changed a second time"
+
+
 def test_equal_outcomes_and_new_tests_that_pass_are_no_problem(script: ModuleType, checked: Any) -> None:
     script._check_tests(checked, {"a": "passed", "b": "failure"}, {"a": "passed", "b": "failure", "c": "passed"})
     assert checked.problems == []
