@@ -13,11 +13,12 @@ import lmms_eval.models.simple.qwen2_5_omni as wrapper
 import qwen_omni_utils
 import torch
 from lmms_eval.api.instance import Instance
-from lmms_humansense.models.families.qwen2_5_omni import Qwen25Omni
-from lmms_humansense.models.omni import HumanSenseOmni
-from lmms_humansense.tasks.humansense import utils
-from lmms_humansense.tasks.humansense.messages import MAX_PIXELS, frame_rate
 from transformers import Qwen2_5OmniProcessor, Qwen2_5OmniThinkerForConditionalGeneration
+
+from lmms_humansense.models.local.families.qwen2_5_omni import Qwen25Omni
+from lmms_humansense.models.omni import HumanSenseOmni
+from lmms_humansense.tasks.humansense import data, utils
+from lmms_humansense.tasks.humansense.messages import MAX_PIXELS, frame_rate
 
 GENERATION = {"max_new_tokens": 4, "temperature": 0, "do_sample": False, "until": []}
 """A plain answer is a letter and an end; a random model would go on for ever."""
@@ -179,7 +180,7 @@ def shown(doc: Any) -> dict[str, float]:
 
 def doc_path(doc: Any) -> str:
     """The clip of a doc."""
-    return str(utils.data.local_media(doc))
+    return str(data.local_media(doc))
 
 
 def sound_words() -> dict[str, Any]:

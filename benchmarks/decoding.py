@@ -19,8 +19,9 @@ from pathlib import Path
 import av
 import numpy as np
 import torch
-from lmms_humansense.models.media import FrameRule
-from lmms_humansense.models.video import read_frames
+
+from lmms_humansense.models.media.types import FrameRule
+from lmms_humansense.models.media.video import read_frames
 
 FPS, WIDTH, HEIGHT, SHOWN = 25, 1280, 720, 24
 MAX_PIXELS = 360 * 420

@@ -23,20 +23,22 @@ from typing import Any
 import psutil
 from bench_mutants import damaged_annotations, damaged_medium, seeds
 from bench_usage import repeating
-from lmms_humansense.models.answering import Answering
-from lmms_humansense.models.engine import Engine
-from lmms_humansense.models.failures import failure_of
-from lmms_humansense.models.samples import Ledger, Sample
-from lmms_humansense.models.settings import read_settings
-from lmms_humansense.models.workers import MediaWorkers, workers_of
-from lmms_humansense.tasks.humansense import annotations, utils
-from lmms_humansense.tasks.humansense.messages import MAX_PIXELS
-from lmms_humansense.tasks.humansense.scoring import FAILURE_MARK
-from lmms_humansense.tasks.humansense.taxonomy import BY_CODE
-from lmms_humansense.tasks.humansense_sample.utils import ROOT
 from loguru import logger
 
-from lmms_humansense.tiny_model import write_tiny_model
+from lmms_humansense.demo.tiny_model import write_tiny_model
+from lmms_humansense.models.local.encoder import workers_of
+from lmms_humansense.models.local.engine import Engine
+from lmms_humansense.models.local.runner import LocalRunner
+from lmms_humansense.models.local.settings import read_settings
+from lmms_humansense.models.runtime.failures import failure_of
+from lmms_humansense.models.runtime.ledger import Ledger
+from lmms_humansense.models.runtime.request import Request, Response
+from lmms_humansense.models.runtime.worker_pool import WorkerPool
+from lmms_humansense.tasks.humansense import annotations, utils
+from lmms_humansense.tasks.humansense.messages import MAX_PIXELS
+from lmms_humansense.tasks.humansense.metrics.scoring import FAILURE_MARK
+from lmms_humansense.tasks.humansense.taxonomy import BY_CODE
+from lmms_humansense.tasks.humansense_sample.utils import ROOT
 
 GREEDY = {"max_new_tokens": 4}
 SENSES = {"sees": True, "hears": True}
@@ -80,60 +82,61 @@ def main() -> None:
 
 
 class Asker(Ledger):
-    """Asks samples, and notes when each was done."""
+    """Asks requests, and says what became of each."""
 
-    def __init__(self, engine: Engine, workers: MediaWorkers) -> None:
+    def __init__(self, engine: Engine, workers: WorkerPool) -> None:
         self._engine, self._workers = engine, workers
 
-    def __call__(self, samples: Sequence[Sample]) -> list[Sample]:
-        """The samples, each with either a response or a reason; raises SystemExit if one is missing, or has none."""
-        done = list(Answering(self._engine, self._workers, WORKERS, self).run(samples))
-        if [one.doc_id for one in done] != [one.doc_id for one in samples]:
-            raise SystemExit("Samples were lost.")
-        if any((one.response is None) != bool(one.reason) for one in done):
-            raise SystemExit("A sample is not accounted for.")
+    def __call__(self, requests: Sequence[Request]) -> list[Response]:
+        """The responses, each with a text or a reason for having none; raises SystemExit if one is missing."""
+        done = list(LocalRunner(self._engine, self._workers, WORKERS, self).run(requests))
+        if [one.request for one in done] != list(requests):
+            raise SystemExit("Requests were lost.")
+        if any((one.text is None) != bool(one.error) for one in done):
+            raise SystemExit("A request is not accounted for.")
         return done
 
 
 def fuzz_media(folder: Path, count: int, seed: int, ask: Asker) -> dict[str, Any]:
     """Ask about damaged files, and count what became of them."""
     media = seeds(ROOT)
-    kinds, samples = [], []
+    kinds, requests = [], []
     for number in range(count):
         kind, (ending, content) = damaged_medium(random.Random(f"{seed}-{number}"), media)
         path = folder / f"{number}{ending}"
         path.write_bytes(content)
         kinds.append(kind)
-        samples.append(_about(path, number))
+        requests.append(_about(path, number))
     began = time.monotonic()
-    done = ask(samples)
-    outcomes = Counter((kind, "answered" if one.response else "failed") for kind, one in zip(kinds, done, strict=True))
-    reasons = Counter(_cause(one) for one in done if one.reason)
+    done = ask(requests)
+    became = ["failed" if one.text is None else "answered" for one in done]
+    outcomes = Counter(zip(kinds, became, strict=True))
+    reasons = Counter(_cause(one) for one in done if one.error)
     return {
         "files": count,
-        "answered": sum(one.response is not None for one in done),
-        "failed": sum(bool(one.reason) for one in done),
+        "answered": sum(one.text is not None for one in done),
+        "failed": sum(bool(one.error) for one in done),
         "seconds": round(time.monotonic() - began, 1),
-        "workers that died": sum(one.reason.startswith("WorkerError") for one in done),
-        "stalled": sum(one.reason.startswith("StalledError") for one in done),
+        "workers that died": sum(one.error.startswith("WorkerError") for one in done),
+        "stalled": sum(one.error.startswith("StalledError") for one in done),
         "kinds": {f"{kind}, {what}": number for (kind, what), number in sorted(outcomes.items())},
         "reasons": dict(reasons.most_common(_KEPT)),
-        "odd": [str(one.doc_id) for one in done if one.reason and not one.reason.startswith("MediaError")],
+        "odd": [str(one.request.doc_id) for one in done if one.error and not one.error.startswith("MediaError")],
     }
 
 
-def _about(path: Path, number: int) -> Sample:
+def _about(path: Path, number: int) -> Request:
     """A question about a file: to see, and to hear if there is something, or to hear only."""
     url = str(path)
     heard = path.suffix == ".wav" or number % 3 == 0
     shown = {"type": "video", "url": url, "fps": 1.0, "max_pixels": MAX_PIXELS}
     medium = {"type": "audio", "url": url} if heard else shown
     messages = [{"role": "user", "content": [medium, {"type": "text", "text": "Who?"}]}]
-    return Sample("fuzz", number, GREEDY, lambda: messages, clip=url)
+    return Request("fuzz", number, GREEDY, lambda: messages, clip=url)
 
 
-def _cause(sample: Sample) -> str:
-    return _without_numbers(failure_of(sample).kind)
+def _cause(response: Response) -> str:
+    return _without_numbers(failure_of(response).kind)
 
 
 def _without_numbers(reason: str) -> str:
@@ -160,11 +163,11 @@ def fuzz_annotations(folder: Path, count: int, seed: int, ask: Asker) -> dict[st
         docs, refusals = _loaded(root, key)
         reasons.update(set(refusals))
         outcomes[f"{kind}, {'loaded' if docs else 'refused'}"] += 1
-        for doc, sample in zip(docs, ask([_question(doc, place) for place, doc in enumerate(docs)]), strict=True):
+        for doc, response in zip(docs, ask([_question(doc, place) for place, doc in enumerate(docs)]), strict=True):
             asked += 1
-            failed += bool(sample.reason)
-            response = sample.response[0] if sample.response else f"{FAILURE_MARK} {sample.reason}"
-            utils.process_results(doc, [response])
+            failed += bool(response.error)
+            text = f"{FAILURE_MARK} {response.error}" if response.text is None else response.text
+            utils.process_results(doc, [text])
         shutil.rmtree(root)
     return {
         "files": count,
@@ -190,8 +193,8 @@ def _loaded(root: Path, key: str) -> tuple[list[Any], list[str]]:
     return docs, refusals
 
 
-def _question(doc: Any, number: int) -> Sample:
-    return Sample("fuzz", number, GREEDY, lambda: utils.doc_to_messages(doc, SENSES))
+def _question(doc: Any, number: int) -> Request:
+    return Request("fuzz", number, GREEDY, lambda: utils.doc_to_messages(doc, SENSES))
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from typing import Any
 
 import psutil
 
-from lmms_humansense.tiny_model import write_tiny_model
+from lmms_humansense.demo.tiny_model import write_tiny_model
 
 QUESTIONS = 39
 TASK = "humansense_sample"
@@ -161,7 +161,7 @@ def questions(trace: Path) -> int:
 
 def run_traced(trace: Path, arguments: Sequence[str]) -> None:
     """Run lmms-eval, and append to a file how many questions each batch has, before it is put to the model."""
-    from lmms_humansense.models.engine import Engine
+    from lmms_humansense.models.local.engine import Engine
 
     respond = Engine.respond
 
@@ -170,7 +170,7 @@ def run_traced(trace: Path, arguments: Sequence[str]) -> None:
             file.write(f"{len(samples)}\n")
         return respond(self, samples, *rest)
 
-    Engine.respond = noted
+    Engine.respond = noted  # type: ignore[method-assign, assignment]
     os.environ["ACCELERATE_USE_CPU"] = "true"
     sys.argv = ["lmms_eval", *arguments]
     runpy.run_module("lmms_eval", run_name="__main__")

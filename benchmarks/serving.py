@@ -4,7 +4,7 @@
 
 A server of this script, in a process of its own, answers every request 200 ms after it came. It is asked about one
 clip of 100 s at 1280x720 (24 frames as JPEG; or these and its sound, three times as much), each time with another
-question, through `Posting`, as `--model humansense_server` does. From the first answer to the last, the rate is
+question, through `EndpointRunner`, as `--model humansense_server` does. From the first answer to the last, the rate is
 compared with the most that is possible: `concurrency` requests every 200 ms. Needs the packages of the extra `bench`.
 """
 
@@ -24,14 +24,16 @@ from pathlib import Path
 from typing import Any
 
 from bench_clips import make_clip
-from lmms_humansense.models.endpoint import Endpoint
-from lmms_humansense.models.jobs import Jobs
-from lmms_humansense.models.posting import Posting
-from lmms_humansense.models.samples import Ledger, Sample
-from lmms_humansense.models.server_settings import ServerSettings, read_server_settings
-from lmms_humansense.models.stopping import Halt
-from lmms_humansense.models.wire import WireEncoder
-from lmms_humansense.models.workers import MediaWorkers
+
+from lmms_humansense.models.endpoint.client import EndpointClient
+from lmms_humansense.models.endpoint.encoder import EndpointEncoder
+from lmms_humansense.models.endpoint.runner import EndpointRunner
+from lmms_humansense.models.endpoint.settings import ServerSettings, read_server_settings
+from lmms_humansense.models.runtime.ledger import Ledger
+from lmms_humansense.models.runtime.pipeline import Pipeline
+from lmms_humansense.models.runtime.request import Request
+from lmms_humansense.models.runtime.signals import SigtermGuard
+from lmms_humansense.models.runtime.worker_pool import WorkerPool
 
 SECONDS, WIDTH, HEIGHT = 100, 1280, 720
 DELAY = 0.2
@@ -86,7 +88,7 @@ def measure(clip: Path, heard: bool, questions: int, concurrency: int) -> dict[s
     settings = read_server_settings(
         {"base_url": f"http://127.0.0.1:{port.value}/v1", "model": "m", "media": "frames", "concurrency": concurrency}
     )
-    workers = MediaWorkers(partial(WireEncoder, settings), settings.media_timeout)
+    workers = WorkerPool(partial(EndpointEncoder, settings), settings.media_timeout)
     try:
         return ask(settings, workers, [about(clip, heard, number) for number in range(questions)])
     finally:
@@ -94,32 +96,34 @@ def measure(clip: Path, heard: bool, questions: int, concurrency: int) -> dict[s
         server.kill()
 
 
-def ask(settings: ServerSettings, workers: MediaWorkers, samples: list[Sample]) -> dict[str, Any]:
+def ask(settings: ServerSettings, workers: WorkerPool, requests: list[Request]) -> dict[str, Any]:
     """The rate, and how large a request is."""
-    ledger, times = Ledger(), []
-    jobs = Jobs(WireEncoder(settings), workers, 1, ledger, limit=settings.media_timeout, most_bytes=int(2e9))
-    posting = Posting(Endpoint(settings), settings, jobs, ledger, Halt())
-    for sample in posting.run(samples, lambda: times.append(time.perf_counter())):
-        assert sample.response == ("A", 1), sample.reason
+    ledger = Ledger()
+    times: list[float] = []
+    limit = settings.media_timeout
+    pipeline = Pipeline(EndpointEncoder(settings), workers, 1, ledger, limit=limit, most_bytes=int(2e9))
+    runner = EndpointRunner(EndpointClient(settings), settings, pipeline, ledger, SigtermGuard())
+    for response in runner.run(requests, lambda: times.append(time.perf_counter())):
+        assert (response.text, response.output_tokens) == ("A", 1), response.error
     rate = (len(times) - 1) / (times[-1] - times[0])
-    (outcome,) = WireEncoder(settings).encode([WireEncoder(settings).read(samples[0].messages())])
+    (outcome,) = EndpointEncoder(settings).encode([EndpointEncoder(settings).read(requests[0].messages())])
     assert outcome.encoded is not None
     return {
         "per_second": rate,
         "share": rate * DELAY / settings.concurrency,
         "request_bytes": sum(piece.nbytes for piece in outcome.encoded.tensors.values()),
-        "narrowest_window": posting.window.narrowest,
+        "narrowest_window": runner.limiter.narrowest,
     }
 
 
-def about(clip: Path, heard: bool, number: int) -> Sample:
+def about(clip: Path, heard: bool, number: int) -> Request:
     """A question about the clip."""
     content = [
         {"type": "video", "url": str(clip), "fps": FPS, "max_pixels": 360 * 420},
         *([{"type": "audio", "url": str(clip)}] if heard else []),
         {"type": "text", "text": f"Question {number}: what does this person feel?"},
     ]
-    return Sample(
+    return Request(
         "task", number, {"max_new_tokens": 16}, lambda: [{"role": "user", "content": content}], clip=str(clip)
     )
 

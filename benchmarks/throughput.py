@@ -30,9 +30,9 @@ from bench_clips import FPS, make_clip
 from bench_sized import make_sized
 from bench_systems import SENSES, LmmsEvalWrapper, ReleaseLoop, System, ThisPackage, provide_ffmpeg
 from bench_usage import cpu_seconds, watched
-from lmms_humansense.tasks.humansense import utils
 
-from lmms_humansense.tiny_model import write_tiny_model
+from lmms_humansense.demo.tiny_model import write_tiny_model
+from lmms_humansense.tasks.humansense import utils
 
 FORMS = {"long": (100, 1280, 720), "short": (10, 640, 360)}
 """Seconds, width and height of clips."""

@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from . import __version__, plugin
-from .tiny_model import DEFAULT_FAMILY, write_tiny_model
-from .tiny_recipes import RECIPES
+from . import __version__
+from .demo.tiny_model import DEFAULT_FAMILY, write_tiny_model
+from .demo.tiny_recipes import RECIPES
+from .plugin.entry_points import task_folder
 
 app = typer.Typer(
     help="HumanSense for lmms-eval: run it, fetch its data, report it, try it.",
@@ -34,7 +35,7 @@ def main(
 @app.command()
 def path() -> None:
     """Print the task folder, for `lmms-eval tasks list --include-path "$(lmms-humansense path)"`."""
-    typer.echo(plugin.task_folder())
+    typer.echo(task_folder())
 
 
 @app.command("tiny-model")
@@ -58,7 +59,7 @@ def run(context: typer.Context) -> None:
     If left out: --output_path humansense_results, --use_cache in its folder cache, and --log_samples.
     A complete run ends with a table, and a report beside its results.
     """
-    from .run import run as run_watched
+    from .run.command import run as run_watched
 
     raise typer.Exit(run_watched(context.args))
 
@@ -77,7 +78,7 @@ def prepare(
 
     Ends with status 0 if all is there and whole.
     """
-    from .preparing.command import prepare as prepare_data
+    from .prepare.command import prepare as prepare_data
 
     raise typer.Exit(
         prepare_data(tasks, limit, to, workers=workers, keep_archives=keep_archives, check_only=check, as_json=as_json)
@@ -110,7 +111,7 @@ def rescore(
     out: Annotated[Path | None, typer.Option(help="Where a report and results for the other commands go.")] = None,
 ) -> None:
     """Score responses that the release's own scripts have gathered, by both metrics, without running anything."""
-    from .release.rescore import rescore as rescore_files
+    from .report.rescore import rescore as rescore_files
 
     raise typer.Exit(rescore_files(files, model, think, out))
 
@@ -122,7 +123,7 @@ def export_release(
     model: Annotated[str, typer.Option(help="The name under which the release's scripts look for the responses.")],
 ) -> None:
     """Write results as the release's own scripts keep them, so that these can score them."""
-    from .release.export import export_release as export
+    from .paper.export import export_release as export
 
     raise typer.Exit(export(results, folder, model))
 
@@ -133,29 +134,9 @@ def parity(
     against: Annotated[str | None, typer.Option(help="The paper's row, if not that of the same model.")] = None,
 ) -> None:
     """Put scores beside the paper's, task by task with intervals, and list the settings that differ."""
-    from .report.parity import parity as show_parity
+    from .paper.parity import parity as show_parity
 
     raise typer.Exit(show_parity(results, against))
-
-
-@app.command("export-upstream")
-def export_upstream(
-    checkout: Annotated[Path, typer.Argument(help="A git checkout of lmms-eval, without changes.")],
-    change: Annotated[
-        Literal["humansense", "task-entry-points"],
-        typer.Option(help="The benchmark with its model, or entry points for the tasks of installed packages."),
-    ] = "humansense",
-    results: Annotated[
-        list[Path] | None, typer.Option(help="Results of real models, to stand beside the paper's in the text.")
-    ] = None,
-) -> None:
-    """Write this repository as a change into a checkout of lmms-eval, and print the text of a pull request.
-
-    The checkout's own formatter is used. What differs from what is known is refused, and nothing is committed.
-    """
-    from .upstream.command import export_upstream as export
-
-    raise typer.Exit(export(checkout, change, results or []))
 
 
 @app.command()
@@ -163,7 +144,7 @@ def demo(
     output: Annotated[Path, typer.Option(help="Where the results go.")] = Path("humansense_demo"),
 ) -> None:
     """Run the embedded sample through lmms-eval with a tiny random model: the whole way, in minutes, on a CPU."""
-    from .demo import DemoError, run_demo
+    from .demo.command import DemoError, run_demo
 
     try:
         run_demo(output)

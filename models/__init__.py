@@ -1,1 +1,1 @@
-"""The instruments: how a model is asked."""
+"""How a model is asked: media, inputs, runtime, caching, and models of one's own (local) or served ones (endpoint)."""

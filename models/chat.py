@@ -11,15 +11,16 @@ from lmms_eval.api.model import lmms
 from loguru import logger
 from tqdm import tqdm
 
-from .docs import ClipNames, decode_sounds_without_torchcodec, with_plain_sounds
-from .failures import Failure, summary
-from .generation import KNOWN, unknown_arguments
-from .ledger import Answers, RunLedger
-from .prepare import Shown
-from .response_cache import KeptAnswers
-from .samples import Sample
-from .settings import Common, read_model_args
-from .stopping import Halt, RunStopped, Terminated
+from .caching.response_cache import AnswerCache
+from .inputs.docs import ClipNames, decode_audio_without_torchcodec, with_decoded_audio
+from .inputs.generation import KNOWN, unknown_arguments
+from .inputs.stats import MediaStats
+from .runtime.arguments import read_model_args
+from .runtime.failures import Failure, summary
+from .runtime.ledger import AnswerStore, RunLedger
+from .runtime.request import Request, Response
+from .runtime.settings import RunSettings
+from .runtime.signals import RunStopped, SigtermGuard, Terminated
 
 FAILURE_MARK = "[request failed]"
 """What a response starts with when there is an error instead of an answer. Tasks score these characters as failed."""
@@ -35,36 +36,36 @@ _NAMED = 10
 class SampleCounts(TokenCounts):
     """What lmms-eval writes beside a response: tokens, and what was shown and heard."""
 
-    shown: Shown = field(default_factory=Shown)
+    stats: MediaStats = field(default_factory=MediaStats)
 
     def to_dict(self) -> dict[str, Any]:
         """The counts as they stand in the log of samples, under `token_counts`."""
         return {
             **super().to_dict(),
-            "frames": self.shown.frames,
-            "seconds_heard": round(self.shown.seconds_heard, 3),
-            "seconds_present": round(self.shown.seconds_present, 3),
-            "time_axis": self.shown.time_axis,
+            "frames": self.stats.frames,
+            "seconds_heard": round(self.stats.seconds_heard, 3),
+            "seconds_present": round(self.stats.seconds_present, 3),
+            "time_axis": self.stats.time_axis,
         }
 
 
 class ChatModel(lmms):
-    """A model behind lmms-eval's chat interface that answers in `answer` and tells what it knows in `identity`.
+    """A model behind lmms-eval's chat interface that answers in `respond` and tells what it knows in `identity`.
 
     `settings` say how many requests may fail and how long decoding may take.
     """
 
     is_simple = False
-    settings: Common
-    response_cache_class = KeptAnswers
+    settings: RunSettings
+    response_cache_class = AnswerCache
     """The response cache that this model is to be asked through, for an lmms-eval that asks models for theirs."""
     known_arguments = KNOWN
     """The names of `generation_kwargs` that have an effect."""
 
-    def __init__(self, settings: Common) -> None:
+    def __init__(self, settings: RunSettings) -> None:
         super().__init__()
         self.settings = settings
-        decode_sounds_without_torchcodec()
+        decode_audio_without_torchcodec()
         self._time_axes: defaultdict[str, set[str]] = defaultdict(set)
         self._ignored: set[str] = set()
         self._freed = False
@@ -94,12 +95,12 @@ class ChatModel(lmms):
         """What tells this model's answers to equal conversations from those of others, as JSON can hold it."""
 
     @abstractmethod
-    def answer(
-        self, samples: Sequence[Sample], ledger: RunLedger, halt: Halt, answered: Callable[[], Any]
-    ) -> Iterator[Sample]:
-        """Yield every sample once it is done, in order; `answered` is called for each, as soon as it is.
+    def respond(
+        self, requests: Sequence[Request], ledger: RunLedger, guard: SigtermGuard, on_response: Callable[[], Any]
+    ) -> Iterator[Response]:
+        """Yield the response to every request, in order; `on_response` is called for each, as soon as it is there.
 
-        The ledger is told what becomes of each, and `halt` may end the run.
+        The ledger is told what becomes of each, and `guard` may end the run.
         """
 
     @property
@@ -107,7 +108,9 @@ class ChatModel(lmms):
         """The time axis that the videos of each task got."""
         return {task: "/".join(sorted(found)) for task, found in sorted(self._time_axes.items())}
 
-    def generate_until(self, requests: list[Instance], answers: Answers | None = None) -> Iterator[GenerationResult]:
+    def generate_until(
+        self, requests: list[Instance], answers: AnswerStore | None = None
+    ) -> Iterator[GenerationResult]:
         """Yield the response to each request, in order, as soon as it and those before it are there.
 
         A request whose answer is among `answers` is not asked again, and new ones are kept there. One that fails yields
@@ -136,10 +139,11 @@ class ChatModel(lmms):
 
     def _given(self, requests: list[Instance], ledger: RunLedger) -> Iterator[GenerationResult]:
         """The responses to requests, in their order."""
-        with Halt() as halt, tqdm(total=len(requests), desc="Model Responding", disable=self.rank != 0) as progress:
+        bar = tqdm(total=len(requests), desc="Model Responding", disable=self.rank != 0)
+        with SigtermGuard() as guard, bar as progress:
             try:
-                for sample in self.answer(self._samples(requests), ledger, halt, progress.update):
-                    yield self._result(sample)
+                for response in self.respond(self._requests(requests), ledger, guard, progress.update):
+                    yield self._result(response)
             except Terminated:
                 raise RunStopped(f"The run was ended by SIGTERM. {ledger.how_to_go_on()}") from None
 
@@ -158,36 +162,36 @@ class ChatModel(lmms):
         """Not offered: raises NotImplementedError."""
         raise NotImplementedError(f"{type(self).__name__} answers single rounds; multi-round tasks are not supported.")
 
-    def _samples(self, requests: Sequence[Instance]) -> list[Sample]:
+    def _requests(self, instances: Sequence[Instance]) -> list[Request]:
         clips = ClipNames(self.task_dict)
-        return [self._sample(request, clips) for request in requests]
+        return [self._request(instance, clips) for instance in instances]
 
-    def _sample(self, request: Instance, clips: ClipNames) -> Sample:
-        _, doc_to_messages, generation_kwargs, doc_id, task, split = request.args
+    def _request(self, instance: Instance, clips: ClipNames) -> Request:
+        _, doc_to_messages, generation_kwargs, doc_id, task, split = instance.args
         self._warn_of_ignored(task, generation_kwargs)
         docs = self.task_dict[task][split]
 
         def messages() -> list[dict[str, Any]]:
-            made: list[dict[str, Any]] = doc_to_messages(with_plain_sounds(docs[doc_id]))
+            made: list[dict[str, Any]] = doc_to_messages(with_decoded_audio(docs[doc_id]))
             return made
 
-        return Sample(task, doc_id, generation_kwargs, messages, clip=clips.of(task, split, doc_id))
+        return Request(task, doc_id, generation_kwargs, messages, clip=clips.of(task, split, doc_id))
 
-    def _result(self, sample: Sample) -> GenerationResult:
-        """What lmms-eval gets for a sample; remarks are kept for the end of the run."""
-        shown = sample.shown
-        if sample.response is None:
-            return GenerationResult(f"{FAILURE_MARK} {sample.reason}", SampleCounts(shown=shown))
+    def _result(self, response: Response) -> GenerationResult:
+        """What lmms-eval gets for a response; remarks are kept for the end of the run."""
+        stats = response.stats
+        if response.text is None:
+            return GenerationResult(f"{FAILURE_MARK} {response.error}", SampleCounts(stats=stats))
         logger.debug(
             "{}: {} frames, {:.1f} of {:.1f} s heard, {} prompt tokens, time axis {}",
-            sample, shown.frames, shown.seconds_heard, shown.seconds_present, sample.tokens, shown.time_axis,
+            response.request, stats.frames, stats.seconds_heard, stats.seconds_present, response.input_tokens,
+            stats.time_axis,
         )  # fmt: skip
-        if shown.time_axis:
-            self._time_axes[sample.task].add(shown.time_axis)
-        for what, file in sample.remarks:
+        if stats.time_axis:
+            self._time_axes[response.request.task].add(stats.time_axis)
+        for what, file in response.remarks:
             self.remarks[what].add(file)
-        text, tokens = sample.response
-        return GenerationResult(text, SampleCounts(sample.tokens, tokens, shown=shown))
+        return GenerationResult(response.text, SampleCounts(response.input_tokens, response.output_tokens, stats=stats))
 
     def _warn_of_ignored(self, task: str, generation_kwargs: dict[str, Any]) -> None:
         for name in unknown_arguments(generation_kwargs, self.known_arguments):

@@ -8,32 +8,33 @@ from typing import Any
 import torch
 from loguru import logger
 
-from .answering import Answering
 from .chat import ChatModel
-from .engine import Engine
-from .ledger import RunLedger
-from .loading import plan
-from .samples import Sample
-from .settings import Settings, read_settings
-from .stopping import Halt
-from .workers import MediaWorkers, workers_for, workers_of
+from .local.encoder import workers_of
+from .local.engine import Engine
+from .local.loading import plan
+from .local.runner import LocalRunner
+from .local.settings import OmniSettings, read_settings
+from .runtime.ledger import RunLedger
+from .runtime.request import Request, Response
+from .runtime.signals import SigtermGuard
+from .runtime.worker_pool import WorkerPool, worker_count
 
 
 class HumanSenseOmni(ChatModel):
     """An omni checkpoint behind lmms-eval's chat interface.
 
-    The arguments are the fields of `settings.Settings`, which says what they mean; `max_batch_size` is there because
-    lmms-eval passes it on, and is not used. Raises ValueError for arguments or checkpoints that can not be used.
+    The arguments are the fields of `local.settings.OmniSettings`, which says what they mean; `max_batch_size` is there
+    because lmms-eval passes it on, and is not used. Raises ValueError for arguments or checkpoints that cannot be used.
     """
 
-    settings: Settings
+    settings: OmniSettings
 
     def __init__(self, pretrained: str = "", max_batch_size: int | None = None, **arguments: Any) -> None:
         super().__init__(read_settings({"pretrained": pretrained, **arguments}))
         self.batch_size = self.settings.batch_size
         loading = plan(self.settings)
-        self._media_workers = workers_for(self.settings, loading.device)
-        self._workers: MediaWorkers | None = None
+        self._media_workers = worker_count(self.settings, loading.device)
+        self._workers: WorkerPool | None = None
         self._hire(loading.model_type)  # before the weights, so that they load at the same time
         self.engine = Engine(self.settings, loading)
         self._device = self.engine.device
@@ -58,24 +59,24 @@ class HumanSenseOmni(ChatModel):
         logger.info("The checkpoint is read once more, to tell its answers from those of others.")
         return self.engine.identity()
 
-    def answer(
-        self, samples: Sequence[Sample], ledger: RunLedger, halt: Halt, answered: Callable[[], Any]
-    ) -> Iterator[Sample]:
-        """See `ChatModel.answer`."""
+    def respond(
+        self, requests: Sequence[Request], ledger: RunLedger, guard: SigtermGuard, on_response: Callable[[], Any]
+    ) -> Iterator[Response]:
+        """See `ChatModel.respond`."""
         self._hire(self.engine.encoder.model_type)
-        answering = Answering(self.engine, self._workers, self._media_workers, ledger, halt)
+        runner = LocalRunner(self.engine, self._workers, self._media_workers, ledger, guard)
         try:
-            yield from answering.run(samples, answered)
+            yield from runner.run(requests, on_response)
         finally:
-            self._note_effort(answering, ledger)
+            self._note_effort(runner, ledger)
 
-    def _note_effort(self, answering: Answering, ledger: RunLedger) -> None:
-        effort = answering.effort
+    def _note_effort(self, runner: LocalRunner, ledger: RunLedger) -> None:
+        effort = runner.effort
         self._effort = {
             "model_seconds": round(effort.model, 3),
             "seconds_waited_for_media": round(effort.waiting, 3),
             "batches": effort.padding.batches,
-            "batch_size": answering.batch_size,
+            "batch_size": runner.batch_size,
             "padding": round(effort.padding.share, 4),
             "answers_of_earlier_runs": ledger.recalled,
         }

@@ -10,17 +10,17 @@ from typing import Any
 import torch
 from loguru import logger
 
+from .caching.cache_key import digest_of_code, frame_limits, versions_of
 from .chat import ChatModel
-from .endpoint import KNOWN_ARGUMENTS, Endpoint
-from .identity import digest_of_code, frame_limits, versions_of
-from .jobs import Jobs
-from .ledger import RunLedger
-from .posting import Posting
-from .samples import Sample
-from .server_settings import ServerSettings, read_server_settings
-from .stopping import Halt
-from .wire import WireEncoder
-from .workers import MediaWorkers, workers_for
+from .endpoint.client import KNOWN_ARGUMENTS, EndpointClient
+from .endpoint.encoder import EndpointEncoder
+from .endpoint.runner import EndpointRunner
+from .endpoint.settings import ServerSettings, read_server_settings
+from .runtime.ledger import RunLedger
+from .runtime.pipeline import Pipeline
+from .runtime.request import Request, Response
+from .runtime.signals import SigtermGuard
+from .runtime.worker_pool import WorkerPool, worker_count
 
 _LIBRARIES = ("openai", "av", "decord", "librosa", "soxr", "qwen-omni-utils", "torch", "torchvision", "pillow")
 """What is sent depends on these, besides the media."""
@@ -31,7 +31,7 @@ _TOLD_OTHERWISE = ("base_url", "model", "system_prompt")
 class HumanSenseServer(ChatModel):
     """A served model behind lmms-eval's chat interface.
 
-    The arguments are the fields of `server_settings.ServerSettings`, which says what they mean; `device`,
+    The arguments are the fields of `endpoint.settings.ServerSettings`, which says what they mean; `device`,
     `max_batch_size` and `batch_size` are there because lmms-eval passes them on. Raises ValueError for arguments that
     can not be used, and where no server answers.
     """
@@ -54,12 +54,12 @@ class HumanSenseServer(ChatModel):
         super().__init__(read_server_settings(arguments))
         if self.settings.is_unprotected:
             logger.warning("{} is not encrypted: all on the way can read what is sent.", self.settings.shown_url)
-        self.endpoint = Endpoint(self.settings)
-        self.endpoint.check()
-        self.encoder = WireEncoder(self.settings)
+        self.client = EndpointClient(self.settings)
+        self.client.check()
+        self.encoder = EndpointEncoder(self.settings)
         self._device = torch.device("cpu")
-        self._media_workers = workers_for(self.settings, None)
-        self._workers: MediaWorkers | None = None
+        self._media_workers = worker_count(self.settings, None)
+        self._workers: WorkerPool | None = None
         self._usage: dict[str, Any] = {}
 
     @property
@@ -77,7 +77,7 @@ class HumanSenseServer(ChatModel):
             "media_workers": self._media_workers,
             "versions": {"lmms_eval": version("lmms_eval"), **versions_of(_LIBRARIES)},
             "time_axis_of_tasks": self.time_axes,
-            "refused_arguments": sorted(self.endpoint.refused_arguments),
+            "refused_arguments": sorted(self.client.refused_arguments),
             "usage": self._usage,
         }
 
@@ -87,34 +87,34 @@ class HumanSenseServer(ChatModel):
         return {
             **{name: value for name, value in asdict(self.settings).items() if name in told},
             "versions": versions_of(_LIBRARIES),
-            "code": digest_of_code(),
+            "code": digest_of_code("endpoint"),
             "frame_limits": frame_limits(),
         }
 
-    def answer(
-        self, samples: Sequence[Sample], ledger: RunLedger, halt: Halt, answered: Callable[[], Any]
-    ) -> Iterator[Sample]:
-        """See `ChatModel.answer`."""
-        posting = Posting(self.endpoint, self.settings, self._jobs(ledger), ledger, halt)
+    def respond(
+        self, requests: Sequence[Request], ledger: RunLedger, guard: SigtermGuard, on_response: Callable[[], Any]
+    ) -> Iterator[Response]:
+        """See `ChatModel.respond`."""
+        runner = EndpointRunner(self.client, self.settings, self._pipeline(ledger), ledger, guard)
         try:
-            yield from posting.run(samples, answered)
+            yield from runner.run(requests, on_response)
         finally:
-            usage = {name: value for name, value in asdict(posting.usage).items() if value is not None}
-            narrowest = posting.window.narrowest
+            usage = {name: value for name, value in asdict(runner.usage).items() if value is not None}
+            narrowest = runner.limiter.narrowest
             self._usage = {**usage, "narrowest_window": narrowest, "answers_of_earlier_runs": ledger.recalled}
-            logger.info("{} replies, {} tries again.", posting.usage.replies, posting.usage.retries)
+            logger.info("{} replies, {} tries again.", runner.usage.replies, runner.usage.retries)
 
     def clean(self) -> None:
         """End the workers and all connections; nothing is asked after this."""
         if self._workers is not None:
             self._workers.close()
-        self.endpoint.close()
+        self.client.close()
         super().clean()
 
-    def _jobs(self, ledger: RunLedger) -> Jobs:
+    def _pipeline(self, ledger: RunLedger) -> Pipeline:
         if self._media_workers and (self._workers is None or self._workers.closed):
-            self._workers = MediaWorkers(partial(WireEncoder, self.settings), self.settings.media_timeout)
+            self._workers = WorkerPool(partial(EndpointEncoder, self.settings), self.settings.media_timeout)
             weakref.finalize(self, self._workers.close)  # also at the end of the program
         most_bytes = int(self.settings.prefetch_gb * 1e9)
         limit = self.settings.media_timeout
-        return Jobs(self.encoder, self._workers, self._media_workers, ledger, limit=limit, most_bytes=most_bytes)
+        return Pipeline(self.encoder, self._workers, self._media_workers, ledger, limit=limit, most_bytes=most_bytes)

@@ -19,7 +19,7 @@ def _no_user_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from lmms_humansense.tiny_model import write_tiny_model
+    from lmms_humansense.demo.tiny_model import write_tiny_model
 
     return write_tiny_model(tmp_path_factory.mktemp("checkpoint") / "tiny")
 
@@ -29,7 +29,7 @@ def tiny_qwen3(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import transformers
     from packaging.version import Version
 
-    from lmms_humansense.tiny_model import write_tiny_model
+    from lmms_humansense.demo.tiny_model import write_tiny_model
 
     if Version(transformers.__version__) < Version("5.10.4"):
         pytest.skip(f"Qwen3-Omni needs transformers 5.10.4 or later; this is {transformers.__version__}")
@@ -38,7 +38,7 @@ def tiny_qwen3(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_qwen2_audio(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from lmms_humansense.tiny_model import write_tiny_model
+    from lmms_humansense.demo.tiny_model import write_tiny_model
 
     return write_tiny_model(tmp_path_factory.mktemp("checkpoint") / "qwen2-audio", family="qwen2_audio")
 

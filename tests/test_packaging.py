@@ -1,6 +1,7 @@
 """A wheel, and a wheel made from the source distribution, hold everything and work from another folder."""
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -22,7 +23,7 @@ def wheel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     )  # fmt: skip
     for name in filter(None, listed.stdout.split("\0")):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
-        (source / name).write_bytes((CHECKOUT / name).read_bytes())
+        shutil.copy(CHECKOUT / name, source / name, follow_symlinks=False)
     # Without a choice, build makes the source distribution first and the wheel from that.
     choice = ["--wheel"] if request.param == "wheel" else []
     build = [sys.executable, "-m", "build", "--no-isolation", *choice, "--outdir", str(dist), str(source)]
@@ -51,7 +52,7 @@ def test_installed_it_answers(wheel: Path, tmp_path: Path) -> None:
     pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index"]
     subprocess.run([*pip, "--target", str(tmp_path / "site"), str(wheel)], check=True)
     code = (
-        "import lmms_humansense.plugin as p, lmms_humansense.models.conversation;"
+        "import lmms_humansense.plugin.entry_points as p, lmms_humansense.models.inputs.conversation;"
         "from lmms_humansense.tasks.humansense_sample.utils import ROOT;"
         "from lmms_humansense.tasks.humansense.utils import docs;"
         "print(p.task_folder()); print(len(docs('hc', str(ROOT), False)))"

@@ -9,7 +9,7 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parent.parent
-TESTS = ("tests/models", "tests/package/test_tiny_model.py")
+TESTS = ("tests/models", "tests/demo/test_tiny_model.py")
 
 
 def overlay(folder: Path, requirement: str) -> Path:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from ..paper.published import Which
+from ..results.reading import load_runs
+from ..results.runs import METRICS, Run
 from .compare import comparisons
 from .media import Media, Mode
-from .published import Which
-from .runs import METRICS, Run, read_runs
 from .table import Table, table
 from .write import write
 
@@ -25,7 +26,7 @@ def report(
     With `terminal` only a table is printed; without, the report is written to the folder `out`.
     """
     shown = Console(highlight=False, soft_wrap=True)
-    runs, problems = read_and_tell(paths, shown)
+    runs, problems = load_runs(paths, shown)
     if not runs:
         shown.print("There is nothing to report.", style="red")
         return 1
@@ -45,7 +46,7 @@ def conclude(results: Sequence[Path], console: Console) -> None:
     What goes wrong is said, but is no reason to end a run otherwise: its results are there.
     """
     try:
-        runs, problems = read_and_tell(results, console)
+        runs, problems = load_runs(results, console)
         if not runs:
             return
         show_table(runs, "omni", console)
@@ -53,14 +54,6 @@ def conclude(results: Sequence[Path], console: Console) -> None:
         console.print(f"Report: {page}", markup=False)
     except Exception as error:
         console.print(f"The report could not be written ({type(error).__name__}: {error}).", style="red", markup=False)
-
-
-def read_and_tell(paths: Sequence[Path], console: Console) -> tuple[list[Run], list[str]]:
-    """The runs in these places; what can not be used is said."""
-    runs, problems = read_runs(paths)
-    for problem in problems:
-        console.print(f"Left out: {problem}", style="yellow", markup=False)
-    return runs, problems
 
 
 def show_table(runs: Sequence[Run], which: Which, console: Console) -> None:

@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass
 from itertools import combinations, islice
 from typing import Any
 
+from ..results import statistics
+from ..results.runs import Metric, Run
+from ..results.statistics import Difference
 from ..tasks.humansense.taxonomy import TASKS
-from . import statistics
-from .runs import Metric, Run
-from .statistics import Difference
 
 _MOST = 15
 """Pairs of runs that are compared: those of six runs."""

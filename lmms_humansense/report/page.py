@@ -11,11 +11,11 @@ from typing import Any
 import pandas
 from jinja2 import Environment, StrictUndefined
 
+from ..results.runs import Run
 from ..tasks.humansense.taxonomy import BY_CODE, TASKS
 from .compare import Comparison
 from .media import Media
 from .pictures import Picture
-from .runs import Run
 from .table import COLUMNS, Table
 from .write import EXPLANATION
 

@@ -12,11 +12,11 @@ import pandas
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..paper.published import human
+from ..results import statistics
+from ..results.runs import Metric, Run
+from ..results.statistics import Estimate
 from ..tasks.humansense.taxonomy import TASKS
-from . import statistics
-from .published import human
-from .runs import Metric, Run
-from .statistics import Estimate
 
 _INK = "#0a0b0c"
 """Stands for the page's colour of text until the picture is written."""

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from ..paper.published import INCONSISTENT, ON_A_SUBSET, Published, Which, human, rows
+from ..results import statistics
+from ..results.runs import Leaf, Metric, Run
+from ..results.statistics import Estimate
 from ..tasks.humansense.taxonomy import LEVELS, TASKS, VIDEO, Task
-from . import statistics
-from .published import INCONSISTENT, ON_A_SUBSET, Published, Which, human, rows
-from .runs import Leaf, Metric, Run
-from .statistics import Estimate
 
 COLUMNS: dict[str, tuple[Task, ...]] = {
     "Avg.": VIDEO,

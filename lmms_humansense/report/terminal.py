@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
+from ..results.runs import METRICS, Run
 from ..tasks.humansense.taxonomy import LEVELS
-from .runs import METRICS, Run
 from .table import COLUMNS, Cell, Table, table
 
 _SHOWN = ("Avg.", *LEVELS, "FR2", "PC")

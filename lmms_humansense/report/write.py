@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..results.runs import METRICS, Metric, Run
 from ..tasks.humansense.taxonomy import TASKS
 from .compare import Comparison
-from .runs import METRICS, Metric, Run
 from .table import COLUMNS, Cell, Row, Table
 
 _LATEX = {character: f"\\{character}" for character in "&%$#_{}"} | {

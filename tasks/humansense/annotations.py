@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
-from . import scoring
-from .parsing import option_letters
+from .metrics import scoring
+from .metrics.parsing import option_letters
 from .prompts import PATTERNS, Pattern
 from .taxonomy import BY_CODE, TASKS, Resolution, Task, resolve_task_types
 
@@ -47,11 +47,17 @@ class Doc(TypedDict):
 
 
 class DataError(ValueError):
-    """The data can not be used; the message names the file, the item and field, and what to do."""
+    """The data cannot be used; the message names the file, the item and field, and what to do."""
 
 
 FILES: Mapping[str, str] = {"VQA": "HumanSense_VQA.json", "AQA": "HumanSense_AQA.json"}
 """The annotation files: video questions and audio questions."""
+
+MEDIA: Mapping[str, str] = {"VQA": "videos", "AQA": "audios"}
+"""The media folder (or archive) that belongs to each annotation file."""
+
+FOLDER = "bench_data"
+"""The folder of the dataset repository that holds the benchmark; the training data beside it is never read."""
 
 
 def file_of(task: Task) -> str:
@@ -63,7 +69,7 @@ def read(text: str | bytes, key: str, overrides: Mapping[str, str] | None = None
     """Read the annotation file `key` ("VQA" or "AQA") from its JSON text.
 
     Raises DataError for a file that is not one JSON array of items, or an item that lacks or mistypes a field, and
-    taxonomy.TaxonomyError for task types that can not be told apart.
+    taxonomy.TaxonomyError for task types that cannot be told apart.
     """
     try:
         items = json.loads(text)
@@ -186,7 +192,7 @@ class _Item:
             number = float(value) if not isinstance(value, bool) else math.nan
         except (TypeError, ValueError, OverflowError):
             number = math.nan
-        # The release divides by int(fps), so a rate under one frame per second can not be used.
+        # The release divides by int(fps), so a rate under one frame per second cannot be used.
         if not math.isfinite(number) or number < 1:
             raise self.wrong(f"questions.{field}", f"must be a number of at least 1, not {value!r}")
         return kind(number)

@@ -1,7 +1,7 @@
 """The docs of a task, and the local media file of a doc.
 
-Where the data are: the environment variable HUMANSENSE_DATA (a folder or an fsspec URL), else the dataset repository
-on the Hub at the revision HUMANSENSE_REVISION ("main" if unset).
+Where the data are: the environment variable HUMANSENSE_DATA (a folder, or whatever else the source in use can read),
+else the dataset repository on the Hub at the revision HUMANSENSE_REVISION ("main" if unset).
 """
 
 import os
@@ -13,32 +13,36 @@ from typing import Any
 
 from loguru import logger
 
-from . import annotations, hub, storage, stores
+from . import annotations, source
 from .annotations import DataError, Doc
-from .errors import without_credentials
+from .lookup import MediaIndex
+from .source import MediaFiles, Source
 from .taxonomy import BY_CODE, TaxonomyError, parse_overrides
 
 _MOST_NAMED = 5
 
 
 class LocatedDoc(Doc):
-    """A doc with where its media file lies: the release's root and the name of the file in it."""
+    """A doc with where its media file lies: the release's root and the name of the file in its store."""
 
     root: str
     file: str
 
 
 def release_root(repository: str) -> str:
-    """The folder or URL of the release to use; `repository` is the dataset repository that publishes it."""
+    """The root of the release to use; `repository` is the dataset repository that publishes it.
+
+    Raises DataError when it cannot be had.
+    """
     root = root_of_user()
     if root:
         return root
     revision = os.environ.get("HUMANSENSE_REVISION", "").strip() or "main"
-    return str(hub.Place(repository, revision, storage.FOLDER))
+    return source.current().default_root(repository, revision)
 
 
 def root_of_user() -> str:
-    """The folder or URL in HUMANSENSE_DATA, or ""."""
+    """The root in HUMANSENSE_DATA, or ""."""
     return os.path.expanduser(os.environ.get("HUMANSENSE_DATA", "").strip())
 
 
@@ -48,29 +52,29 @@ def load(code: str, root: str, complete: bool = True) -> list[LocatedDoc]:
     `complete` says that the whole release is expected there: then counts that differ from the paper's are warned of.
     Raises DataError, with a message for the user, when the annotations or the media do not fit together.
     """
-    key = annotations.file_of(BY_CODE[code])
+    current, key = source.current(), annotations.file_of(BY_CODE[code])
     try:
-        read = _read(root, key, os.environ.get("HUMANSENSE_TASK_TYPES", ""), complete)
+        read = _read(current, root, key, os.environ.get("HUMANSENSE_TASK_TYPES", ""), complete)
     except TaxonomyError as error:
         raise DataError(str(error)) from error
     docs = [doc for doc in read["docs"] if doc["code"] == code]
     if not docs:
-        where = without_credentials(root)
+        where = current.shown(root)
         raise DataError(f"{annotations.FILES[key]} in {where} has no question of {code} ({BY_CODE[code].name}).")
-    return _located(docs, storage.open_release(root).address, key)
+    return _located(current, docs, current.address(root), key)
 
 
 def local_media(doc: LocatedDoc) -> Path:
     """The local media file of a doc, fetched now if it is remote or packed.
 
-    Raises DataError when it can not be had.
+    Raises DataError when it cannot be had.
     """
-    return _store(doc).fetch(doc["file"]).absolute()
+    return _files(doc).fetch(doc["file"]).absolute()
 
 
 def local_media_if_fetched(doc: LocatedDoc) -> Path | None:
     """The local media file of a doc if it is already there."""
-    return _store(doc).find_local(doc["file"])
+    return _files(doc).find_local(doc["file"])
 
 
 def origin(root: str) -> dict[str, Any]:
@@ -79,23 +83,29 @@ def origin(root: str) -> dict[str, Any]:
     Its `source` (a folder, an address or a repository), the `commit` if it was on the Hub, and the SHA-256 of the
     `annotations` that this process has read, by file.
     """
-    return {**storage.open_release(root).origin, "annotations": dict(sorted(_digests.get(root, {}).items()))}
+    return {**source.current().origin(root), "annotations": dict(sorted(_digests.get(root, {}).items()))}
 
 
 _digests: dict[str, dict[str, str]] = {}
 """By the address of a release, the SHA-256 of each annotation file that was read."""
 
 
-def _store(doc: LocatedDoc) -> stores.MediaStore:
-    return storage.open_media(doc["root"], annotations.file_of(BY_CODE[doc["code"]]))[0]
+def _files(doc: LocatedDoc) -> MediaFiles:
+    return _media(source.current(), doc["root"], annotations.file_of(BY_CODE[doc["code"]]))[0]
+
+
+@lru_cache(maxsize=16)
+def _media(current: Source, root: str, key: str) -> tuple[MediaFiles, MediaIndex]:
+    """The media of an annotation file, and their index; listed once per process."""
+    files = current.media(root, key)
+    return files, MediaIndex(files.names, files.refused, files.where)
 
 
 @lru_cache(maxsize=8)
-def _read(root: str, key: str, overrides: str, complete: bool) -> annotations.Annotations:
-    release = storage.open_release(root)
-    content = release.annotations(key)
+def _read(current: Source, root: str, key: str, overrides: str, complete: bool) -> annotations.Annotations:
+    content = current.annotations(root, key)
     read = annotations.read(content, key, parse_overrides(overrides))
-    _digests.setdefault(release.address, {})[annotations.FILES[key]] = sha256(content).hexdigest()
+    _digests.setdefault(current.address(root), {})[annotations.FILES[key]] = sha256(content).hexdigest()
     _log(read, annotations.FILES[key], complete)
     return read
 
@@ -113,8 +123,8 @@ def _log(read: annotations.Annotations, file: str, complete: bool) -> None:
         logger.warning("{}", warning)
 
 
-def _located(docs: Iterable[Doc], root: str, key: str) -> list[LocatedDoc]:
-    _, index = storage.open_media(root, key)
+def _located(current: Source, docs: Iterable[Doc], root: str, key: str) -> list[LocatedDoc]:
+    _, index = _media(current, root, key)
     located: list[LocatedDoc] = []
     problems = []
     for doc in docs:

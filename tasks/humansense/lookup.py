@@ -1,4 +1,4 @@
-"""Finding the file that an annotated path means among the files that are there. Standard library only."""
+"""The names of media files: finding the one that an annotated path means. Standard library only."""
 
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -12,6 +12,13 @@ def parts(path: str) -> list[str]:
     Archives made on other systems may decompose accented letters or use backslashes.
     """
     return unicodedata.normalize("NFC", path).replace("\\", "/").strip("/").split("/")
+
+
+def leads_out(name: str) -> bool:
+    """Whether a file of this name could come to lie outside the folder that is meant for it."""
+    pieces = parts(name)
+    absolute = name.startswith(("/", "\\")) or ":" in pieces[0]
+    return absolute or "\0" in name or not {"", ".", ".."}.isdisjoint(pieces)
 
 
 class MediaIndex:

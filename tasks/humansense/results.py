@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from . import scoring
 from .annotations import Doc
+from .metrics import scoring
 from .prompts import Style
 
 

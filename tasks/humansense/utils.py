@@ -44,7 +44,11 @@ class AskedDoc(LocatedDoc):
 
 def process_docs(dataset: datasets.Dataset) -> datasets.Dataset:
     """The docs of the leaf whose YAML has `dataset_name: <code>` or `<variant>_<code>`, from the release (`data`)."""
-    return docs(dataset.config_name, data.release_root(dataset[0]["repository"]))
+    try:
+        root = data.release_root(dataset[0]["repository"])
+    except DataError as error:
+        _stop(str(error))
+    return docs(dataset.config_name, root)
 
 
 def docs(name: str, root: str, complete: bool = True) -> datasets.Dataset:
@@ -68,7 +72,7 @@ def _refuse_without_transcript(loaded: list[LocatedDoc], variant: Variant) -> No
 
 
 def doc_to_text(doc: AskedDoc, lmms_eval_specific_kwargs: dict[str, Any] | None = None) -> str:
-    """The prompt. Stops the run when the model can not take the doc's media."""
+    """The prompt. Stops the run when the model cannot take the doc's media."""
     _check_senses(doc, lmms_eval_specific_kwargs)
     return _variant(doc).prompt(doc)
 
@@ -111,7 +115,7 @@ def _warn_of_paths(group: str) -> None:
 
 
 def _local_file(doc: LocatedDoc) -> Path | None:
-    """None where it can not be had: no reason to lose the scores of a run that is over."""
+    """None where it cannot be had: no reason to lose the scores of a run that is over."""
     try:
         return data.local_media_if_fetched(doc)
     except DataError:

@@ -11,7 +11,7 @@ from . import prompts
 from .annotations import Doc
 from .taxonomy import BY_CODE, TASKS, VIDEO, Task, TaxonomyError, tasks_named
 
-Shown = Literal["all", "silent", "none"]
+MediaSubset = Literal["all", "silent", "none"]
 
 WITH_SOUND = tuple(task for task in TASKS if task.has_sound)
 VIDEO_WITH_SOUND = tuple(task for task in TASKS if task.input == "video+sound")
@@ -30,7 +30,7 @@ class Variant:
     style: prompts.Style = "plain"
     transcript: bool = False
     guide: bool = False
-    shown: Shown = "all"
+    shown: MediaSubset = "all"
 
     @property
     def group(self) -> str:

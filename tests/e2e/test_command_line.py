@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import SCRIPTS, responses_of, results_of, run
+
+from tests.helpers.commands import SCRIPTS, responses_of, results_of, run
 
 
 def scores_of(folder: Path) -> dict[str, dict[str, Any]]:

@@ -4,11 +4,11 @@ import json
 import subprocess
 from pathlib import Path
 
-import hub
 import pytest
-import releases
-from commands import SCRIPTS, responses_of, results_of, run
+
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
+from tests.helpers import hub, releases
+from tests.helpers.commands import SCRIPTS, responses_of, results_of, run
 
 FILLING = 160 << 20
 """Bytes of clips that no question is about, so that the archives are as large beside a clip as the release's are."""

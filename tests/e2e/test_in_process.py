@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from lmms_humansense.tasks.humansense.taxonomy import LEVELS, TASKS
 from lmms_humansense.tasks.humansense.variants import VARIANTS
 from lmms_humansense.tasks.humansense_sample.utils import ROOT

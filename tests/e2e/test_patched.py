@@ -8,13 +8,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import checkouts
 import pytest
-from commands import QUICKLY, SCRIPTS, results_of, run
+from exporter import benchmark
+from exporter import entry_points as task_entry_points
+from exporter.command import export_upstream
 
-from lmms_humansense import plugin
-from lmms_humansense.upstream import benchmark, entry_points
-from lmms_humansense.upstream.command import export_upstream
+from lmms_humansense.plugin.entry_points import task_folder
+from tests.helpers import checkouts
+from tests.helpers.commands import QUICKLY, SCRIPTS, results_of, run
 
 LOOK = """
 import json, sys, lmms_eval
@@ -45,13 +46,13 @@ def built_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def asking(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An lmms-eval that asks packages for tasks."""
-    return patched(tmp_path_factory.mktemp("asking") / "lmms-eval", entry_points.NAME)
+    return patched(tmp_path_factory.mktemp("asking") / "lmms-eval", task_entry_points.NAME)
 
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An lmms-eval with HumanSense that asks packages for tasks."""
-    return patched(tmp_path_factory.mktemp("both") / "lmms-eval", benchmark.NAME, entry_points.NAME)
+    return patched(tmp_path_factory.mktemp("both") / "lmms-eval", benchmark.NAME, task_entry_points.NAME)
 
 
 def patched(folder: Path, *changes: str) -> Path:
@@ -64,7 +65,8 @@ def patched(folder: Path, *changes: str) -> Path:
 
 def run_with(checkout: Path, *command: str, cwd: Path, **environment: str) -> str:
     """What a program prints that finds the lmms-eval of a checkout first."""
-    return run(*command, cwd=cwd, **{"PYTHONPATH": f"{checkout}:{QUICKLY}", **environment}).stdout
+    found = {"PYTHONPATH": f"{checkout}:{QUICKLY}", **environment}
+    return run(*command, cwd=cwd, check=True, only=None, **found).stdout
 
 
 def look(checkout: Path, cwd: Path, *include: Path) -> dict[str, Any]:
@@ -85,7 +87,7 @@ def test_an_lmms_eval_that_asks_for_tasks_is_told_and_not_changed(asking: Path, 
     told = look(asking, tmp_path)
     assert not told["search is wrapped"]
     assert {"humansense", "humansense_ar", "humansense_sample"} <= set(told["tasks"])
-    assert all(path.startswith(str(plugin.task_folder())) for path in told["tasks"].values())
+    assert all(path.startswith(str(task_folder())) for path in told["tasks"].values())
 
 
 def test_it_finds_the_tasks_for_its_other_commands_and_for_runs(asking: Path, tmp_path: Path) -> None:
@@ -108,7 +110,7 @@ def test_this_packages_tasks_and_models_win_over_built_in_ones_and_included_task
     assert told["search is wrapped"] is (which == "built_in")
     assert told["model"] == "lmms_humansense.models.omni.HumanSenseOmni"
     assert told["tasks"].pop("humansense_ar") == str(own)
-    assert all(path.startswith(str(plugin.task_folder())) for path in told["tasks"].values())
+    assert all(path.startswith(str(task_folder())) for path in told["tasks"].values())
 
 
 def test_a_group_that_both_have_is_asked_once(built_in: Path, tmp_path: Path) -> None:

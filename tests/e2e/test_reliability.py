@@ -15,8 +15,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from commands import SCRIPTS, responses_of, results_of, run
+
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
+from tests.helpers.commands import SCRIPTS, responses_of, results_of, run
 
 HUMANSENSE = str(SCRIPTS / "lmms-humansense")
 TASKS = ",".join(f"humansense_sample_{code}" for code in ("fr1", "fr2", "rr1", "rr2", "es", "pc"))

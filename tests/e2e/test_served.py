@@ -5,23 +5,26 @@ import io
 import json
 import sys
 import wave
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from chat_server import ChatServer, answer
-from commands import responses_of, results_of, run
-from lmms_humansense.models.engine import Engine
+from loguru import logger
+from PIL import Image
+
+from lmms_humansense.models.endpoint.encoder import EndpointEncoder
+from lmms_humansense.models.endpoint.payload import Payload
+from lmms_humansense.models.endpoint.settings import read_server_settings
+from lmms_humansense.models.local.engine import Engine
+from lmms_humansense.models.local.settings import read_settings
 from lmms_humansense.models.server import HumanSenseServer
-from lmms_humansense.models.server_settings import read_server_settings
-from lmms_humansense.models.settings import read_settings
-from lmms_humansense.models.wire import WireEncoder
 from lmms_humansense.tasks.humansense import utils
 from lmms_humansense.tasks.humansense.prompts import SYSTEM_PROMPT
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
-from loguru import logger
-from PIL import Image
+from tests.helpers.chat_server import ChatServer, answer
+from tests.helpers.commands import responses_of, results_of, run
 
 GENERATION = {"max_new_tokens": 8, "until": [], "do_sample": False}
 
@@ -38,7 +41,7 @@ def seen(part: dict[str, Any]) -> Image.Image:
 
 def as_raw(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What a server is sent, as messages of a task: the same pictures and sounds, already decoded."""
-    forms = {
+    forms: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "text": lambda part: part,
         "image_url": lambda part: {"type": "image", "url": seen(part["image_url"])},
         "input_audio": lambda part: {"type": "audio", "url": heard(part["input_audio"])},
@@ -63,7 +66,7 @@ def test_a_real_server_answers_as_the_local_model_that_is_fed_the_same(
         model_args=",".join(f"{key}={value}" for key, value in arguments.items()),
     )  # fmt: skip
     assert told["results"]["humansense_sample"]["failed,none"] == 0
-    wire = WireEncoder(read_server_settings(arguments))
+    wire = EndpointEncoder(read_server_settings(arguments))
     engine = Engine(read_settings({"pretrained": str(tiny_model), "device": "cpu"}))
     compared = 0
     for task, samples in told["samples"].items():
@@ -71,6 +74,7 @@ def test_a_real_server_answers_as_the_local_model_that_is_fed_the_same(
         for sample in samples:
             messages = utils.doc_to_messages(docs[sample["doc_id"]], {"sees": True, "hears": True})
             (sent,) = wire.encode([wire.read(messages)])
+            assert isinstance(sent.encoded, Payload)
             encoded = engine.encode(engine.prepare(as_raw(json.loads(sent.encoded.messages))))
             ((text, _),) = engine.respond([encoded], GENERATION)
             assert sample["filtered_resps"] == [text], f"{task} doc {sample['doc_id']}"

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from upstream_data import LOCAL_TASKS
+
+from tests.helpers.upstream_data import LOCAL_TASKS
 
 FAILURE_MARK = "[request failed]"
 
@@ -33,7 +34,7 @@ class Outcome:
     responses: list[str]
     counts: list[dict[str, Any]]
     model_info: dict[str, Any]
-    prepared: list[Any]
+    decoded: list[Any]
 
 
 Run = Callable[..., Outcome]
@@ -58,21 +59,22 @@ def evaluate(name: str, model_args: str, folder: Path, patch: pytest.MonkeyPatch
     import lmms_eval.models  # noqa: F401  # loads the entry points
     from lmms_eval.evaluator import simple_evaluate
     from lmms_eval.tasks import TaskManager
-    from lmms_humansense.models.encoder import Encoder
+
+    from lmms_humansense.models.local.encoder import LocalEncoder
 
     # Where upstream's hooks look for media, and lmms-eval for prepared datasets.
     patch.setenv("HF_HOME", str(folder))
     patch.setenv("XMODBENCH", str(folder))
     for variable in ("HF_DATASETS_CACHE", "LMMS_EVAL_DATASETS_CACHE", "NUM_IMAGE"):
         patch.delenv(variable, raising=False)
-    prepared: list[Any] = []
-    prepare = Encoder.prepare
+    decoded: list[Any] = []
+    decode = LocalEncoder.decode
 
-    def noting_prepare(self: Encoder, *arguments: Any) -> Any:
-        prepared.append(prepare(self, *arguments))
-        return prepared[-1]
+    def noted(self: LocalEncoder, *arguments: Any) -> Any:
+        decoded.append(decode(self, *arguments))
+        return decoded[-1]
 
-    patch.setattr(Encoder, "prepare", noting_prepare)
+    patch.setattr(LocalEncoder, "decode", noted)
 
     LOCAL_TASKS[name].write(name, folder)
     manager = TaskManager("ERROR", include_path=str(folder), include_defaults=False, model_name="humansense_omni")
@@ -85,7 +87,7 @@ def evaluate(name: str, model_args: str, folder: Path, patch: pytest.MonkeyPatch
         [sample["filtered_resps"][0] for sample in samples],
         [sample["token_counts"][0] for sample in samples],
         results["model_info"],
-        prepared,
+        decoded,
     )
 
 
@@ -93,9 +95,9 @@ def failed(outcome: Outcome) -> list[str]:
     return [response for response in outcome.responses if response.startswith(FAILURE_MARK)]
 
 
-def kinds(prepared: Any) -> list[str]:
+def kinds(decoded: Any) -> list[str]:
     """The types of the contents of the user's turn."""
-    return [item["type"] for item in prepared.messages[-1]["content"]]
+    return [item["type"] for item in decoded.messages[-1]["content"]]
 
 
 @pytest.mark.parametrize("name", LOCAL_TASKS)
@@ -132,12 +134,12 @@ def test_pictures_reach_the_model_in_their_size(run: Run, name: str) -> None:
 
 
 def test_pictures_stand_where_the_question_names_them(run: Run) -> None:
-    prepared = run("local_mmmu", HERE).prepared
-    assert [kinds(sample) for sample in prepared] == [["text", "image", "text", "image", "text"]] * 2
-    assert [picture.width // 28 for sample in prepared for picture in sample.images] == [4, 10, 4, 20]
+    decoded = run("local_mmmu", HERE).decoded
+    assert [kinds(sample) for sample in decoded] == [["text", "image", "text", "image", "text"]] * 2
+    assert [picture.width // 28 for sample in decoded for picture in sample.images] == [4, 10, 4, 20]
 
 
 def test_a_sound_and_four_videos_keep_their_order(run: Run) -> None:
-    (sample,) = run("local_xmod_audio_video", HERE).prepared
+    (sample,) = run("local_xmod_audio_video", HERE).decoded
     assert kinds(sample) == ["audio", "text", *["text", "video"] * 4, "text"]
     assert [len(video) for video in sample.videos] == [16, 8, 12, 10]

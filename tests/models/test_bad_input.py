@@ -4,10 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import clips
 import numpy as np
 import pytest
+
 from lmms_humansense.models import chat, omni
+from tests.helpers import clips
 
 Write = Callable[[Path], Any]
 

@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
 from lmms_humansense.models import chat, omni
-from lmms_humansense.models.conversation import Video, read_messages
-from lmms_humansense.models.engine import Engine
-from lmms_humansense.models.media import FrameRule
-from lmms_humansense.models.settings import read_settings
-from lmms_humansense.tasks.humansense import scoring, utils
+from lmms_humansense.models.inputs.conversation import VideoPart, read_messages
+from lmms_humansense.models.local.engine import Engine
+from lmms_humansense.models.local.settings import read_settings
+from lmms_humansense.models.media.types import FrameRule
+from lmms_humansense.tasks.humansense import utils
+from lmms_humansense.tasks.humansense.metrics import scoring
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
 
 SENSES = {"sees": True, "hears": True}
@@ -243,8 +245,8 @@ def test_a_system_message_of_the_task_is_kept(model: omni.HumanSenseOmni) -> Non
 
 def test_the_part_of_a_clip_that_is_asked_for_is_shown(model: omni.HumanSenseOmni) -> None:
     parade = {"type": "video", "url": str(ROOT / "videos" / "count" / "parade.mp4"), "fps": 1.0}
-    whole = model.engine.prepare(user(parade)).shown
-    part = model.engine.prepare(user({**parade, "start_time": 5.0, "end_time": 13.0})).shown
+    whole = model.engine.prepare(user(parade)).stats
+    part = model.engine.prepare(user({**parade, "start_time": 5.0, "end_time": 13.0})).stats
     assert part.frames < whole.frames
 
 
@@ -288,7 +290,7 @@ def test_the_model_tells_what_its_results_depend_on(model: omni.HumanSenseOmni, 
         ({"attn_implementation": "quick"}, "cannot be loaded: ValueError: .*quick"),
     ],
 )
-def test_bad_arguments_are_named(tiny_model: Path, arguments: dict[str, str], sentence: str) -> None:
+def test_bad_arguments_are_named(tiny_model: Path, arguments: dict[str, Any], sentence: str) -> None:
     if "cuda" in sentence and torch.cuda.is_available():
         pytest.skip("needs a machine without a GPU")
     with pytest.raises(ValueError, match=sentence):
@@ -329,6 +331,6 @@ def test_log_likelihoods_are_refused(model: omni.HumanSenseOmni) -> None:
 
 def test_the_hint_of_the_release_is_followed() -> None:
     (turn,) = read_messages(sample("hc"))
-    (video,) = [part for part in turn.parts if isinstance(part, Video)]
+    (video,) = [part for part in turn.parts if isinstance(part, VideoPart)]
     assert video.rule == FrameRule(fps=sample("hc")[0]["content"][0]["fps"], max_pixels=360 * 420)
     assert not video.true_time

@@ -5,11 +5,12 @@ import math
 from typing import Any
 
 import pytest
-import releases
+
 from lmms_humansense.tasks.humansense import annotations
 from lmms_humansense.tasks.humansense.annotations import DataError, Doc
 from lmms_humansense.tasks.humansense.taxonomy import TaxonomyError
-from releases import COUNT, MULTI, SINGLE, YESNO, audio_item, item
+from tests.helpers import releases
+from tests.helpers.releases import COUNT, MULTI, SINGLE, YESNO, audio_item, item
 
 FIELD_TYPES = {
     "id": str,
@@ -26,6 +27,9 @@ FIELD_TYPES = {
     "fps": float,
     "transcript": str | None,
 }
+
+
+NO_COUNTS: list[Any] = ["abc", "", 0, -1, "0", True, False, math.nan, math.inf, "nan", [25], {}, 10**400]
 
 
 def read(*items: Any, key: str = "VQA", overrides: dict[str, str] | None = None) -> list[Doc]:
@@ -121,11 +125,7 @@ def test_a_missing_field_is_named(field: str, absent: Any) -> None:
         ("answer", " "),
         ("answer", math.nan),
         ("answer", 10**400),
-        *[
-            (field, value)
-            for field in ("fps", "full_frame_number")
-            for value in ("abc", "", 0, -1, "0", True, False, math.nan, math.inf, "nan", [25], {}, 10**400)
-        ],
+        *[(field, value) for field in ("fps", "full_frame_number") for value in NO_COUNTS],
         ("fps", 0.5),
         ("asr_en", ["Hello."]),
         ("asr_en", {"text": "Hello."}),

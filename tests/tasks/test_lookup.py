@@ -4,6 +4,7 @@ import time
 import unicodedata
 
 import pytest
+
 from lmms_humansense.tasks.humansense.annotations import DataError
 from lmms_humansense.tasks.humansense.lookup import MediaIndex
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lmms_humansense.tasks.humansense import messages
 from lmms_humansense.tasks.humansense.annotations import Doc
 from lmms_humansense.tasks.humansense.messages import MAX_PIXELS, frame_rate

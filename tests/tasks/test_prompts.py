@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lmms_humansense.tasks.humansense import prompts
 from lmms_humansense.tasks.humansense.prompts import Pattern, Style
 

@@ -1,25 +1,23 @@
 """What is pure stays light: the standard library is enough to build a prompt and to score a response."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 
 import pytest
 
 PURE = (
-    "scoring",
-    "release_scoring",
+    "metrics.parsing",
+    "metrics.paper",
+    "metrics.scoring",
     "variants",
     "prompts",
     "taxonomy",
-    "parsing",
     "results",
     "messages",
     "annotations",
     "lookup",
-    "archive",
-    "prepared",
+    "source",
+    "local_source",
 )
 HEAVY = ("torch", "lmms_eval", "datasets", "transformers", "numpy", "PIL", "av", "huggingface_hub", "fsspec")
 

@@ -6,10 +6,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from lmms_humansense.tasks.humansense import sound
 from lmms_humansense.tasks.humansense.annotations import DataError
-from numpy.typing import NDArray
-from releases import sine, wav
+from tests.helpers.releases import sine, wav
 
 SECONDS = 1.5
 RATES = [8_000, 16_000, 44_100, 48_000]
@@ -51,7 +52,7 @@ def test_a_wav_file_is_read_as_the_signal_that_was_written(rate: int, both: bool
     tone = sine(SECONDS, rate)
     heard = sound.waveform(written(tmp_path, channels(tone, tone) if both else tone, rate))
     wanted = sine(SECONDS, sound.SAMPLING_RATE)
-    assert (heard.dtype, heard.ndim) == (np.float32, 1)
+    assert (heard.dtype, heard.ndim) == (np.dtype(np.float32), 1)
     assert abs(heard.size - wanted.size) <= 0.02 * sound.SAMPLING_RATE
     length = min(heard.size, wanted.size)
     assert np.corrcoef(heard[:length], wanted[:length])[0, 1] > 0.999

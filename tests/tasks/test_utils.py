@@ -5,14 +5,17 @@ from typing import Any
 
 import datasets
 import huggingface_hub.constants
-import lmms_humansense.tasks.humansense_sample as sample
 import numpy as np
 import pytest
-import releases
-from lmms_humansense.tasks.humansense import prompts, sound, utils
+
+import lmms_humansense.tasks.humansense_sample as sample
+from lmms_humansense.tasks.humansense import data, prompts, sound, utils
 from lmms_humansense.tasks.humansense.annotations import DataError
 from lmms_humansense.tasks.humansense.taxonomy import BY_CODE
-from releases import Content, audio_item, item
+from tests.helpers import releases
+from tests.helpers.releases import Content, audio_item, item
+
+pytestmark = pytest.mark.usefixtures("either_source")
 
 SEES = {"sees": True, "hears": False}
 HEARS = {"sees": False, "hears": True}
@@ -108,7 +111,7 @@ def test_the_sample_has_questions_of_each_task_with_their_media(code: str) -> No
     rows = utils.docs(code.lower(), str(Path(str(sample.__file__)).parent), complete=False)
     assert len(rows) > 0
     for doc in rows:
-        assert Path(utils.data.local_media(doc)).is_file()
+        assert Path(data.local_media(doc)).is_file()
 
 
 @pytest.mark.parametrize(
@@ -283,7 +286,7 @@ def test_a_length_that_cannot_be_told_costs_no_score(tmp_path: Path, monkeypatch
     def lost(doc: Any) -> Path:
         raise DataError("the server is gone")
 
-    monkeypatch.setattr(utils.data, "local_media_if_fetched", lost)
+    monkeypatch.setattr(data, "local_media_if_fetched", lost)
     doc = utils.docs("fr2", str(Path(sample.__file__).parent), complete=False)[0]
     metrics = utils.process_results(doc, [doc["answer"]])
     assert metrics["acc"]["score"] == 1

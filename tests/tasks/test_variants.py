@@ -1,16 +1,16 @@
 """The settings: which tasks, which prompt, which media."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
-import lmms_humansense.tasks.humansense_sample as sample
 import pytest
-import releases
+
+import lmms_humansense.tasks.humansense_sample as sample
 from lmms_humansense.tasks.humansense import prompts, utils, variants
 from lmms_humansense.tasks.humansense.taxonomy import TASKS, TaxonomyError
+from lmms_humansense.tasks.humansense.utils import AskedDoc
 from lmms_humansense.tasks.humansense.variants import BENCHMARK, BY_NAME, VARIANTS
-from releases import Content, item
+from tests.helpers import releases
+from tests.helpers.releases import Content, item
 
 SAMPLE = str(Path(str(sample.__file__)).parent)
 BOTH = {"sees": True, "hears": True}
@@ -18,7 +18,7 @@ SEES = {"sees": True, "hears": False}
 NOTHING = {"sees": False, "hears": False}
 
 
-def docs(name: str) -> list[dict]:
+def docs(name: str) -> list[AskedDoc]:
     return list(utils.docs(name, SAMPLE, complete=False))
 
 

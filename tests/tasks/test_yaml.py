@@ -4,10 +4,11 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-import lmms_humansense.tasks.humansense as benchmark
-import lmms_humansense.tasks.humansense_sample as sample
 import pytest
 import yaml
+
+import lmms_humansense.tasks.humansense as benchmark
+import lmms_humansense.tasks.humansense_sample as sample
 from lmms_humansense.tasks.humansense.taxonomy import BY_CODE, LEVELS, TASKS
 from lmms_humansense.tasks.humansense.variants import VARIANTS, Variant, tasks_of
 
@@ -33,7 +34,11 @@ class Loader(yaml.SafeLoader):
     """PyYAML's safe loader with lmms-eval's tag."""
 
 
-Loader.add_constructor("!function", lambda loader, node: Function(loader.construct_scalar(node)))
+def _function(loader: Loader, node: Any) -> Function:
+    return Function(loader.construct_scalar(node))
+
+
+Loader.add_constructor("!function", _function)
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""The release's questions and media, wherever they lie."""

@@ -1,0 +1,79 @@
+"""How the work goes on, for people: a bar in a terminal, and a line now and then in a log."""
+
+import threading
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.filesize import decimal
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import Progress as Bar
+
+_EVERY = 30.0
+"""Seconds between two lines in a log."""
+
+
+class ProgressDisplay:
+    """Shows bytes, files and the time left on a console, within a `with` block."""
+
+    def __init__(self, what: str, console: Console) -> None:
+        self._console = console
+        self._what = what
+        self._lock = threading.Lock()
+        self._files = self._count = self._there = self._done = 0
+        self._started = self._last = time.monotonic()
+        self._bar = Bar(
+            TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
+            TextColumn("{task.fields[files]}"), TimeRemainingColumn(), console=self._console,
+        )  # fmt: skip
+        self._task = self._bar.add_task(what, total=None, start=False, files="")
+
+    def __enter__(self) -> "ProgressDisplay":
+        if self._console.is_terminal:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._console.is_terminal:
+            self._bar.stop()
+
+    def expect(self, files: int, count: int) -> None:
+        """There will be so many files, of so many bytes altogether."""
+        with self._lock:
+            self._files, self._count = files, count
+            self._bar.start_task(self._task)
+            self._show()
+
+    def advance(self, count: int) -> None:
+        """There are so many bytes more; fewer, if negative."""
+        with self._lock:
+            self._there += count
+            self._show()
+
+    def file_done(self) -> None:
+        """There is one more file."""
+        with self._lock:
+            self._done += 1
+            self._show()
+
+    def say(self, sentence: str) -> None:
+        """Something that the user should know."""
+        self._console.print(sentence)
+
+    def _show(self) -> None:
+        if self._console.is_terminal:
+            files = f"{self._done}/{self._files} files"
+            self._bar.update(self._task, total=self._count, completed=self._there, files=files)
+        elif time.monotonic() - self._last > _EVERY:
+            self._last = time.monotonic()
+            self._console.print(f"{self._what}: {self._state()}")
+
+    def _state(self) -> str:
+        spent = time.monotonic() - self._started
+        left = spent * (self._count - self._there) / self._there if self._there > 0 else 0
+        return (
+            f"{decimal(self._there)} of {decimal(self._count)}, {self._done} of {self._files} files, "
+            f"about {max(1, round(left / 60))} min left"
+        )

@@ -1,0 +1,63 @@
+"""The command `lmms-humansense rescore`: scores for responses that the release's own scripts have gathered."""
+
+import contextlib
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from ..paper.counts import counts
+from ..paper.files import ReleaseError
+from ..paper.rescoring import answered_file, by_model, remarks, write_results
+from ..results.reading import load_runs
+from ..tasks.humansense.annotations import DataError
+from ..tasks.humansense.taxonomy import TaxonomyError
+from .command import write_report
+from .media import Media
+from .terminal import show_run
+
+
+def rescore(paths: Sequence[Path], model: str | None, think: bool, out: Path | None) -> int:
+    """Score result files and print a table for each model; returns the exit status: 0, or 1 for files of no use.
+
+    In `out`, where it is given, the report's files are written, the release's own counts, and results as lmms-eval
+    writes them, for the other commands.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        answered = [answered_file(path, model) for path in paths]
+        models = by_model(answered)
+    except (ReleaseError, DataError, TaxonomyError) as error:
+        console.print(str(error), style="red", markup=False)
+        return 1
+    for each in answered:
+        for remark in remarks(each.file, think):
+            console.print(f"Note: {remark}", style="yellow", markup=False)
+    with _folder(out) as folder:
+        written = [write_results(folder, name, parts, think) for name, parts in models.items()]
+        _show(written, out, console)
+    if out is not None:
+        for each in answered:
+            counted = counts(each.file, each.responses, "think" if think else "plain")
+            (out / f"scores_{each.file.path.name}").write_text(json.dumps(counted, indent=4), encoding="utf-8")
+    return 0
+
+
+@contextlib.contextmanager
+def _folder(out: Path | None) -> Iterator[Path]:
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        yield out
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+def _show(written: Sequence[Path], out: Path | None, console: Console) -> None:
+    runs, problems = load_runs(written, console)
+    for run in runs:
+        show_run(run, console)
+    if out is not None:
+        console.print(f"Report: {write_report(runs, out, 'all', Media('link'), problems)}", markup=False)

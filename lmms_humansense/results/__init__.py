@@ -1,0 +1,1 @@
+"""Results of lmms-eval: read into runs, with the statistics of their scores."""

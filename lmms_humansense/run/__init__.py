@@ -1,0 +1,1 @@
+"""The command `lmms-humansense run`: lmms-eval in a watched process."""

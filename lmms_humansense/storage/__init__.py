@@ -1,0 +1,1 @@
+"""Files from anywhere (folders, zip archives, addresses, the Hub) as local files. Knows no benchmark."""

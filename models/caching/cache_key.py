@@ -1,0 +1,162 @@
+"""What an answer depends on, as digests: what is shown and asked, the checkpoint, the code. Knows no harness.
+
+Equal digests mean the same answer, on any machine and from any folder; where that cannot be told there is none.
+"""
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image as PillowImage
+from qwen_omni_utils.v2_5 import vision_process as qwen
+
+from ..inputs.conversation import Conversation, ImagePart, Part, TextPart, VideoPart
+
+_BLOCK = 1 << 20
+_THREADS = 4
+
+_DECIDING = ("media", "inputs")
+"""The folders whose code decides what any model is shown. `runtime`, `caching` and what lmms-eval sees decide when and
+where something is done, and not what: answers do not depend on them."""
+
+
+class UnknownContentError(Exception):
+    """What something consists of cannot be told without fetching it, such as a picture behind an address."""
+
+
+class FileDigests:
+    """Digests of the content of files, each read once as long as it does not change. For several threads."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int, int, int], str] = {}
+        self._lock = threading.Lock()
+
+    def digest(self, path: str) -> str:
+        """SHA-256 of a file, as hexadecimal digits. Raises OSError where it cannot be read."""
+        stat = os.stat(path)
+        state = os.path.abspath(path), stat.st_size, stat.st_mtime_ns, stat.st_ino
+        with self._lock:
+            known = self._known.get(state)
+        if known is None:
+            known = sha256_of(Path(path))
+            with self._lock:
+                self._known[state] = known
+        return known
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, as hexadecimal digits. Raises OSError where it cannot be read."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256, as hexadecimal digits, of something that JSON can hold; numbers may be NumPy's.
+
+    Raises TypeError for anything else.
+    """
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=_plain).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} has no digest.")
+
+
+def describe(conversation: Conversation, files: FileDigests) -> list[Any]:
+    """Everything that a conversation shows and says, in a form that JSON can hold: media by their content.
+
+    Raises UntoldError where that cannot be told, OSError for a file that cannot be read, and TypeError or ValueError
+    for what is no medium.
+    """
+    return [[turn.role, [_part(part, files) for part in turn.parts]] for turn in conversation]
+
+
+def _part(part: Part, files: FileDigests) -> list[Any]:
+    if isinstance(part, TextPart):
+        return ["text", part.text]
+    if isinstance(part, ImagePart):
+        return ["image", _medium(part.image, files)]
+    if isinstance(part, VideoPart):
+        return ["video", _medium(part.path, files), asdict(replace(part, path=""))]
+    clip = None if part.clip is None else asdict(replace(part.clip, path=""))
+    return ["sound", _medium(part.source, files), clip]
+
+
+def _medium(source: Any, files: FileDigests) -> Any:
+    """The content of a picture, clip or sound, and what else a decoder looks at: the ending of its name."""
+    if isinstance(source, (str, os.PathLike)):
+        name = os.fspath(source).removeprefix("file://")
+        if name.startswith("data:"):
+            return ["data", name]
+        if "://" in name:
+            raise UnknownContentError(name)
+        return ["file", files.digest(name), os.path.splitext(name)[1].lower()]
+    if isinstance(source, PillowImage.Image):
+        palette = [source.getpalette(), repr(source.info.get("transparency"))]
+        return ["pixels", source.mode, source.size, _bytes(source.tobytes()), palette]
+    if isinstance(source, Mapping) and source.get("array") is not None:
+        array = np.ascontiguousarray(source["array"])
+        return ["array", str(array.dtype), array.shape, _bytes(array.tobytes()), source.get("sampling_rate")]
+    if isinstance(source, Mapping) and isinstance(source.get("bytes"), bytes):
+        return ["bytes", _bytes(source["bytes"]), os.path.splitext(str(source.get("path") or ""))[1].lower()]
+    raise UnknownContentError(type(source).__name__)
+
+
+def _bytes(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def frame_limits() -> dict[str, float]:
+    """The limits of qwen-omni-utils on number and size of frames, one of which is read from the environment."""
+    return {name: value for name, value in vars(qwen).items() if name.isupper() and isinstance(value, (int, float))}
+
+
+def digest_of_code(folder: str, left_out: Collection[str] = ()) -> str:
+    """SHA-256, as hexadecimal digits, over the source of all that decides what a model is shown and what it answers.
+
+    That is every module in `media`, `inputs` and `folder` ("local" or "endpoint"), at any depth, except those
+    `left_out` ("local/families/qwen2_audio.py").
+    """
+    models = Path(__file__).parents[1]
+    paths = {
+        path.relative_to(models).as_posix(): path
+        for deciding in (*_DECIDING, folder)
+        for path in (models / deciding).rglob("*.py")
+    }
+    return digest_of([[name, sha256_of(paths[name])] for name in sorted(paths.keys() - set(left_out))])
+
+
+def versions_of(libraries: Iterable[str]) -> dict[str, str | None]:
+    """The version of each library; None of those that are not installed."""
+    return {name: _version(name) for name in libraries}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def digest_of_folder(folder: Path) -> str:
+    """SHA-256 over names and contents of the files in a checkpoint's folder, as hexadecimal digits.
+
+    Every byte is read, as one layer that was trained on is a few bytes in a hundred. Hidden files and subfolders, which
+    are no part of the model, are not.
+    """
+    paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    with ThreadPoolExecutor(_THREADS) as pool:  # hashing does not hold Python's lock
+        return digest_of([[path.name, digest] for path, digest in zip(paths, pool.map(sha256_of, paths), strict=True)])

@@ -1,0 +1,147 @@
+"""What is sent to a server: words, pictures and sounds as parts of OpenAI chat messages, in JSON."""
+
+import base64
+import io
+import json
+import mimetypes
+import wave
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image as PillowImage
+
+from ..media.types import SAMPLE_RATE
+
+_SLICE = 1 << 20
+"""Bytes that are handed to a socket at once."""
+
+_QUALITY = 95
+"""Of JPEG pictures; colours are not thinned out."""
+
+_FULL_SCALE = 2**15
+"""Of the 16-bit samples of WAV."""
+
+
+@dataclass(frozen=True)
+class Payload:
+    """One request without its model and how to answer.
+
+    `pieces` are uint8 tensors (bytes,): together the JSON text of `messages` in UTF-8. Requests about one clip share
+    the piece that holds it. `fields` are what stands beside `messages`.
+    """
+
+    pieces: tuple[torch.Tensor, ...]
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """The pieces, by their place."""
+        return {str(place): piece for place, piece in enumerate(self.pieces)}
+
+    @property
+    def tokens(self) -> int:
+        """How long the prompt is: only the server knows, and tells it with the answer."""
+        return 0
+
+    @property
+    def messages(self) -> bytes:
+        """The JSON text."""
+        return bytes(self.within(b"", b""))
+
+    def within(self, before: bytes, after: bytes) -> "ByteParts":
+        """The JSON text between two others."""
+        return ByteParts([memoryview(before), *(piece.numpy().data for piece in self.pieces), memoryview(after)])
+
+
+@dataclass(frozen=True)
+class ByteParts:
+    """Bytes in several parts that are sent one after the other.
+
+    They may be megabytes, hundreds of times a second: they are never put together, as every copy would cost more than
+    all else.
+    """
+
+    parts: list[memoryview]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def __iter__(self) -> Iterator[memoryview]:
+        """Slices that a socket takes at once: of what it does not, the rest would be copied again and again."""
+        for part in self.parts:
+            for start in range(0, len(part), _SLICE):
+                yield part[start : start + _SLICE]
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self.parts)
+
+
+def text_part(text: str) -> str:
+    """Words."""
+    return json.dumps({"type": "text", "text": text})
+
+
+def image_part(image: PillowImage.Image, form: str) -> str:
+    """A picture, as "png" (every bit of it) or "jpeg"."""
+    packed = io.BytesIO()
+    if form == "png":
+        image.save(packed, "PNG", compress_level=1)
+    else:
+        image.save(packed, "JPEG", quality=_QUALITY, subsampling=0)
+    url = f"data:image/{form};base64,{_base64(packed.getvalue())}"
+    return json.dumps({"type": "image_url", "image_url": {"url": url}})
+
+
+def frames_part(frames: torch.Tensor, form: str) -> str:
+    """The frames of a clip, uint8 (frames, 3, height, width), as pictures one after the other."""
+    pictures = (PillowImage.fromarray(frame.permute(1, 2, 0).contiguous().numpy()) for frame in frames)
+    return ", ".join(image_part(picture, form) for picture in pictures)
+
+
+def sound_part(samples: NDArray[np.float32]) -> str:
+    """A sound, float32 (samples,) at 16 kHz, as WAV with 16 bits."""
+    packed = io.BytesIO()
+    whole = np.clip(np.round(samples * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1).astype("<i2")
+    with wave.open(packed, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes(whole.tobytes())
+    return json.dumps({"type": "input_audio", "input_audio": {"data": _base64(packed.getvalue()), "format": "wav"}})
+
+
+def address_part(kind: str, url: str) -> str:
+    """A medium of the `kind` "video_url" or "audio_url" behind an address."""
+    return json.dumps({"type": kind, kind: {"url": url}})
+
+
+def data_url(path: Path) -> str:
+    """A file as an address that holds it. Raises OSError where it can not be read."""
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return f"data:{kind};base64,{_base64(path.read_bytes())}"
+
+
+def piece(text: str) -> torch.Tensor:
+    """A text as bytes in UTF-8: uint8 (bytes,)."""
+    return torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
+
+
+def messages_of(turns: Sequence[tuple[str, Sequence[torch.Tensor]]]) -> tuple[torch.Tensor, ...]:
+    """The pieces of a JSON array of messages, each a role and the pieces of its content."""
+    pieces: list[torch.Tensor] = []
+    opening = "["
+    for role, parts in turns:
+        pieces.append(piece(f'{opening}{{"role": {json.dumps(role)}, "content": ['))
+        for number, part in enumerate(parts):
+            pieces += [piece(", "), part] if number else [part]
+        opening = "]}, "
+    return (*pieces, piece("]}]"))
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")

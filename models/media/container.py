@@ -1,0 +1,60 @@
+"""An audio or video file is opened, or refused in one sentence."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+
+from .errors import MediaError
+
+_MP4_FIRST_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+"""Box types that MP4 and MOV files start with (ISO/IEC 14496-12, QuickTime File Format), at byte 4."""
+
+
+@contextmanager
+def open_media(path: Path) -> Iterator[InputContainer]:
+    """Open an audio or video file for reading, and close it however the block ends.
+
+    Raises:
+        MediaError: there is no such file, or it is not one that FFmpeg can read.
+    """
+    _check_file(path)
+    try:
+        # An absolute path, because FFmpeg takes "take: 1.mp4" for an address with the scheme "take". Only files may
+        # be opened, because a playlist that calls itself .mp4 could otherwise make it fetch from the network (as a
+        # container option: plain options crash PyAV on formats whose streams show up late, such as FLV). Titles that
+        # are not UTF-8 are no reason to refuse a clip.
+        container = av.open(
+            os.path.abspath(path), mode="r", container_options={"protocol_whitelist": "file"}, metadata_errors="replace"
+        )
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise MediaError(_why_unreadable(path, error)) from error
+    with container:
+        yield container
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what is no file with something in it, in words that FFmpeg would not find."""
+    if path.is_dir():
+        raise MediaError(f"{path} is a folder, not an audio or video file.")
+    if not path.exists():
+        raise MediaError(f"{path} does not exist.")
+    if not path.is_file():
+        raise MediaError(f"{path} is no regular file.")
+    if path.stat().st_size == 0:
+        raise MediaError(f"{path} is empty (0 bytes).")
+
+
+def _why_unreadable(path: Path, error: Exception) -> str:
+    """One sentence on why FFmpeg refused the file."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+    except OSError as refusal:
+        return f"{path} cannot be opened ({refusal.strerror})."
+    if head[4:] in _MP4_FIRST_BOXES:
+        return f"{path} is an MP4 or MOV file whose index (moov) is missing or damaged, as after a broken download."
+    return f"{path} is not an audio or video file that FFmpeg can read ({getattr(error, 'strerror', None) or error})."

@@ -1,0 +1,9 @@
+"""Why a file, or a part of it, cannot be used."""
+
+
+class MediaError(Exception):
+    """A file cannot be used. The message is one sentence that names the file and says what is wrong with it."""
+
+
+class UnsuitableReaderError(Exception):
+    """This way of reading cannot give the frames; the message says why. Another reader may be able to."""

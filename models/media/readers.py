@@ -1,0 +1,194 @@
+"""Ways of reading numbered frames from a video file: with PyAV, and with decord where that cannot."""
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Protocol
+
+import av
+import torch
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+
+from .container import open_media
+from .errors import MediaError, UnsuitableReaderError
+from .video_decoder import FrameConverter, VideoDecoder
+from .video_index import DecodeSpan, PacketSink, decode_spans, demux, read_index, video_stream
+
+logger = logging.getLogger(__name__)
+
+
+class FrameReader(Protocol):
+    """A file of `count` frames at `fps` frames per second."""
+
+    count: int
+    fps: float
+
+    def pictures(self, numbers: Sequence[int]) -> Iterator[tuple[int, torch.Tensor]]:
+        """Yield each of `numbers` (ascending, no repeats) with its picture: uint8 (H, W, 3), RGB, upright.
+
+        A number without a picture is left out. One may come twice: the later picture is the better.
+        """
+
+
+class PyavReader:
+    """Frames by PyAV: one pass over the packets for the index, then only the needed groups of pictures are decoded."""
+
+    def __init__(self, file: Path, container: InputContainer, beside: PacketSink | None = None) -> None:
+        """Index the open file, and give the packets of another stream to `beside` on the way.
+
+        Raises:
+            MediaError: there is no video stream, or it holds no frames.
+            UnsuitableReaderError: FFmpeg has no decoder for it.
+        """
+        self._file = file
+        self._container = container
+        self._stream = video_stream(file, container)
+        self._index = read_index(file, container, self._stream, beside)
+        self._decoder = VideoDecoder(self._stream)
+        self._painter = FrameConverter(self._stream)
+        self.count = len(self._index.seeks)
+        self.fps = float(self._stream.average_rate or self._stream.guessed_rate or 0)
+
+    def pictures(self, numbers: Sequence[int]) -> Iterator[tuple[int, torch.Tensor]]:
+        """See `FrameReader.pictures`."""
+        if not self._index.timed:
+            logger.info("%s is decoded from its start, because it does not tell when frames are shown", self._file)
+            yield from self._by_counting(numbers)
+            return
+        try:
+            yield from self._by_time(numbers, self._seeking)
+        except UnsuitableReaderError as reason:
+            logger.info("%s is decoded from its start, because %s", self._file, reason)
+            yield from self._by_time(numbers, self._from_start)
+
+    def _by_time(
+        self, numbers: Sequence[int], way: Callable[[Sequence[int]], Iterator[tuple[int, VideoFrame]]]
+    ) -> Iterator[tuple[int, torch.Tensor]]:
+        """Find frames by their times of presentation, which `way` decodes."""
+        by_time: dict[int, list[int]] = {}
+        for number in numbers:
+            by_time.setdefault(self._index.shown[number], []).append(number)
+        for pts, frame in way(sorted(by_time)):
+            picture = self._painter.paint(frame)
+            for number in by_time[pts]:
+                yield number, picture
+
+    def _seeking(self, times: Sequence[int]) -> Iterator[tuple[int, VideoFrame]]:
+        """Decode the pictures at `times` (ascending) from the key frame before each, and nothing else.
+
+        Raises:
+            UnsuitableReaderError: the file cannot be positioned, or one of the pictures did not come out whole.
+        """
+        for span in decode_spans(self._index, times):
+            found = 0
+            # A "key frame" that gives no picture is none: decoding has to start before it (periodic intra refresh).
+            key = self._index.pts[span.first]
+            started = key in self._index.hidden
+            for frame in self._decoder.decode(self._packets(span), span.wanted | {key}):
+                started = started or frame.pts == key
+                if started and frame.pts in span.wanted and not frame.is_corrupt:
+                    found += 1
+                    yield frame.pts, frame
+            if found < len(span.wanted):
+                raise UnsuitableReaderError("frames are missing after a seek")
+
+    def _packets(self, span: DecodeSpan) -> Iterator[av.Packet]:
+        """The packets of a span, found by seeking.
+
+        Raises:
+            UnsuitableReaderError: the file cannot be positioned.
+        """
+        try:
+            self._container.seek(self._index.seeks[span.first], stream=self._stream)
+        except (av.FFmpegError, OSError) as error:
+            raise UnsuitableReaderError(f"it cannot be positioned ({error})") from error
+        reached = False
+        for packet in demux(self._file, self._container, self._stream):
+            place = self._index.place.get(packet.pts, -1)
+            if place == span.first:
+                reached = packet.is_keyframe == (place in self._index.keys)
+            if not reached and not 0 <= place < span.first:
+                raise UnsuitableReaderError("a seek went astray")
+            # Where the file lists only some key frames, the seek ends at an earlier one: no need to decode from there.
+            if reached:
+                yield packet
+            if place == span.last:
+                return
+
+    def _from_start(self, times: Sequence[int]) -> Iterator[tuple[int, VideoFrame]]:
+        """Decode from the start up to the last of `times` (ascending); where there is no picture, the one before.
+
+        If the decoder reports damage, a missing picture may be a broken one, and is left out.
+        """
+        last = max(self._index.place[pts] for pts in times)
+        waiting = list(reversed(times))
+        before: VideoFrame | None = None
+        with open_media(self._file) as container:
+            stream = video_stream(self._file, container)
+            decoder = VideoDecoder(stream)
+            for frame in decoder.decode(islice(demux(self._file, container, stream), last + 1)):
+                if frame.pts is None:
+                    continue
+                while waiting and waiting[-1] < frame.pts:
+                    pts = waiting.pop()
+                    if not decoder.damaged:
+                        yield pts, before or frame
+                if waiting and waiting[-1] == frame.pts:
+                    yield waiting.pop(), frame
+                before = frame
+        if before is not None and not decoder.damaged:
+            yield from ((pts, before) for pts in reversed(waiting))
+
+    def _by_counting(self, numbers: Sequence[int]) -> Iterator[tuple[int, torch.Tensor]]:
+        """Decode from the start and count what comes out.
+
+        Raises:
+            UnsuitableReaderError: there are fewer pictures than packets, and no damage that explains it.
+        """
+        wanted = frozenset(numbers)
+        counted = 0
+        with open_media(self._file) as container:
+            stream = video_stream(self._file, container)
+            decoder = VideoDecoder(stream)
+            for frame in decoder.decode(demux(self._file, container, stream)):
+                if counted in wanted:
+                    yield counted, self._painter.paint(frame)
+                counted += 1
+                if counted > numbers[-1]:
+                    return
+        if not decoder.damaged:
+            raise UnsuitableReaderError(f"its {self.count} packets hold only {counted} pictures")
+
+
+class DecordReader:
+    """Frames by decord, which has an FFmpeg of its own."""
+
+    def __init__(self, file: Path) -> None:
+        """Open the file.
+
+        Raises:
+            MediaError: decord is not installed, or cannot read the file.
+        """
+        try:
+            import decord
+        except ImportError as error:
+            raise MediaError(f"{file} cannot be read with PyAV, and decord is not installed.") from error
+        self._file = file
+        self._failure = decord.DECORDError
+        try:
+            self._video = decord.VideoReader(os.path.abspath(file))
+            self.count = len(self._video)
+            self.fps = float(self._video.get_avg_fps())
+        except (self._failure, RuntimeError) as error:
+            raise MediaError(f"{file} can be read neither with PyAV nor with decord.") from error
+
+    def pictures(self, numbers: Sequence[int]) -> Iterator[tuple[int, torch.Tensor]]:
+        """See `FrameReader.pictures`."""
+        for number in numbers:
+            try:
+                yield number, torch.from_numpy(self._video[number].asnumpy())
+            except self._failure:
+                logger.warning("%s: decord cannot read frame %d", self._file, number)

@@ -1,0 +1,1 @@
+"""When and where requests are worked on: prefetching, workers, time limits, signals, failures. Decides no answer."""

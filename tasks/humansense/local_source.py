@@ -1,0 +1,144 @@
+"""Questions and media in a folder of this machine: unpacked, in two zip archives, or a snapshot of the Hub."""
+
+import os
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from .annotations import FILES, FOLDER, MEDIA, DataError
+from .lookup import leads_out, refusal
+
+_SNAPSHOT = re.compile(r"[\\/]datasets--([^\\/]+)[\\/]snapshots[\\/]([^\\/]+)")
+"""Where the Hub's cache keeps a commit of a repository."""
+
+
+class LocalSource:
+    """Reads a folder that holds the annotation files, or a repository's folder that holds them in `FOLDER`."""
+
+    def default_root(self, repository: str, revision: str) -> str:
+        """The benchmark's folder of the dataset repository, downloaded now."""
+        return _snapshot(repository, revision)
+
+    def address(self, root: str) -> str:
+        """The root; that of a snapshot has the commit in it."""
+        return root
+
+    def shown(self, root: str) -> str:
+        """The root."""
+        return root
+
+    def origin(self, root: str) -> dict[str, Any]:
+        """The folder as `source`, or for a snapshot the repository and its `commit`."""
+        folder = str(_folder(root))
+        found = _SNAPSHOT.search(folder)
+        if found is None:
+            return {"source": folder}
+        return {"source": f"hf://datasets/{found[1].replace('--', '/')}", "commit": found[2]}
+
+    def annotations(self, root: str, key: str) -> bytes:
+        """The content of an annotation file."""
+        path = _folder(root) / FILES[key]
+        with _naming(f"{path}, which has the questions about {MEDIA[key]}, cannot be read"):
+            return path.read_bytes()
+
+    def media(self, root: str, key: str) -> "LocalMedia":
+        """The media that belong to an annotation file; unpacked ones win."""
+        folder = _folder(root)
+        unpacked, archive = folder / MEDIA[key], folder / f"{MEDIA[key]}.zip"
+        if unpacked.is_dir() and any(unpacked.iterdir()):
+            paths = [Path(place, file) for place, _, files in os.walk(unpacked, followlinks=True) for file in files]
+            names = [path.relative_to(unpacked).as_posix() for path in paths]
+            return LocalMedia(str(unpacked), names, {}, unpacked)
+        if archive.exists():
+            return _packed(archive)
+        raise DataError(
+            f"There is neither {unpacked.name}/ nor {archive.name} in {root}; the questions of {FILES[key]} need it."
+        )
+
+
+@dataclass(frozen=True)
+class LocalMedia:
+    """Media files in `folder`: where they lie, or taken out of the archive `where`, one by one when asked for."""
+
+    where: str
+    names: Sequence[str]
+    refused: Mapping[str, str]
+    folder: Path
+    is_packed: bool = False
+
+    def find_local(self, name: str) -> Path | None:
+        """The local file with this content, if it is there."""
+        if name in self.refused:
+            raise refusal(name, self.where, self.refused[name])
+        path = self.folder / name
+        return path if path.is_file() else None
+
+    def fetch(self, name: str) -> Path:
+        """The local file with this content; whole or not at all, whoever else takes it out at the same time."""
+        path = self.folder / name
+        if self.find_local(name) is not None:
+            return path
+        if not self.is_packed:
+            raise DataError(f"{name} is not in {self.where}.")
+        temporary = path.with_name(f".{uuid4().hex}.part")
+        with _naming(f"{name} in {self.where} cannot be used"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with zipfile.ZipFile(self.where) as opened, opened.open(name) as packed, temporary.open("wb") as file:
+                    shutil.copyfileobj(packed, file, 1 << 20)
+                return temporary.replace(path)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+
+def _packed(archive: Path) -> LocalMedia:
+    from huggingface_hub import constants
+
+    with _naming(f"{archive} is not a complete zip file; download it again"), zipfile.ZipFile(archive) as opened:
+        names = [info.filename for info in opened.infolist() if not info.is_dir()]
+    refused = {name: "its name leads out of its folder." for name in names if leads_out(name)}
+    # Another archive that takes its place has another folder for its members.
+    state = archive.stat()
+    identity = sha256(f"{archive.resolve()} {state.st_size} {state.st_mtime_ns}".encode()).hexdigest()[:16]
+    folder = Path(constants.HF_HOME) / "humansense" / "unpacked" / identity
+    return LocalMedia(str(archive), [name for name in names if name not in refused], refused, folder, True)
+
+
+@lru_cache(maxsize=8)
+def _snapshot(repository: str, revision: str) -> str:
+    from huggingface_hub import snapshot_download
+
+    advice = "set HUMANSENSE_REVISION to a revision that it has, or HUMANSENSE_DATA to a folder that holds the release"
+    with _naming(f"The dataset {repository} at {revision} cannot be had from the Hub; {advice}"):
+        # The training data that lie beside the benchmark are not downloaded.
+        found = snapshot_download(repository, repo_type="dataset", revision=revision, allow_patterns=f"{FOLDER}/*")
+        return str(Path(found) / FOLDER)
+
+
+def _folder(root: str) -> Path:
+    """The folder with the annotation files."""
+    scheme, is_address, _ = root.partition("://")
+    if is_address:
+        raise DataError(f"HUMANSENSE_DATA is an address ({scheme}), and only folders can be read here; set it to one.")
+    for folder in (Path(root), Path(root) / FOLDER):
+        if any((folder / name).exists() for name in FILES.values()):
+            return folder
+    names = " or ".join(FILES.values())
+    raise DataError(f"There is no {names} in {root}; set HUMANSENSE_DATA to the folder that holds them.")
+
+
+@contextmanager
+def _naming(problem: str) -> Iterator[None]:
+    """Turn what goes wrong in the block, also in a decompressor or the Hub's client, into a DataError that names it."""
+    try:
+        yield
+    except Exception as error:
+        raise DataError(f"{problem} ({type(error).__name__}: {' '.join(str(error).split())}).") from error

@@ -1,0 +1,16 @@
+"""The tasks read through the richer source, as they do in an installed package."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from lmms_humansense.dataset.source import install
+from lmms_humansense.tasks.humansense.source import current
+from tests.helpers import sources
+
+
+@pytest.fixture(autouse=True)
+def _installed() -> Iterator[None]:
+    with sources.used(current()):
+        install()
+        yield

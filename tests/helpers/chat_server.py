@@ -1,0 +1,127 @@
+"""A small chat server on loopback whose replies a test decides, good and bad."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Replies = Callable[[int, int], "Reply"]
+"""The reply to the question of a number when it is asked for the so manieth time (from 1)."""
+
+
+class Reply:
+    """What is sent: a status, a body and headers. `cut` ends the connection in its midst, `reset` before it."""
+
+    def __init__(
+        self, body: str, status: int = 200, *, cut: bool = False, reset: bool = False, delay: float = 0, **headers: str
+    ) -> None:
+        self.body, self.status, self.cut, self.reset, self.delay = body.encode(), status, cut, reset, delay
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def answer(text: str | None, *, delay: float = 0, **changes: Any) -> Reply:
+    """A good reply."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12, "cost": 0.5}
+    told = {"id": "1", "object": "chat.completion", "choices": [choice], "usage": usage, **changes}
+    return Reply(json.dumps(told), delay=delay)
+
+
+def refusal(status: int, message: str = "no", code: str | None = None, **headers: Any) -> Reply:
+    """An error in OpenAI's form."""
+    return Reply(json.dumps({"error": {"message": message, "code": code}}), status, **headers)
+
+
+class ChatServer:
+    """Serves `replies` until the block ends. `asked` counts by the number in the question's text ("Question 7")."""
+
+    def __init__(self, replies: Replies, certificate: ssl.SSLContext | None = None) -> None:
+        self.asked: Counter[int] = Counter()
+        self.requests: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.most_open = 0
+        self._open = 0
+        self._lock = threading.Lock()
+        self._replies = replies
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        self._scheme = "https" if certificate else "http"
+        if certificate:
+            self._server.socket = certificate.wrap_socket(self._server.socket, server_side=True)
+
+    @property
+    def url(self) -> str:
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}/v1"
+
+    def __enter__(self) -> ChatServer:
+        threading.Thread(target=self._server.serve_forever, args=[0.05], daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def reply(self, request: dict[str, Any], headers: dict[str, str]) -> Reply:
+        found = re.findall(r"Question (\d+)", json.dumps(request))
+        number = int(found[-1]) if found else 0
+        with self._lock:
+            self._open += 1
+            self.most_open = max(self.most_open, self._open)
+            self.asked[number] += 1
+            self.requests.append(request)
+            self.headers.append(headers)
+            reply = self._replies(number, self.asked[number])
+        time.sleep(reply.delay)
+        with self._lock:
+            self._open -= 1
+        return reply
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that is gone is what some tests are about."""
+
+
+def _handler(server: ChatServer) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            self._send(Reply('{"object": "list", "data": []}'))
+
+        def do_POST(self) -> None:
+            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            self._send(server.reply(request, headers))
+
+        def _send(self, reply: Reply) -> None:
+            if reply.reset:
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.connection.close()
+                self.close_connection = True
+                return
+            self.send_response(reply.status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(reply.body)))
+            for name, value in reply.headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(reply.body[: len(reply.body) // 2] if reply.cut else reply.body)
+            if reply.cut:
+                self.close_connection = True
+
+    return Handler

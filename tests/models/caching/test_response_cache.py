@@ -1,0 +1,452 @@
+"""Answers are kept with all that they depend on: what is unchanged is not asked again, what is changed is."""
+
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from lmms_eval.api.instance import GenerationResult, Instance
+from lmms_eval.caching import response_cache as upstream
+from lmms_eval.caching.fs_detect import FsType
+
+from lmms_humansense.demo.tiny_model import write_tiny_model
+from lmms_humansense.models.caching.response_cache import AnswerCache
+from lmms_humansense.models.chat import FAILURE_MARK
+from lmms_humansense.models.local import engine as engines
+from lmms_humansense.models.omni import HumanSenseOmni
+from lmms_humansense.models.runtime.request import Request, Response
+from lmms_humansense.models.runtime.signals import RunStopped
+from lmms_humansense.tasks.humansense_sample.utils import ROOT
+
+PARK = ROOT / "videos" / "count" / "park.mp4"
+MEETING = ROOT / "videos" / "talk" / "meeting.mp4"
+GENERATION = {"max_new_tokens": 4}
+
+
+def loaded(model: Path, **arguments: Any) -> HumanSenseOmni:
+    made = HumanSenseOmni(str(model), device="cpu", media_workers=0, **arguments)
+    made.task_dict = {"task": {"test": [None] * 100}}
+    return made
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model: Path) -> HumanSenseOmni:
+    return loaded(tiny_model)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return Path(shutil.copy(PARK, tmp_path / "clip.mp4"))
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+def about(file: Path, words: str = "Who?", **shown: Any) -> list[dict[str, Any]]:
+    video = {"type": "video", "url": str(file), "fps": 1.0, "time_axis": "release", **shown}
+    return [{"role": "user", "content": [video, {"type": "text", "text": words}]}]
+
+
+def request(messages: Any, number: int = 0, **generation: Any) -> Instance:
+    arguments = ("context", lambda doc: messages, {**GENERATION, **generation}, number, "task", "test")
+    return Instance("generate_until", arguments, 0, {"task": "task", "doc_id": number, "repeats": 1})
+
+
+def opened(cache: Path, **options: Any) -> AnswerCache:
+    return AnswerCache.create(str(cache), **{"model": "humansense_omni", "model_args": "pretrained=x", **options})
+
+
+class Asked:
+    """Runs a model on requests with a cache, and counts what is put to it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.questions = 0
+        respond = engines.Engine.respond
+
+        def noted(engine: Any, samples: Sequence[Any], *rest: Any) -> Any:
+            self.questions += len(samples)
+            return respond(engine, samples, *rest)
+
+        monkeypatch.setattr(engines.Engine, "respond", noted)
+
+    def __call__(
+        self, model: HumanSenseOmni, cache: Path, *requests: Instance, success: bool = True
+    ) -> list[GenerationResult]:
+        self.questions = 0
+        answers = opened(cache)
+        try:
+            return answers.execute(model, "generate_until", list(requests))
+        finally:
+            answers.finalize(success=success)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    return Asked(monkeypatch)
+
+
+def test_what_was_answered_is_not_asked_again_and_logged_alike(
+    model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path
+) -> None:
+    requests = [request(about(clip)), request(about(MEETING, "How?"), 1)]
+    first = asked(model, cache, *requests)
+    assert asked.questions == 2
+    axes = model.get_model_info()["time_axis_of_tasks"]
+    model._time_axes.clear()
+    again = asked(model, cache, *requests)
+    assert asked.questions == 0
+    assert [(one.text, one.token_counts.to_dict()) for one in again if one.token_counts] == [
+        (one.text, one.token_counts.to_dict()) for one in first if one.token_counts
+    ]
+    assert len(again) == 2
+    assert model.get_model_info()["time_axis_of_tasks"] == axes == {"task": "release"}
+    assert model.get_model_info()["effort"]["answers_of_earlier_runs"] == 2
+
+
+def test_the_same_clip_and_checkpoint_in_other_folders_are_not_asked_again(
+    model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    (expected,) = asked(model, cache, request(about(clip)))
+    moved = tmp_path / "moved"
+    shutil.copytree(tiny_model, moved / "checkpoint")
+    shutil.move(clip, moved / "other name.mp4")
+    shutil.move(cache, moved / "cache")
+    (found,) = asked(loaded(moved / "checkpoint"), moved / "cache", request(about(moved / "other name.mp4"), number=7))
+    assert asked.questions == 0
+    assert found.text == expected.text
+
+
+Change = Callable[[Path, Path], tuple[dict[str, Any], list[dict[str, Any]]]]
+
+
+def flip_a_byte(clip: Path, _: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    content = bytearray(clip.read_bytes())
+    content[-1] ^= 1  # of what is only a note of the encoder: the pictures stay the same
+    clip.write_bytes(content)
+    return {}, about(clip)
+
+
+def flip_a_weight(clip: Path, folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    weights = folder / "checkpoint" / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+    return {"pretrained": str(folder / "checkpoint")}, about(clip)
+
+
+CHANGES: dict[str, Change] = {
+    "clip": flip_a_byte,
+    "checkpoint": flip_a_weight,
+    "prompt": lambda clip, _: ({}, about(clip, "Who?\n\nTranscript: hello")),
+    "frame rule of the task": lambda clip, _: ({}, about(clip, fps=0.5)),
+    "size of frames": lambda clip, _: ({}, about(clip, max_pixels=64 * 64)),
+    "part": lambda clip, _: ({}, about(clip, end_time=2.0)),
+    "time axis of the task": lambda clip, _: ({}, about(clip, time_axis="true")),
+    "frame rule of the model": lambda clip, _: ({"nframes": 2}, about(clip)),
+    "time axis of the model": lambda clip, _: ({"time_axis": "true"}, about(clip)),
+    "sound policy": lambda clip, _: ({"use_audio_in_video": "always"}, about(clip)),
+    "system prompt": lambda clip, _: ({"system_prompt": "Be brief."}, about(clip)),
+    "dtype": lambda clip, _: ({"dtype": "bfloat16"}, about(clip)),
+    "attention": lambda clip, _: ({"attn_implementation": "eager"}, about(clip)),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_is_changed_is_asked_again(
+    name: str, model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    asked(model, cache, request(about(clip)))
+    shutil.copytree(tiny_model, tmp_path / "checkpoint")
+    arguments, messages = CHANGES[name](clip, tmp_path)
+    asked(loaded(arguments.pop("pretrained", tiny_model), **arguments), cache, request(messages))
+    assert asked.questions == 1
+
+
+def test_other_code_libraries_and_generation_are_asked_again(
+    model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked(model, cache, request(about(clip)))
+    asked(model, cache, request(about(clip), min_new_tokens=2))
+    assert asked.questions == 1
+    monkeypatch.setattr(engines, "digest_of_code", lambda *_, **__: "of another release")
+    asked(model, cache, request(about(clip)))
+    assert asked.questions == 1
+    monkeypatch.undo()
+    asked = Asked(monkeypatch)
+    monkeypatch.setitem(model.engine.info, "versions", {**model.engine.info["versions"], "transformers": "9.0"})
+    asked(model, cache, request(about(clip)))
+    assert asked.questions == 1
+    monkeypatch.setattr("qwen_omni_utils.v2_5.vision_process.MODEL_SEQ_LEN", 1000)  # of the environment
+    asked(model, cache, request(about(clip)))
+    assert asked.questions == 1
+
+
+def test_another_checkpoint_of_the_same_shape_is_asked(
+    model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path, tmp_path: Path
+) -> None:
+    asked(model, cache, request(about(clip)))
+    other = loaded(write_tiny_model(tmp_path / "other", seed=1))
+    asked(other, cache, request(about(clip)))
+    assert asked.questions == 1
+    asked(model, cache, request(about(clip)))
+    asked(other, cache, request(about(clip)))
+    assert asked.questions == 0
+
+
+def test_failures_are_asked_again(model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path) -> None:
+    clip.write_bytes(b"not there yet")
+    (failed,) = asked(model, cache, request(about(clip)))
+    assert failed.text.startswith(FAILURE_MARK)
+    (failed,) = asked(model, cache, request(about(clip)))
+    assert failed.text.startswith(FAILURE_MARK)
+    shutil.copy(PARK, clip)
+    (answered,) = asked(model, cache, request(about(clip)))
+    assert not answered.text.startswith(FAILURE_MARK)
+    assert FAILURE_MARK not in "".join(log.read_text() for log in cache.rglob("*.jsonl"))
+
+
+def test_empty_answers_are_answers(model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path) -> None:
+    (whole,) = asked(model, cache, request(about(clip)))
+    stopped: dict[str, Any] = {"until": [whole.text[0]]}
+    assert [one.text for one in asked(model, cache, request(about(clip), **stopped))] == [""]
+    assert [one.text for one in asked(model, cache, request(about(clip), **stopped))] == [""]
+    assert asked.questions == 0
+
+
+def test_answers_drawn_by_chance_are_asked_every_time(
+    model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path
+) -> None:
+    for _ in range(2):
+        asked(model, cache, request(about(clip), temperature=1.0, do_sample=True))
+        assert asked.questions == 1
+
+
+def test_answers_are_on_disk_before_the_next_batch_in_whatever_order(
+    model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that ends in the third batch, whose first two were about the first and the last request."""
+    monkeypatch.setattr("lmms_humansense.models.inputs.docs.ClipNames.of", lambda self, task, split, doc: "ABBA"[doc])
+    files = [clip, MEETING, MEETING, clip]
+    requests = [request(about(file, f"Who is number {number}?"), number) for number, file in enumerate(files)]
+    respond, calls = engines.Engine.respond, []
+
+    def ending(*arguments: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return respond(*arguments)
+
+    with monkeypatch.context() as changed, pytest.raises(KeyboardInterrupt):
+        changed.setattr(engines.Engine, "respond", ending)
+        asked(model, cache, *requests, success=False)
+    (log,) = cache.rglob("rank_0.audit.jsonl")
+    assert [json.loads(line)["doc_id"] for line in log.read_text().splitlines()] == [0, 3]
+    asked(model, cache, *requests)
+    assert asked.questions == 2
+    assert model.get_model_info()["effort"]["answers_of_earlier_runs"] == 2
+
+
+def test_a_line_that_was_cut_off_costs_its_answer_only(
+    model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path
+) -> None:
+    requests = [request(about(clip)), request(about(clip, "How?"), 1)]
+    asked(model, cache, *requests, success=False)
+    (log,) = cache.rglob("rank_0.audit.jsonl")
+    log.write_bytes(log.read_bytes()[:-30])
+    asked(model, cache, *requests)
+    assert asked.questions == 1
+
+
+def test_what_was_stored_by_others_or_damaged_is_asked_again(
+    model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path
+) -> None:
+    asked(model, cache, request(about(clip)))
+    with sqlite3.connect(cache / "cache.db") as database:
+        database.execute("UPDATE responses SET response = ?", ('"B"',))
+    asked(model, cache, request(about(clip)))
+    assert asked.questions == 1
+
+
+def test_a_database_that_is_none_is_left_out(model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path) -> None:
+    cache.mkdir()
+    (cache / "cache.db").write_bytes(b"no database" * 1000)
+    (answered,) = asked(model, cache, request(about(clip)))
+    assert asked.questions == 1
+    assert answered.text
+    asked(model, cache, request(about(clip)))
+    assert asked.questions == 0, "the log of the run that could not be merged is read"
+
+
+def test_answers_with_odd_characters_are_found(cache: Path) -> None:
+    text = "a\u2028b\x85c\n\r\x00\U0001f600 [request failed]"
+    first = opened(cache)
+    first._identity = "x"
+    first.keep(Response(Request("task", 0, GENERATION, list), text, output_tokens=3, key="a key"))
+    first.finalize(success=False)
+    second = opened(cache)
+    stored = second._earlier.find("a key")
+    assert stored is not None
+    assert json.loads(stored)["text"] == text
+
+
+@pytest.fixture
+def two(cache: Path) -> Iterator[tuple[AnswerCache, AnswerCache]]:
+    made = opened(cache), opened(cache)
+    yield made
+    for one in made:
+        one.close()
+
+
+def test_runs_share_a_folder_at_the_same_time(
+    two: tuple[AnswerCache, AnswerCache], model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path
+) -> None:
+    questions = [request(about(clip, f"Number {number}?"), number) for number in range(6)]
+    first, second = two
+    assert first._run_dir != second._run_dir
+    first.execute(model, "generate_until", questions[:4])
+    second.execute(model, "generate_until", questions[2:])
+    first.finalize(success=True)
+    second.finalize(success=True)
+    with sqlite3.connect(cache / "cache.db") as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert database.execute("SELECT COUNT(*) FROM responses").fetchone() == (6,)
+    asked(model, cache, *questions)
+    assert asked.questions == 0
+
+
+def test_other_numbers_of_processes_find_each_others_answers(
+    model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions = [request(about(clip, f"Number {number}?"), number) for number in range(4)]
+    for rank in range(2):
+        ranked = opened(cache, world_size=2, global_rank=rank)
+        ranked.execute(model, "generate_until", questions[rank::2])
+        ranked.close()
+    asked(model, cache, *questions)
+    assert asked.questions == 0
+
+
+def test_a_run_that_is_over_holds_what_it_took_from_those_that_were_killed(
+    model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path
+) -> None:
+    questions = [request(about(clip, f"Number {number}?"), number) for number in range(4)]
+    asked(model, cache, *questions[:3], success=False)
+    asked(model, cache, *questions)
+    assert asked.questions == 1
+    shutil.rmtree(cache / "runs")
+    asked(model, cache, *questions)
+    assert asked.questions == 0
+
+
+def test_on_a_network_folder_answers_do_not_wait_on_the_disk_of_a_node(
+    model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "scratch of a node").mkdir()
+    monkeypatch.setenv("LMMS_LOCAL_CACHE", str(tmp_path / "scratch of a node"))
+    monkeypatch.setattr(upstream, "detect_fs_type", lambda path: FsType.REMOTE)
+    cut_off = opened(cache)
+    cut_off.execute(model, "generate_until", [request(about(clip))])
+    shutil.rmtree(tmp_path / "scratch of a node")  # with the node
+    (tmp_path / "scratch of a node").mkdir()
+    asked(model, cache, request(about(clip)))
+    assert asked.questions == 0
+    shutil.rmtree(cache / "runs")
+    asked(model, cache, request(about(clip)))
+    assert asked.questions == 0, "the run was merged as well"
+
+
+def test_the_lock_of_a_process_that_was_killed_is_broken(
+    model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path
+) -> None:
+    lock = cache / "runs" / ".merge.lock"
+    lock.mkdir(parents=True)
+    (lock / "owner.json").write_text(json.dumps({"pid": 2**22 + 1, "hostname": socket.gethostname()}))
+    began = time.monotonic()
+    asked(model, cache, request(about(clip)))
+    assert time.monotonic() - began < 30
+    assert (cache / "cache.db").exists()
+
+
+@pytest.mark.parametrize("owner", [{"pid": os.getpid(), "hostname": socket.gethostname()}, {"pid": 1, "hostname": "x"}])
+def test_the_lock_of_a_process_that_may_run_is_left(cache: Path, owner: dict[str, Any]) -> None:
+    answers = opened(cache)
+    lock = cache / "runs" / ".merge.lock"
+    lock.mkdir(parents=True)
+    (lock / "owner.json").write_text(json.dumps(owner))
+    answers._break_lock_of_the_dead()
+    assert lock.exists()
+    answers.close()
+
+
+def test_a_full_disk_ends_the_run_with_what_is_kept(
+    model: HumanSenseOmni, cache: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions = [request(about(clip, f"Number {number}?"), number) for number in range(3)]
+    answers = opened(cache)
+    keep = AnswerCache.keep
+
+    def filling(self: AnswerCache, response: Response) -> None:
+        if self.kept:
+            self._audit_file = open("/dev/full", "a")  # noqa: SIM115  # as the log on a disk that is full
+        keep(self, response)
+
+    monkeypatch.setattr(AnswerCache, "keep", filling)
+    with pytest.raises(RunStopped) as stopped:
+        answers.execute(model, "generate_until", questions)
+    assert stopped.value.code == 3
+    assert (
+        f"Answers can not be written to {cache} any more: [Errno 28] No space left on device." in stopped.value.reason
+    )
+    assert f"Answers kept by this process in {cache}: 1. The same command goes on" in stopped.value.reason
+
+
+def test_a_folder_that_can_not_be_written_is_refused(clip: Path) -> None:
+    with pytest.raises(SystemExit, match=r"HumanSense: --use_cache .*clip\.mp4.* cannot be used"):
+        opened(clip / "cache")
+
+
+def test_requests_that_only_fill_up_are_not_asked(model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path) -> None:
+    padding = request(about(clip, "Again?"), 1)
+    assert padding.metadata is not None
+    padding.metadata["__padding_only__"] = True
+    texts = [one.text for one in asked(model, cache, padding, request(about(clip)), padding)]
+    assert asked.questions == 1
+    assert (texts[0], texts[2]) == ("", "")
+    assert texts[1]
+
+
+def test_a_name_for_the_run_may_be_given_and_stays_its_own(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LMMS_CACHE_RUN_ID", "job 7")
+    one, other = opened(cache), opened(cache)
+    assert os.environ["LMMS_CACHE_RUN_ID"] == "job 7"
+    assert one._run_id.startswith("job-7-")
+    assert one._run_id != other._run_id
+    one.close(), other.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "answered"),
+    [
+        ({"type": "audio", "url": {"array": np.zeros(800, np.float32), "sampling_rate": np.int64(16_000)}}, True),
+        ({"type": "audio", "url": {"array": [[0.0, 0.5], [0.0]], "sampling_rate": 16_000}}, False),
+        ({"type": "video", "url": "a\0b.mp4"}, False),
+        ({"type": "video", "url": "/no/such.mp4"}, False),
+        ({"type": "image", "url": "http://127.0.0.1:9/a.png"}, False),
+    ],
+)
+def test_what_is_odd_costs_its_own_sample_only(
+    model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path, content: dict[str, Any], answered: bool
+) -> None:
+    odd = [{"role": "user", "content": [content, {"type": "text", "text": "Who?"}]}]
+    good, other = asked(model, cache, request(about(clip)), request(odd, 1))
+    assert not good.text.startswith(FAILURE_MARK)
+    assert other.text.startswith(FAILURE_MARK) != answered

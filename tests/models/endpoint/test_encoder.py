@@ -1,0 +1,240 @@
+"""What a server is sent: what the local model is fed, and for vLLM requests of its documented form."""
+
+import base64
+import io
+import json
+import wave
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from lmms_humansense.models.endpoint.client import EndpointClient
+from lmms_humansense.models.endpoint.encoder import EndpointEncoder
+from lmms_humansense.models.endpoint.payload import Payload
+from lmms_humansense.models.endpoint.settings import read_server_settings
+from lmms_humansense.models.local.engine import Engine
+from lmms_humansense.models.local.settings import read_settings
+from lmms_humansense.models.runtime.request import EncodingResult, bytes_of
+from lmms_humansense.tasks.humansense import utils
+from lmms_humansense.tasks.humansense_sample.utils import ROOT
+
+SNAPSHOTS = Path(__file__).with_name("snapshots")
+CODES = ("ar", "pa", "hc", "tr", "es", "ld", "fr2", "pc", "asr_silent_tr", "blind_tr", "think_hc")
+
+
+def encoder(media: str = "frames", **arguments: Any) -> EndpointEncoder:
+    given = {"base_url": "http://localhost:8000/v1", "model": "served", "media": media, **arguments}
+    return EndpointEncoder(read_server_settings(given))
+
+
+def messages_of(name: str, place: int = 0) -> list[dict[str, Any]]:
+    return utils.doc_to_messages(utils.docs(name, str(ROOT), complete=False)[place], {"sees": True, "hears": True})
+
+
+def sent(wire: EndpointEncoder, *conversations: list[dict[str, Any]]) -> list[EncodingResult]:
+    return wire.encode([wire.read(messages) for messages in conversations])
+
+
+def body_of(outcome: EncodingResult) -> Payload:
+    assert isinstance(outcome.encoded, Payload), outcome.trace
+    return outcome.encoded
+
+
+def parts_of(outcome: EncodingResult) -> list[dict[str, Any]]:
+    """The content of the last message."""
+    parts: list[dict[str, Any]] = json.loads(body_of(outcome).messages)[-1]["content"]
+    return parts
+
+
+def picture(part: dict[str, Any]) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(part["image_url"]["url"].partition(",")[2])))
+
+
+def samples(part: dict[str, Any]) -> Any:
+    with wave.open(io.BytesIO(base64.b64decode(part["input_audio"]["data"]))) as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 16_000)
+        return np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 2**15
+
+
+@pytest.fixture(scope="module")
+def engine(tiny_model: Path) -> Engine:
+    return Engine(read_settings({"pretrained": str(tiny_model), "device": "cpu"}))
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_frames_and_sounds_are_those_that_the_local_model_is_fed(name: str, engine: Engine) -> None:
+    fed = engine.prepare(messages_of(name))
+    (outcome,) = sent(encoder(frame_format="png"), messages_of(name))
+    parts = parts_of(outcome)
+    kinds = [part["type"] for part in parts]
+    assert kinds == [
+        *["image_url"] * sum(len(video) for video in fed.videos), *["input_audio"] * len(fed.sounds), "text"
+    ]  # fmt: skip
+    frames = [torch.from_numpy(np.array(picture(part))) for part in parts if part["type"] == "image_url"]
+    if frames:
+        assert torch.equal(torch.stack(frames).permute(0, 3, 1, 2), torch.cat(fed.videos))
+    for part, sound in zip([part for part in parts if part["type"] == "input_audio"], fed.sounds, strict=True):
+        assert np.abs(samples(part) - np.clip(sound, -1, 1)).max() <= 2**-15  # 16 bits
+    assert parts[-1]["text"] == fed.messages[-1]["content"][-1]["text"]
+    assert (outcome.stats.frames, outcome.stats.seconds_heard) == (fed.stats.frames, fed.stats.seconds_heard)
+
+
+def test_jpeg_is_near_and_small() -> None:
+    (exact,), (packed,) = sent(encoder(frame_format="png"), messages_of("ar")), sent(encoder(), messages_of("ar"))
+    assert parts_of(packed)[0]["image_url"]["url"].startswith("data:image/jpeg;base64,")
+    one, other = (np.array(picture(parts_of(outcome)[0])).astype(int) for outcome in (exact, packed))
+    assert one.shape == other.shape
+    assert np.abs(one - other).mean() < 2
+    assert len(body_of(packed).messages) < len(body_of(exact).messages)
+
+
+def test_frames_only_sends_no_sound_and_refuses_questions_about_one() -> None:
+    wire = encoder("frames-only")
+    (outcome,) = sent(wire, messages_of("tr"))
+    assert {part["type"] for part in parts_of(outcome)} == {"image_url", "text"}
+    assert outcome.stats.seconds_heard == 0
+    with pytest.raises(ValueError, match=r"media=frames-only sends no sound, .* humansense_video, or media=frames"):
+        wire.read(messages_of("pc"))
+
+
+def test_questions_about_one_clip_share_what_is_packed_of_it() -> None:
+    conversations = [messages_of("tr", 0), messages_of("tr", 1)]
+    for media in ("frames", "vllm"):
+        outcomes = sent(encoder(media), *conversations)
+        sizes = [len(body_of(outcome).messages) for outcome in outcomes]
+        assert bytes_of([one.encoded for one in outcomes if one.encoded]) < max(sizes) * 1.01, media
+        assert parts_of(outcomes[0])[:-1] == parts_of(outcomes[1])[:-1]
+        assert parts_of(outcomes[0])[-1] != parts_of(outcomes[1])[-1]
+
+
+def test_what_was_packed_is_kept_as_long_as_it_is_asked_about_and_does_not_change(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(Path(messages_of("ar")[0]["content"][0]["url"]).read_bytes())
+    asked = [{"role": "user", "content": [{"type": "video", "url": str(clip)}, {"type": "text", "text": "What?"}]}]
+    wire = encoder()
+    first, again = (body_of(sent(wire, asked)[0]).pieces[1] for _ in range(2))
+    assert again is first
+    sent(wire, messages_of("hc"))
+    (after_another,) = sent(wire, asked)
+    assert body_of(after_another).pieces[1] is not first
+    assert torch.equal(body_of(after_another).pieces[1], first)
+    clip.write_bytes(Path(messages_of("hc")[0]["content"][0]["url"]).read_bytes())
+    (changed,) = sent(wire, asked)
+    assert parts_of(changed)[0] == parts_of(sent(encoder(), asked)[0])[0]
+    assert not torch.equal(body_of(changed).pieces[1][:1000], first[:1000])
+
+
+def test_what_is_in_memory_is_not_kept_for_the_next_question() -> None:
+    wire = encoder()
+    sound = {"array": np.zeros(16_000, np.float32), "sampling_rate": 16_000}
+    asked = [{"role": "user", "content": [{"type": "audio", "url": sound}, {"type": "text", "text": "What?"}]}]
+    first, second = (body_of(sent(wire, asked)[0]).pieces[1] for _ in range(2))
+    assert first is not second
+    assert torch.equal(first, second)
+
+
+def test_a_system_prompt_goes_before(tmp_path: Path) -> None:
+    (tmp_path / "system.txt").write_text("Be kind, and “brief”.")
+    (outcome,) = sent(encoder(system_prompt=str(tmp_path / "system.txt")), messages_of("blind_ar"))
+    first, second = json.loads(body_of(outcome).messages)
+    assert first == {"role": "system", "content": [{"type": "text", "text": "Be kind, and “brief”."}]}
+    assert second["role"] == "user"
+
+
+def test_a_clip_that_can_not_be_read_costs_no_other(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no clip")
+    asked = [{"role": "user", "content": [{"type": "video", "url": str(broken)}, {"type": "text", "text": "What?"}]}]
+    for media in ("frames", "vllm"):
+        bad, good = sent(encoder(media), asked, messages_of("ar"))
+        assert bad.reason.startswith(f"MediaError: {broken} is not an audio or video file")
+        assert bad.encoded is None
+        assert good.encoded is not None
+
+
+# What vLLM decodes itself.
+
+
+@pytest.mark.parametrize("name", ["hc", "tr", "ld"])
+@pytest.mark.parametrize("axis", ["release", "true"])
+def test_vllm_is_told_what_the_local_model_is_shown(name: str, axis: str, engine: Engine) -> None:
+    wire = encoder("vllm", time_axis=axis)
+    (outcome,) = sent(wire, messages_of(name))
+    local = Engine.prepare(engine, messages_of(name))
+    fields = body_of(outcome).fields
+    assert fields["media_io_kwargs"] == {"video": {"num_frames": len(local.videos[0])}}
+    processor = fields["mm_processor_kwargs"]
+    assert processor["use_audio_in_video"] is local.interleaved
+    height, width = local.videos[0].shape[2:]
+    assert processor["min_pixels"] * 0.9 <= height * width <= processor["max_pixels"] == 360 * 420
+    assert outcome.stats.frames == local.stats.frames
+    assert outcome.stats.time_axis == axis
+    if axis == "release":
+        assert processor["fps"] == 2.0
+    else:
+        told = engine.encoder.decode(encoder("frames", time_axis="true").read(messages_of(name)))
+        assert processor["fps"] == told.rates[0]
+
+
+def test_a_file_is_sent_whole_or_by_its_address(tmp_path: Path) -> None:
+    clip = next(part["url"] for part in messages_of("ar")[0]["content"] if part["type"] == "video")
+    (whole,) = sent(encoder("vllm"), messages_of("ar"))
+    kind, _, content = parts_of(whole)[0]["video_url"]["url"].partition(",")
+    assert kind == "data:video/mp4;base64"
+    assert base64.b64decode(content) == Path(clip).read_bytes()
+    (named,) = sent(encoder("vllm", allowed_path=str(ROOT)), messages_of("ar"))
+    assert parts_of(named)[0]["video_url"]["url"] == Path(clip).resolve().as_uri()
+    (refused,) = sent(encoder("vllm", allowed_path=str(tmp_path)), messages_of("ar"))
+    assert f"{clip} is not in allowed_path={tmp_path}" in refused.reason
+
+
+def test_what_one_request_to_vllm_can_not_ask_for_is_a_failure() -> None:
+    clip = next(part for part in messages_of("ar")[0]["content"] if part["type"] == "video")
+    other = next(part for part in messages_of("hc", 1)[0]["content"] if part["type"] == "video")
+    text = {"type": "text", "text": "What?"}
+    part_of_clip, two = sent(
+        encoder("vllm"),
+        [{"role": "user", "content": [{**clip, "start_time": 1, "end_time": 2}, text]}],
+        [{"role": "user", "content": [clip, other, text]}],
+    )
+    assert "media=vllm sends whole clips" in part_of_clip.reason
+    assert "one number of frames, rate, size and sound" in two.reason
+
+
+REQUESTS = {"ar": {}, "tr": {}, "fr2": {}, "blind_tr": {}, "tr_true": {"time_axis": "true"}}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_requests_to_vllm_are_frozen(name: str) -> None:
+    """Against vLLM's documented schema; with changed snapshots, say in CHANGELOG.md what scores it changes."""
+    wire = encoder("vllm", allowed_path=str(ROOT), **REQUESTS[name])
+    (outcome,) = sent(wire, messages_of(name.removesuffix("_true")))
+    endpoint = EndpointClient(wire.settings)
+    generation = {"max_new_tokens": 1024, "do_sample": False, "until": []}
+    request = json.loads(bytes(endpoint.content(body_of(outcome), generation)))
+    check(request)
+    text = json.dumps(request, indent=1, ensure_ascii=False).replace(ROOT.as_uri(), "file:///allowed") + "\n"
+    assert text == (SNAPSHOTS / f"vllm_{name}.json").read_text(encoding="utf-8")
+
+
+def check(request: dict[str, Any]) -> None:
+    """That a request has the documented form: OpenAI's chat request with vLLM's content parts and extra fields."""
+    kinds = {"text": str, "video_url": {"url"}, "audio_url": {"url"}}
+    assert set(request) <= {"model", "messages", "max_tokens", "temperature", "mm_processor_kwargs", "media_io_kwargs"}
+    for message in request["messages"]:
+        assert set(message) == {"role", "content"}
+        for part in message["content"]:
+            form = kinds[part["type"]]
+            assert set(part) == {"type", part["type"]}
+            held = part[part["type"]]
+            assert isinstance(held, str) if form is str else set(held) == form
+    processor = request.get("mm_processor_kwargs", {})
+    assert set(processor) in (set(), {"use_audio_in_video", "fps", "min_pixels", "max_pixels"})
+    assert set(request.get("media_io_kwargs", {})) <= {"video"}
+    assert ("mm_processor_kwargs" in request) == any(
+        part["type"] == "video_url" for message in request["messages"] for part in message["content"]
+    )

@@ -1,0 +1,333 @@
+"""Asking a server that fails in every way: no question is lost, none answered twice, none out of order."""
+
+import json
+import os
+import random
+import signal
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import trustme
+from loguru import logger
+
+from lmms_humansense.models.endpoint import runner
+from lmms_humansense.models.endpoint.client import EndpointClient, RefusedError, TroubleError, reply_of
+from lmms_humansense.models.endpoint.encoder import EndpointEncoder
+from lmms_humansense.models.endpoint.limiter import Limiter
+from lmms_humansense.models.endpoint.payload import Payload
+from lmms_humansense.models.endpoint.runner import EndpointRunner
+from lmms_humansense.models.endpoint.settings import ServerSettings, read_server_settings
+from lmms_humansense.models.runtime.ledger import Ledger, Recalled
+from lmms_humansense.models.runtime.pipeline import Pipeline
+from lmms_humansense.models.runtime.request import Request, Response
+from lmms_humansense.models.runtime.signals import RunStopped, SigtermGuard, Terminated
+from tests.helpers.chat_server import ChatServer, Replies, Reply, answer, refusal
+from tests.helpers.responses import said
+
+
+class Noting(Ledger):
+    """Which samples were kept and which failed, in the order in which that was told."""
+
+    def __init__(self) -> None:
+        self.kept: list[int] = []
+        self.lost: list[int] = []
+
+    def keep(self, response: Response) -> None:
+        self.kept.append(response.request.doc_id)
+
+    def failed(self, response: Response) -> None:
+        self.lost.append(response.request.doc_id)
+
+
+def settings_of(url: str, **arguments: Any) -> ServerSettings:
+    return read_server_settings({"base_url": url, "model": "m", "media": "frames", **arguments})
+
+
+def sample(number: int) -> Request:
+    messages = [{"role": "user", "content": [{"type": "text", "text": f"Question {number}"}]}]
+    return Request("task", number, {"max_new_tokens": 4, "until": ["\n\n"]}, lambda: messages)
+
+
+def made(settings: ServerSettings, ledger: Ledger, guard: SigtermGuard | None = None) -> EndpointRunner:
+    pipeline = Pipeline(EndpointEncoder(settings), None, 0, ledger, limit=60, most_bytes=10**9)
+    return EndpointRunner(EndpointClient(settings), settings, pipeline, ledger, guard or SigtermGuard())
+
+
+@pytest.fixture
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait long before another try."""
+    monkeypatch.setattr(runner, "_FIRST_WAIT", 0.01)
+
+
+def asked(
+    replies: Replies, count: int = 1, **arguments: Any
+) -> tuple[list[Response], Noting, ChatServer, EndpointRunner]:
+    """What became of so many questions."""
+    ledger = Noting()
+    with ChatServer(replies) as server:
+        asking = made(settings_of(server.url, **arguments), ledger)
+        return list(asking.run([sample(number) for number in range(count)])), ledger, server, asking
+
+
+FAULTS: list[Callable[[], Reply]] = [
+    lambda: refusal(429, "too many"),
+    lambda: refusal(429, "too many", retry_after="0.02"),
+    lambda: refusal(408, "too late"),
+    lambda: refusal(500, "broken"),
+    lambda: refusal(503, "busy"),
+    lambda: Reply("<html>Bad gateway</html>", 502),
+    lambda: Reply(answer("cut off").body.decode(), cut=True),
+    lambda: Reply('{"choices": [{"message": {"content": "half'),
+    lambda: Reply('{"choices": []}'),
+    lambda: Reply('{"choices": [{"message": {"content": 7}}]}'),
+    lambda: Reply("[]"),
+    lambda: Reply(""),
+    lambda: Reply("", reset=True),
+]
+
+
+TIMEOUT = 2.0
+"""Seconds: so many that nothing but a reply that is meant to be late is."""
+
+
+def test_a_thousand_requests_to_a_faulty_server(quickly: None) -> None:
+    chance = random.Random(0)
+    script = {number: [chance.choice(FAULTS) for _ in range(chance.choice((0, 0, 0, 1, 2)))] for number in range(1000)}
+    # Few, as each takes all of its time.
+    for number in range(100, 1000, 200):
+        script[number].insert(0, lambda: answer("late", delay=2 * TIMEOUT))
+    hopeless = set(range(7, 1000, 50))
+
+    def replies(number: int, time: int) -> Reply:
+        if number in hopeless:
+            return refusal(400, "context too long")
+        faults = script[number]
+        return faults[time - 1]() if time <= len(faults) else answer(f"answer {number}", delay=0.005)
+
+    samples, ledger, server, asking = asked(replies, 1000, concurrency=32, timeout=TIMEOUT, deadline=120)
+    assert [one.request.doc_id for one in samples] == list(range(1000))
+    for one in samples:
+        number = one.request.doc_id
+        if number in hopeless:
+            assert "RefusedError: HTTP 400" in one.error
+            assert (one.text, server.asked[number]) == (None, 1)
+        else:
+            assert said(one) == (f"answer {number}", 2), one.error
+            assert server.asked[number] == len(script[number]) + 1
+    assert sorted(ledger.kept) == sorted(set(range(1000)) - hopeless)
+    assert sorted(ledger.lost) == sorted(hopeless)
+    assert asking.usage.replies == 1000 - len(hopeless)
+    assert asking.usage.retries == sum(len(script[number]) for number in script if number not in hopeless)
+    assert server.most_open <= 32
+
+
+def test_answers_come_in_order_and_are_kept_as_they_come() -> None:
+    slow_first = lambda number, _: answer(f"{number}", delay=0.5 if number == 0 else 0)  # noqa: E731
+    samples, ledger, _, _ = asked(slow_first, 20, concurrency=4)
+    assert [one.request.doc_id for one in samples] == list(range(20))
+    assert ledger.kept[-1] == 0
+    assert sorted(ledger.kept) == list(range(20))
+
+
+def test_tokens_and_cost_are_summed_and_stop_strings_hold() -> None:
+    samples, _, server, asking = asked(lambda number, _: answer("yes\n\nbut"), 4)
+    assert {said(one) for one in samples} == {("yes", 2)}
+    assert samples[0].input_tokens == 10
+    usage = asking.usage
+    assert (usage.replies, usage.prompt_tokens, usage.completion_tokens, usage.cost) == (4, 40, 8, 2.0)
+    fields = {name: value for name, value in server.requests[0].items() if name != "messages"}
+    assert fields == {"model": "m", "max_tokens": 4, "temperature": 0, "stop": ["\n\n"]}
+
+
+# When it is tried again, and when not.
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (refusal(400, "bad"), "HTTP 400"),
+        (refusal(401, "who?"), "HTTP 401"),
+        (refusal(404, "no such model"), "no such model"),
+        (refusal(413, "too large"), "HTTP 413"),
+        (refusal(422, "what?"), "HTTP 422"),
+        (refusal(429, "no money", "insufficient_quota"), "no money"),
+        (answer("", choices=[{"message": {"content": ""}, "finish_reason": "content_filter"}]), "content_filter"),
+    ],
+)
+def test_what_can_not_get_better_is_asked_once(reply: Reply, reason: str) -> None:
+    (one,), ledger, server, _ = asked(lambda number, _: reply)
+    assert reason in one.error
+    assert (ledger.lost, server.asked[0]) == ([0], 1)
+
+
+def test_models_that_take_other_arguments_get_them(quickly: None) -> None:
+    def replies(number: int, time: int) -> Reply:
+        asked_with = server.requests[-1]
+        for name, code in (("max_tokens", "unsupported_parameter"), ("temperature", "unsupported_value")):
+            if name in asked_with:
+                error = {"message": f"{name} is not supported", "code": code, "param": name}
+                return Reply(json.dumps({"error": error}), 400)
+        return answer("A")
+
+    ledger = Noting()
+    with ChatServer(lambda number, time: replies(number, time)) as server:
+        asking = made(settings_of(server.url, concurrency=1), ledger)
+        samples = list(asking.run([sample(0), sample(1)]))
+    assert [said(one) for one in samples] == [("A", 2)] * 2
+    assert (server.asked[0], server.asked[1]) == (3, 1)
+    assert server.requests[-1]["max_completion_tokens"] == 4
+    assert asking._client.refused_arguments == {"max_tokens", "temperature"}
+
+
+def test_an_empty_answer_is_one() -> None:
+    (one,), _, _, _ = asked(lambda number, _: answer(None))
+    assert said(one) == ("", 2)
+
+
+def test_the_wait_that_the_server_asks_for_is_kept(quickly: None) -> None:
+    started = time.monotonic()
+    (one,), _, _, asking = asked(lambda _, time: refusal(429, retry_after="1") if time == 1 else answer("A"))
+    assert said(one) == ("A", 2)
+    assert asking.usage.retries == 1
+    assert time.monotonic() - started >= 1
+
+
+def test_waits_grow_and_are_drawn() -> None:
+    class State:
+        outcome = None
+        attempt_number = 1
+
+    def waits(attempt: int) -> list[float]:
+        State.attempt_number = attempt
+        return [runner._wait(State()) for _ in range(200)]  # type: ignore[arg-type]
+
+    for attempt, longest in ((1, 0.5), (2, 1), (5, 8), (30, 60)):
+        drawn = waits(attempt)
+        assert longest / 2 <= min(drawn) < max(drawn) <= longest
+
+
+def test_after_the_deadline_a_sample_fails_with_the_last_reason(quickly: None) -> None:
+    started = time.monotonic()
+    samples, ledger, server, _ = asked(lambda number, _: refusal(500, "broken"), 4, timeout=0.3, deadline=1)
+    assert time.monotonic() - started < 4
+    assert ledger.lost == sorted(ledger.lost) or len(ledger.lost) == 4
+    for one in samples:
+        assert "tries and" in one.error
+        assert "(deadline=1); the last: HTTP 500" in one.error
+        assert server.asked[one.request.doc_id] > 2
+
+
+def test_a_server_that_is_gone_costs_each_sample_its_deadline_only(quickly: None) -> None:
+    with ChatServer(lambda number, _: answer("A")) as server:
+        settings = settings_of(server.url, timeout=0.5, deadline=0.5)
+    samples = list(made(settings, Noting()).run([sample(0), sample(1)]))
+    assert all("the connection failed" in one.error for one in samples)
+
+
+def test_a_crowded_server_is_asked_less(quickly: None) -> None:
+    lock, open_now = threading.Lock(), [0]
+
+    def replies(number: int, _: int) -> Reply:
+        return answer("A", delay=0.02) if busy(open_now, lock) <= 4 else refusal(429, "too many")
+
+    def busy(counter: list[int], lock: threading.Lock) -> int:
+        with lock:
+            counter[0] += 1
+            threading.Timer(0.02, lambda: counter.__setitem__(0, counter[0] - 1)).start()
+            return counter[0]
+
+    samples, _, server, asking = asked(replies, 200, concurrency=32, deadline=600)
+    assert all(said(one) == ("A", 2) for one in samples)
+    assert asking.limiter.narrowest <= 4
+    assert sum(server.asked.values()) < 600
+
+
+def test_a_window_narrows_once_for_what_was_open_and_widens_slowly() -> None:
+    limiter = Limiter(8)
+    first = [limiter.enter() for _ in range(8)]
+    for place in first:
+        limiter.leave(place, crowded=True)
+    assert (limiter.limit, limiter.narrowest, limiter.open) == (4, 4, 0)
+    for _ in range(4):
+        limiter.leave(limiter.enter(), crowded=False)
+    assert limiter.limit in (4, 5)
+    for _ in range(100):
+        limiter.leave(limiter.enter(), crowded=False)
+    assert limiter.limit == 8
+    for _ in range(5):
+        limiter.leave(limiter.enter(), crowded=True)
+    assert limiter.limit == 1
+
+
+# How a run ends before its end.
+
+
+def test_after_sigterm_open_requests_are_kept_and_no_other_is_made() -> None:
+    ledger = Noting()
+    with ChatServer(lambda number, _: answer("A", delay=0.6)) as server, SigtermGuard() as guard:
+        run = made(settings_of(server.url, concurrency=4), ledger, guard).run([sample(number) for number in range(50)])
+        threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGTERM]).start()
+        with pytest.raises(Terminated):
+            list(run)
+        time.sleep(0.2)
+        assert sorted(ledger.kept) == [0, 1, 2, 3]
+        assert sum(server.asked.values()) <= 5
+
+
+def test_a_ledger_that_ends_the_run_ends_it() -> None:
+    class Ending(Noting):
+        def failed(self, response: Response) -> None:
+            raise RunStopped("enough")
+
+    with ChatServer(lambda number, _: refusal(400) if number == 3 else answer("A")) as server:
+        run = made(settings_of(server.url, concurrency=2), Ending()).run([sample(number) for number in range(500)])
+        with pytest.raises(RunStopped, match="enough"):
+            list(run)
+        time.sleep(0.2)
+        assert sum(server.asked.values()) < 20
+
+
+def test_an_error_in_what_makes_samples_ready_is_raised() -> None:
+    class Broken(Noting):
+        def recall(self, request: Request, conversation: Any) -> Recalled:
+            raise MemoryError("gone")
+
+    with ChatServer(lambda number, _: answer("A")) as server, pytest.raises(MemoryError, match="gone"):
+        list(made(settings_of(server.url), Broken()).run([sample(0)]))
+
+
+# Who is asked.
+
+
+def test_a_server_that_can_not_prove_who_it_is_is_not_asked_twice() -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with ChatServer(lambda number, _: answer("A"), context) as server:
+        endpoint = EndpointClient(settings_of(server.url))
+        with pytest.raises(RefusedError, match="can not prove who it is"):
+            endpoint.ask(Payload(()).within(b'{"messages": ', b"[]}"), 5)
+        with pytest.raises(ValueError, match="can not be reached"):
+            endpoint.check()
+
+
+def test_the_key_goes_to_the_server_and_into_no_reason_or_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[str] = []
+    number = logger.add(logged.append, level="DEBUG")
+    monkeypatch.setenv("MY_KEY", "sk-hunter2")
+    (one,), _, server, _ = asked(lambda number, _: refusal(403, "sk-hunter2 may not"), api_key_env="MY_KEY")
+    assert server.headers[0]["authorization"] == "Bearer sk-hunter2"
+    logger.remove(number)
+    assert "failed" in "".join(logged)
+    assert "hunter2" not in one.error + "".join(logged)
+    assert one.error == "RefusedError: HTTP 403: … may not"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"choices": [{}]}', '{"choices": [{"message": null}]}'])
+def test_a_reply_of_another_form_is_trouble(text: str) -> None:
+    with pytest.raises(TroubleError, match="a reply of another form"):
+        reply_of(text)

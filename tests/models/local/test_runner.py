@@ -1,0 +1,252 @@
+"""From samples to responses with the tiny model: order, what is done once, what shares a batch."""
+
+import gc
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lmms_humansense.models.inputs import media_cache
+from lmms_humansense.models.local.collation import EncodedPrompt
+from lmms_humansense.models.local.encoder import workers_of
+from lmms_humansense.models.local.engine import Engine
+from lmms_humansense.models.local.runner import Effort, LocalRunner
+from lmms_humansense.models.local.settings import read_settings
+from lmms_humansense.models.media.video import read_clip
+from lmms_humansense.models.runtime.request import Request
+from lmms_humansense.models.runtime.worker_pool import WorkerPool
+from lmms_humansense.tasks.humansense_sample.utils import ROOT
+from tests.helpers.responses import said
+
+COUNT = ROOT / "videos" / "count"
+GREEDY = {"max_new_tokens": 3}
+
+
+@pytest.fixture(scope="module")
+def engine(tiny_model: Path) -> Engine:
+    return Engine(read_settings({"pretrained": str(tiny_model), "device": "cpu", "batch_size": 2}))
+
+
+@pytest.fixture(scope="module")
+def pool(engine: Engine) -> Iterator[WorkerPool]:
+    made = workers_of(engine.settings, "qwen2_5_omni")
+    yield made
+    made.close()
+
+
+def sample(number: int, file: Path | None = None, words: str = "Who?", **more: Any) -> Request:
+    video = [{"type": "video", "url": str(file), "fps": 1.0}] if file else []
+    messages = [{"role": "user", "content": [*video, {"type": "text", "text": words}]}]
+    clip = str(file) if file and more.pop("hint", True) else None
+    return Request("task", number, more.pop("generation", GREEDY), lambda: messages, clip=clip, **more)
+
+
+@pytest.fixture
+def batches(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    """The prompt lengths of every batch that the model answers."""
+    lengths: list[list[int]] = []
+    respond = engine.respond
+
+    def noted(samples: Any, generation_kwargs: Any) -> Any:
+        lengths.append([one.tokens for one in samples])
+        return respond(samples, generation_kwargs)
+
+    monkeypatch.setattr(engine, "respond", noted)
+    return lengths
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    names: list[str] = []
+
+    def noted(path: Any, *rest: Any, **options: Any) -> Any:
+        names.append(Path(path).name)
+        return read_clip(path, *rest, **options)
+
+    monkeypatch.setattr(media_cache, "read_clip", noted)
+    return names
+
+
+def mixed() -> list[Request]:
+    """Two clips whose questions take turns, words alone, and a clip that is not there."""
+    files = [COUNT / "park.mp4", COUNT / "parade.mp4", None, COUNT / "park.mp4", Path("/no/such.mp4"), None]
+    return [sample(number, file, "Who? " * (number + 1)) for number, file in enumerate([*files, *files])]
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_with_and_without_workers_the_same_samples_share_batches_and_answers(
+    engine: Engine, pool: WorkerPool, batches: list[list[int]], monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(engine, "settings", read_settings({"pretrained": "x", "batch_size": size}))
+    alone = list(LocalRunner(engine, None, 0).run(mixed()))
+    made, batches[:] = list(batches), []
+    ahead = list(LocalRunner(engine, pool, 2).run(mixed()))
+    assert batches == made
+    assert [one.request.doc_id for one in ahead] == list(range(12))
+    assert [(said(one), one.error) for one in ahead] == [(said(one), one.error) for one in alone]
+    assert [bool(one.error) for one in ahead] == [False, False, False, False, True, False] * 2
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_inputs_are_dropped_once_they_were_used(
+    engine: Engine, pool: WorkerPool, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    used: list[weakref.ref[EncodedPrompt]] = []
+    respond = engine.respond
+
+    def noted(samples: Any, generation_kwargs: Any) -> Any:
+        used.extend(weakref.ref(one) for one in samples)
+        return respond(samples, generation_kwargs)
+
+    monkeypatch.setattr(engine, "respond", noted)
+    answered = list(LocalRunner(engine, pool if workers else None, workers).run(mixed()))
+    gc.collect()
+    assert len(answered) == 12
+    assert used
+    assert not [one for one in used if one() is not None]
+
+
+def test_answers_come_as_soon_as_those_before_them_are_there(engine: Engine, batches: list[list[int]]) -> None:
+    answers = LocalRunner(engine, None, 0).run([sample(number, words="Who? " * number) for number in range(20)])
+    next(answers)
+    assert len(batches) == 1
+    rest = list(answers)
+    assert [one.request.doc_id for one in rest] == list(range(1, 20))
+
+
+def test_progress_counts_every_sample_once_and_before_it_is_given_out(engine: Engine) -> None:
+    counted: list[int] = []
+    for given, _ in enumerate(LocalRunner(engine, None, 0).run(mixed(), lambda: counted.append(1)), start=1):
+        assert len(counted) >= given
+    assert len(counted) == 12
+
+
+def test_a_clip_is_decoded_once_wherever_its_questions_stand(engine: Engine, decoded: list[str]) -> None:
+    files = [COUNT / "park.mp4", COUNT / "parade.mp4"]
+    samples = [sample(number, files[number % 2]) for number in range(8)]
+    assert [one.request.doc_id for one in LocalRunner(engine, None, 0).run(samples)] == list(range(8))
+    assert decoded == ["park.mp4", "parade.mp4"]
+
+
+def test_neighbours_about_one_clip_share_it_also_where_their_task_tells_no_name(
+    engine: Engine, decoded: list[str]
+) -> None:
+    files = [COUNT / "park.mp4"] * 3 + [COUNT / "parade.mp4"] * 2 + [COUNT / "park.mp4"]
+    samples = [sample(number, file, hint=False) for number, file in enumerate(files)]
+    assert len(list(LocalRunner(engine, None, 0).run(samples))) == 6
+    assert decoded == ["park.mp4", "parade.mp4", "park.mp4"]
+
+
+def test_a_wrong_name_costs_nothing_but_time(engine: Engine) -> None:
+    def asked(clip: str | None) -> list[Request]:
+        made = [sample(0, COUNT / "park.mp4"), sample(1, COUNT / "parade.mp4"), sample(2, COUNT / "park.mp4")]
+        return [replace(one, clip=clip) for one in made]
+
+    right = [said(one) for one in LocalRunner(engine, None, 0).run(asked(None))]
+    assert [said(one) for one in LocalRunner(engine, None, 0).run(asked("all the same"))] == right
+
+
+def test_prompts_of_like_length_share_a_batch(engine: Engine, batches: list[list[int]]) -> None:
+    samples = [sample(number, words="Who? " * (40 if number % 2 else 1)) for number in range(8)]
+    answering = LocalRunner(engine, None, 0)
+    assert [one.request.doc_id for one in answering.run(samples)] == list(range(8))
+    assert [len(set(lengths)) for lengths in batches] == [1, 1, 1, 1]
+    assert answering.effort.padding.share == 0
+    assert answering.effort.padding.batches == 4
+
+
+def test_samples_that_ask_for_other_generation_share_no_batch(engine: Engine, batches: list[list[int]]) -> None:
+    samples = [sample(number, generation={"max_new_tokens": 1 + number % 2}) for number in range(4)]
+    answered = list(LocalRunner(engine, None, 0).run(samples))
+    assert [one.output_tokens for one in answered if said(one)] == [1, 2, 1, 2]
+    assert [len(lengths) for lengths in batches] == [2, 2]
+
+
+def test_little_memory_makes_small_windows_and_the_same_answers(
+    engine: Engine, pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = [said(one) for one in LocalRunner(engine, None, 0).run(mixed())]
+    little = read_settings({"pretrained": "x", "batch_size": 2, "prefetch_gb": 1e-6})
+    monkeypatch.setattr(engine, "settings", little)
+    assert [said(one) for one in LocalRunner(engine, pool, 2).run(mixed())] == expected
+
+
+def test_what_ends_a_run_comes_after_the_answers_before_it(engine: Engine, tiny_model: Path) -> None:
+    def no_data() -> Any:
+        raise SystemExit("HumanSense: no such file")
+
+    workers = workers_of(engine.settings, "qwen2_5_omni")
+    samples = [sample(0), sample(1), sample(2), Request("task", 3, GREEDY, no_data), sample(4)]
+    for pool, count in ((None, 0), (workers, 1)):
+        run = LocalRunner(engine, pool, count).run(samples)
+        with pytest.raises(SystemExit, match="no such file"):
+            list(run)
+    assert workers.closed
+
+
+def test_a_run_that_is_left_ends_the_workers(engine: Engine) -> None:
+    workers = workers_of(engine.settings, "qwen2_5_omni")
+    run = LocalRunner(engine, workers, 2).run([sample(number, COUNT / "park.mp4", hint=False) for number in range(40)])
+    next(run)
+    run.close()
+    assert workers.closed
+
+
+def test_leaving_a_run_does_not_wait_for_a_clip_that_is_being_fetched(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "settings", read_settings({"pretrained": "x"}))
+    fetched = threading.Event()
+
+    def fetching() -> Any:
+        fetched.wait()
+        return sample(1).messages()
+
+    workers = workers_of(read_settings({"pretrained": engine.info["pretrained"]}), "qwen2_5_omni")
+    samples = [sample(0, COUNT / "park.mp4"), sample(1), sample(2), Request("task", 3, GREEDY, fetching)]
+    run = LocalRunner(engine, workers, 1).run(samples)
+    next(run)
+    started = time.monotonic()
+    run.close()
+    assert time.monotonic() - started < 4
+    fetched.set()
+
+
+def test_what_was_given_up_does_not_disturb_what_follows(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without workers, decoding that stalls is left behind in a thread, and may go on much later."""
+    expected = [said(one) for one in LocalRunner(engine, None, 0).run(mixed())]
+    stalled, go_on = threading.Event(), threading.Event()
+
+    def stalling(*arguments: Any, **options: Any) -> Any:
+        if not stalled.is_set():
+            stalled.set()
+            go_on.wait()
+        return read_clip(*arguments, **options)
+
+    monkeypatch.setattr(media_cache, "read_clip", stalling)
+    hurried = read_settings({"pretrained": "x", "batch_size": 2, "media_timeout": 0.3})
+    monkeypatch.setattr(engine, "settings", hurried)
+    (first,) = LocalRunner(engine, None, 0).run([sample(0, COUNT / "park.mp4")])
+    assert first.error.startswith("StalledError: Decoding ")
+    monkeypatch.setattr(engine, "settings", read_settings({"pretrained": "x", "batch_size": 2}))
+    run = LocalRunner(engine, None, 0).run(mixed())
+    responses = [said(next(run))]
+    go_on.set()
+    assert [*responses, *(said(one) for one in run)] == expected
+
+
+def test_effort_says_how_busy_the_model_was() -> None:
+    assert Effort().busy == 0
+    assert Effort(model=3.0, waiting=1.0).busy == 0.75
+
+
+def test_two_runs_of_one_answering_pool_follow_each_other(engine: Engine, pool: WorkerPool) -> None:
+    make: Callable[[], list[Request]] = lambda: [sample(0, COUNT / "park.mp4"), sample(1)]  # noqa: E731
+    first = [said(one) for one in LocalRunner(engine, pool, 2).run(make())]
+    assert [said(one) for one in LocalRunner(engine, pool, 2).run(make())] == first
+    assert not pool.closed

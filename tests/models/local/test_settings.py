@@ -1,0 +1,107 @@
+"""Arguments as users type them, and as lmms-eval turns them into numbers and truth values."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lmms_humansense.models.inputs.policy import system_prompt_text
+from lmms_humansense.models.local.settings import OmniSettings, read_settings
+from lmms_humansense.models.runtime.arguments import read_model_args
+
+
+def read(**arguments: Any) -> OmniSettings:
+    return read_settings({"pretrained": "x", **arguments})
+
+
+def test_only_the_checkpoint_is_needed() -> None:
+    settings = read()
+    assert settings == OmniSettings("x")
+    assert (settings.frames, settings.time_axis, settings.use_audio_in_video) == ("release", "auto", "auto")
+
+
+def test_what_lmms_eval_passes_as_none_is_not_given() -> None:
+    assert read(device=None, batch_size=None) == OmniSettings("x")
+
+
+def test_numbers_may_be_words_and_words_numbers() -> None:
+    assert (read(media_workers="0").media_workers, read(prefetch_gb="0.5").prefetch_gb) == (0, 0.5)
+    settings = read(batch_size="4", fps=1, nframes=None, max_pixels="151200", quantization="4bit", system_prompt=5)
+    assert (settings.batch_size, settings.fps, settings.max_pixels) == (4, 1.0, 151200)
+    assert settings.system_prompt == "5"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"pretrained": ""}, "needs pretrained="),
+        ({"time_axes": "true"}, r"no argument 'time_axes'\. Did you mean time_axis\? It takes pretrained, device"),
+        ({"zzz": 1}, r"no argument 'zzz'\. It takes"),
+        ({"dtype": "float8"}, "dtype=float8 is not known; use auto, bfloat16, float16 or float32"),
+        ({"time_axis": False}, "time_axis=false is not known; use auto, release or true"),
+        ({"use_audio_in_video": True}, "use_audio_in_video=true is not known; use auto, always or never"),
+        ({"frames": "all"}, "frames=all is not known; use release or model"),
+        ({"quantization": "2bit"}, "quantization=2bit is not known; use 4bit or 8bit"),
+        ({"batch_size": "auto"}, "batch_size=auto is no whole number above 0"),
+        ({"batch_size": 0}, "batch_size=0 is no whole number above 0"),
+        ({"nframes": 2.5}, "nframes=2.5 is no whole number above 0"),
+        ({"nframes": True}, "nframes=True is no whole number above 0"),
+        ({"nframes": 1}, "nframes=1 is below 2, the fewest frames of a clip"),
+        ({"max_pixels": 100}, "max_pixels=100 is below 4096, the smallest frame"),
+        ({"fps": -1}, "fps=-1 is no number above 0"),
+        ({"media_workers": -1}, "media_workers=-1 is no whole number 0 or more"),
+        ({"media_workers": "many"}, "media_workers=many is no whole number 0 or more"),
+        ({"prefetch_gb": 0}, "prefetch_gb=0 is no number above 0"),
+        ({"fps": float("nan")}, "fps=nan is no number above 0"),
+        ({"fps": 1, "nframes": 8}, "fps or nframes, not both"),
+        ({"device": "cpu", "device_map": "auto"}, "device or device_map, not both"),
+    ],
+)
+def test_bad_arguments_are_named(arguments: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        read(**arguments)
+
+
+def test_a_system_prompt_is_a_text_or_the_text_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "prompt.txt").write_text(" Be brief.\n", encoding="utf-8")
+    assert system_prompt_text(str(tmp_path / "prompt.txt")) == "Be brief."
+    assert system_prompt_text("Be brief.") == "Be brief."
+    assert system_prompt_text("and/or what?") == "and/or what?"
+    assert system_prompt_text("long " * 2000) == "long " * 2000
+
+
+@pytest.mark.parametrize(
+    ("prompt", "sentence"),
+    [
+        (" ", "system_prompt is empty; leave it out"),
+        ("prompts/system", "system_prompt=prompts/system is neither a file nor a text"),
+        ("system.txt", "system_prompt=system.txt is neither a file nor a text"),
+    ],
+)
+def test_a_system_prompt_that_says_nothing_is_refused(prompt: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        system_prompt_text(prompt)
+
+
+def test_true_is_a_time_axis_although_it_looks_like_a_truth_value() -> None:
+    assert read(time_axis=True).time_axis == "true"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "pretrained=x,system_prompt=Be kind, be brief",
+            "holds ' be brief', which is no name=value; a text with commas",
+        ),
+        ("pretrained=x,batch_size=4", "batch_size stands in --model_args; give --batch_size instead"),
+    ],
+)
+def test_the_form_of_model_args_is_checked(text: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        read_model_args(text, {"batch_size"})
+
+
+def test_model_args_of_the_right_form_pass() -> None:
+    read_model_args("", {"batch_size"})
+    read_model_args("pretrained=a=b,device=cpu", {"batch_size"})

@@ -1,0 +1,65 @@
+"""What a run reports to the process that watches it."""
+
+from pathlib import Path
+
+import pytest
+
+from lmms_humansense.models.runtime.signals import RunStopped
+from lmms_humansense.plugin import run_events
+from lmms_humansense.plugin.run_events import RunEvents
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of a watched run."""
+    path = tmp_path / "events.jsonl"
+    path.touch()
+    monkeypatch.setenv(run_events.FILE, str(path))
+    return path
+
+
+def test_a_run_tells_its_tasks_and_where_the_results_are(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(file.parent)
+    with run_events.reported(["a", "b"], lambda: Path("out", "results.json")):
+        assert run_events.read(file) == RunEvents(begun=1)
+    with run_events.reported(["c"], lambda: None):
+        pass
+    place = str(file.parent / "out" / "results.json")
+    assert run_events.read(file) == RunEvents(begun=2, ended=[(["a", "b"], place), (["c"], None)])
+
+
+def test_the_place_is_asked_for_once_the_run_is_over(file: Path) -> None:
+    over = False
+    with run_events.reported([], lambda: Path("after" if over else "before")):
+        over = True
+    ((_, place),) = run_events.read(file).ended
+    assert Path(str(place)).name == "after"
+
+
+@pytest.mark.parametrize(
+    ("error", "events"),
+    [
+        (SystemExit("HumanSense: no such data"), RunEvents(begun=1, refused="HumanSense: no such data")),
+        (RunStopped("The disk is full."), RunEvents(begun=1, stopped="The disk is full.")),
+        (SystemExit(1), RunEvents(begun=1, stopped="It ended with status 1.")),
+        (KeyboardInterrupt(), RunEvents(begun=1)),
+        (ValueError("na\nnu"), RunEvents(begun=1, broken="ValueError: na\nnu")),
+    ],
+    ids=repr,
+)
+def test_a_run_tells_why_it_did_not_come_to_its_end(file: Path, error: BaseException, events: RunEvents) -> None:
+    with pytest.raises(type(error)) as raised, run_events.reported(["a"], lambda: None):
+        raise error
+    assert raised.value is error
+    assert run_events.read(file) == events
+
+
+def test_a_run_that_nobody_watches_tells_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with run_events.reported(["a"], lambda: Path("results.json")):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_told_is_nothing(file: Path) -> None:
+    assert run_events.read(file) == RunEvents()

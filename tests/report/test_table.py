@@ -1,0 +1,122 @@
+"""The table and its forms, and that no number looks more comparable than it is."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lmms_humansense.report.compare import comparisons
+from lmms_humansense.report.table import COLUMNS, Table, notes, table
+from lmms_humansense.report.write import as_json, comma_separated, latex, markdown
+from lmms_humansense.results.reading import read_runs
+from lmms_humansense.results.runs import Run
+from lmms_humansense.tasks.humansense.annotations import Doc
+from lmms_humansense.tasks.humansense.taxonomy import TASKS
+from tests.helpers import logged
+
+
+def runs_of(folder: Path) -> list[Run]:
+    runs, problems = read_runs([folder])
+    assert problems == []
+    return runs
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+    folder = tmp_path_factory.mktemp("results")
+    logged.write(folder / "a", logged.mostly_right(0.7), model="org/A|B", count=30)
+    logged.write(folder / "b", logged.mostly_right(0.4), model="org/C_D", count=30)
+    return runs_of(folder)
+
+
+def test_a_cell_is_the_mean_of_its_questions_and_an_average_the_mean_of_its_tasks(two: list[Run]) -> None:
+    row = table(two, "acc", "none").rows[0]
+    means = {code: leaf.samples["acc"].mean() for code, leaf in two[0].leaves.items()}
+    for column, tasks in COLUMNS.items():
+        assert row.cells[column].score == pytest.approx(np.mean([means[task.code] for task in tasks]))
+    assert row.cells["AR"].questions == 30
+
+
+def test_best_and_second_best_are_among_models_only(two: list[Run]) -> None:
+    made = table(two, "acc", "all")
+    for column in COLUMNS:
+        ranked = {row.name: row.cells[column].rank for row in made.rows if column in row.cells}
+        assert all(ranked.get(row.name) is None for row in made.rows if row.kind in ("human", "chance"))
+        models = [row for row in made.rows if row.kind in ("run", "paper") and column in row.cells]
+        best = max(models, key=lambda row: row.cells[column].score)
+        assert ranked[best.name] == 1
+
+
+@pytest.mark.parametrize(
+    "changes", [{"variant": "sample"}, {"limit": 3}, {"model_info": {"random_weights": True}}], ids=str
+)
+def test_a_run_that_is_no_models_on_all_questions_is_never_the_best(changes: dict[str, Any], tmp_path: Path) -> None:
+    logged.write(tmp_path, lambda doc, chance: doc["answer"], count=6, **changes)
+    (ours, *theirs) = table(runs_of(tmp_path), "acc", "all").rows
+    assert ours.cells["AR"].score == 1
+    assert {cell.rank for cell in ours.cells.values()} == {None}
+    assert any(row.cells["AR"].rank == 1 for row in theirs if "AR" in row.cells)
+
+
+def test_means_are_given_only_where_all_of_their_tasks_are_there(tmp_path: Path) -> None:
+    codes = ",".join(task.code for task in TASKS if task.code not in ("LD", "PC"))
+    logged.write(tmp_path, logged.mostly_right(0.5), tasks=codes, count=4)
+    (run,) = runs_of(tmp_path)
+    cells = table([run], "acc", "none").rows[0].cells
+    assert {"Avg.", "L3", "L4", "LD", "PC"}.isdisjoint(cells)
+    assert {"L1", "L2", "AR", "ES"} <= set(cells)
+    assert "no LD, PC" in notes(run)
+
+
+def failing(doc: Doc, chance: object) -> str:
+    return "[request failed] MediaError: it broke" if doc["id"].endswith("1") else doc["answer"]
+
+
+def test_what_makes_a_run_incomparable_stands_in_its_row(tmp_path: Path) -> None:
+    info = {"random_weights": True, "time_axis": "true", "frames": "model", "fps": 2.0}
+    logged.write(tmp_path / "a", failing, count=12, limit=2, model_info=info, variant="sample")
+    (run,) = runs_of(tmp_path)
+    told = notes(run)
+    for note in (
+        "random weights", "made with --limit 2", "time axis true", "frames model", "fps 2.0", "15 failed",
+        "tasks humansense_sample, not the benchmark", "greedy (the paper sampled)",
+    ):  # fmt: skip
+        assert note in told
+    cell = table([run], "acc", "none").rows[0].cells["AR"]
+    assert cell.marks == ("10 missing", "1 failed")
+
+
+def test_a_plain_complete_run_has_one_note(two: list[Run]) -> None:
+    assert notes(two[0]) == ["greedy (the paper sampled)"]
+
+
+def test_the_forms_hold_the_same_numbers(two: list[Run]) -> None:
+    tables = [table(two, metric, "all") for metric in ("paper", "acc")]
+    written = list(csv.DictReader(io.StringIO(comma_separated(tables))))
+    told = json.loads(as_json(tables, two, comparisons(two, "acc")))
+    for made in tables:
+        for place, row in enumerate(made.rows):
+            for column, cell in row.cells.items():
+                (line,) = (
+                    each
+                    for each in written
+                    if (each["metric"], each["row"], each["column"]) == (made.metric, row.name, column)
+                )
+                assert float(line["score"]) == cell.score
+                assert told["tables"][made.metric][place]["scores"][column]["score"] == cell.score
+    assert told["runs"][0]["tasks"]["AR"] == {"samples": 30, "of": 30}
+    assert set(told["comparisons"][0]["tasks"]) == {task.code for task in TASKS}
+
+
+def test_markdown_and_latex_are_well_formed_whatever_models_are_called(two: list[Run]) -> None:
+    made: Table = table(two, "acc", "all")
+    lines = [line for line in markdown([made]).splitlines() if line.startswith("|")]
+    assert {line.replace("\\|", "").count("|") for line in lines} == {len(COLUMNS) + 2}
+    body = [line for line in latex(made).splitlines() if line.endswith("\\\\")]
+    assert {line.replace("\\&", "").count("&") for line in body} == {len(COLUMNS)}
+    assert "C\\_D" in latex(made)
+    assert "A|B" in latex(made)

@@ -1,0 +1,377 @@
+"""`lmms-humansense run`: what is added to the arguments, how the end of a run is judged, and who gets which signal."""
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lmms_humansense.plugin import run_events
+from lmms_humansense.plugin.run_events import RunEvents
+from lmms_humansense.run import command
+
+LONG = 30.0
+"""Seconds that nothing here may take."""
+
+
+@pytest.fixture(autouse=True)
+def _started_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "WORLD_SIZE", run_events.FILE):
+        monkeypatch.delenv(name, raising=False)
+
+
+# The arguments
+
+
+def understood(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> tuple[str | None, str | None, bool]:
+    """What lmms-eval makes of arguments: the folders for results and answers, and whether samples are written."""
+    from lmms_eval.__main__ import parse_eval_args
+
+    monkeypatch.setattr(sys, "argv", ["lmms-eval", *arguments])
+    _, parsed = parse_eval_args()
+    return parsed.output_path, parsed.use_cache, parsed.log_samples
+
+
+@pytest.mark.parametrize(
+    ("given", "output", "cache"),
+    [
+        ([], "humansense_results", "humansense_results/cache"),
+        (["--output_path", "out"], "out", "out/cache"),
+        (["--output_path=out"], "out", "out/cache"),
+        (["--output", "out"], "out", "out/cache"),
+        (["--output_path", "first", "--output_path", "out"], "out", "out/cache"),
+        (["--use_cache", "answers"], "humansense_results", "answers"),
+        (["--use_cache=answers", "--output_path", "out", "--log_samples"], "out", "answers"),
+        (["--use_ca", "answers"], "humansense_results", "answers"),
+        (["-c", "answers"], "humansense_results", "answers"),
+        (["-canswers"], "humansense_results", "answers"),
+        (
+            ["--log_samples_suffix", "x", "--model_args", "output_path=x,use_cache=y"],
+            "humansense_results",
+            "humansense_results/cache",
+        ),
+    ],
+)
+def test_what_is_given_stays_and_what_is_missing_is_added(
+    given: list[str], output: str, cache: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = command.with_defaults(["--model", "humansense_omni", *given, "--tasks", "humansense"])
+    assert understood(arguments, monkeypatch) == (output, cache, True)
+
+
+@pytest.mark.parametrize("given", [["--config", "run.yaml"], ["--config=run.yaml", "--output_path", "out"]])
+def test_nothing_is_added_to_a_file_of_arguments(given: list[str]) -> None:
+    assert command.with_defaults(given) == given
+
+
+def test_the_command_to_go_on_may_be_pasted_into_a_shell() -> None:
+    asked = ["--model_args", "pretrained=/my models/tiny,system_prompt=it's", "--output_path", "a b", "--limit=$N"]
+    typed = command.resume_command(asked)
+    assert shlex.split(typed) == ["lmms-humansense", "run", *asked]
+    echoed = subprocess.run(["bash", "-c", f"printf '%s\\n' {typed}"], capture_output=True, text=True, check=True)
+    assert echoed.stdout.splitlines()[2:] == asked
+
+
+def test_the_command_to_go_on_says_so_where_a_launcher_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert command.resume_command(["--limit", "3"]).startswith("lmms-humansense run --limit 3  # with the launcher ")
+    assert shlex.split(command.resume_command(["--limit", "3"]), comments=True)[2:] == ["--limit", "3"]
+
+
+# How it ended
+
+
+def results(folder: Path, *tasks: str, samples: int = 2, offset: int = 0, logged: bool = True) -> Path:
+    """What lmms-eval writes of tasks with so many samples."""
+    written = {
+        "results": {task: {"accuracy": 0.5} for task in tasks},
+        "config": {"resolved_cli_args": {"log_samples": logged, "offset": offset}},
+        "n-samples": {task: {"original": 9, "effective": samples} for task in tasks},
+    }
+    place = folder / "today_results.json"
+    place.write_text(json.dumps(written))
+    if logged:
+        for task in tasks:
+            (folder / f"today_samples_{task}.jsonl").write_text("{}\n" * samples)
+    return place
+
+
+def ended(place: Path | None, *tasks: str) -> RunEvents:
+    """An evaluation of tasks that came to its end."""
+    return RunEvents(begun=1, ended=[(list(tasks), None if place is None else str(place))])
+
+
+def test_a_run_whose_results_are_there_is_complete(tmp_path: Path) -> None:
+    place = results(tmp_path, "a", "b", "c")
+    assert command.judge(0, ended(place, "a", "b")) == (0, "")
+    assert command.judge(0, RunEvents(begun=2, ended=[(["a"], str(place)), (["b"], str(place))])) == (0, "")
+
+
+def test_what_lmms_eval_says_by_its_status_does_not_count_once_the_results_are_there(tmp_path: Path) -> None:
+    assert command.judge(1, ended(results(tmp_path, "a"), "a")) == (0, "")
+
+
+@pytest.mark.parametrize("content", ["", "{}\n", "{}\n{}", None], ids=repr)
+def test_samples_that_were_cut_off_are_missing(tmp_path: Path, content: str | None) -> None:
+    place, samples = results(tmp_path, "a", "b"), tmp_path / "today_samples_b.jsonl"
+    samples.unlink() if content is None else samples.write_text(content)
+    assert command.judge(0, ended(place, "a", "b")) == (3, f"The samples of b beside {place} are not complete.")
+
+
+def test_samples_that_nobody_asked_for_are_not_missing(tmp_path: Path) -> None:
+    assert command.judge(0, ended(results(tmp_path, "a", logged=False), "a")) == (0, "")
+
+
+def test_with_an_offset_nobody_knows_how_many_samples_there_are_but_there_are_some(tmp_path: Path) -> None:
+    place, samples = results(tmp_path, "a", offset=1), tmp_path / "today_samples_a.jsonl"
+    samples.write_text("{}\n")
+    assert command.judge(0, ended(place, "a")) == (0, "")
+    samples.write_text("")
+    assert command.judge(0, ended(place, "a"))[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("code", "events", "status", "sentence"),
+    [
+        (1, RunEvents(begun=1, refused="HumanSense: there is no such data."), 2, "there is no such data."),
+        (0, RunEvents(refused="HumanSense: dtype=float8 is not known."), 2, "dtype=float8 is not known."),
+        (0, RunEvents(), 2, "lmms-eval did not begin to evaluate; its messages above say why."),
+        (2, RunEvents(), 2, "lmms-eval did not begin to evaluate; its messages above say why."),
+        (-9, RunEvents(begun=1), 3, "lmms-eval was ended by signal 9 (Killed)."),
+        (-15, RunEvents(), 3, "lmms-eval was ended by signal 15 (Terminated)."),
+        (0, RunEvents(begun=1, broken="ValueError: no"), 3, "lmms-eval ended in an error: ValueError: no"),
+        (3, RunEvents(begun=1, stopped="The disk is full."), 3, "The disk is full."),
+        (-9, RunEvents(begun=1, stopped="The disk is full."), 3, "lmms-eval was ended by signal 9 (Killed)."),
+        (3, RunEvents(begun=1), 3, "lmms-eval ended with status 3 before all answers were there."),
+        (
+            0,
+            RunEvents(begun=2, ended=[(["a"], None)]),
+            3,
+            "lmms-eval ended with status 0 before all answers were there.",
+        ),
+        (0, RunEvents(begun=1, ended=[(["a"], None)]), 3, "No results were written, as there was no --output_path."),
+    ],
+)
+def test_how_a_run_ended_is_told_by_status_and_sentence(
+    code: int, events: RunEvents, status: int, sentence: str
+) -> None:
+    assert command.judge(code, events) == (status, sentence)
+
+
+def test_a_task_without_results_is_named(tmp_path: Path) -> None:
+    place = results(tmp_path, "a")
+    assert command.judge(0, ended(place, "b", "a", "c")) == (3, f"There are no results for b, c in {place}.")
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        ('{"results": {"a": {"accura', "JSONDecodeError"),
+        ("", "JSONDecodeError"),
+        ('{"config": {}}', "KeyError"),
+        (None, "FileNotFoundError"),
+    ],
+)
+def test_results_that_are_not_complete_are_none(tmp_path: Path, content: str | None, error: str) -> None:
+    place = tmp_path / "results.json"
+    if content is not None:
+        place.write_text(content)
+    expected = f"The results in {place} were not written, or not completely ({error})."
+    assert command.judge(0, ended(place, "a")) == (3, expected)
+
+
+def test_every_evaluation_needs_its_results(tmp_path: Path) -> None:
+    place, missing = results(tmp_path, "a"), tmp_path / "no.json"
+    status, sentence = command.judge(0, RunEvents(begun=2, ended=[(["a"], str(place)), (["b"], str(missing))]))
+    assert (status, str(missing) in sentence, str(place) in sentence) == (3, True, False)
+
+
+def test_other_processes_than_the_first_write_no_results(tmp_path: Path) -> None:
+    events = ended(tmp_path / "results.json", "a")
+    assert command.judge(0, events, first=False) == (0, "")
+    assert command.judge(0, events, first=True)[0] == 3
+    assert command.judge(0, RunEvents(begun=1), first=False)[0] == 3
+
+
+# The process that is watched
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("pass", 0), ("raise SystemExit(3)", 3), ("import os; os.kill(os.getpid(), 9)", -9)]
+)
+def test_the_exit_status_is_returned(tmp_path: Path, code: str, status: int) -> None:
+    assert command._run_watched(python(code), tmp_path / "events") == status
+
+
+def test_the_process_is_told_where_to_tell(tmp_path: Path) -> None:
+    code = f"import os; open(os.environ[{run_events.FILE!r}], 'w').write(os.environ['PATH'])"
+    assert command._run_watched(python(code), tmp_path / "events") == 0
+    assert (tmp_path / "events").read_text() == os.environ["PATH"]
+    assert run_events.FILE not in os.environ
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C reaches this process, also where the tests were started in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_signals_go_where_they_went_once_the_process_has_ended(tmp_path: Path) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    command._run_watched(python("pass"), tmp_path / "events")
+    with pytest.raises(FileNotFoundError):
+        command._run_watched([str(tmp_path / "no such command")], tmp_path / "events")
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_ctrl_c_ends_the_process(tmp_path: Path) -> None:
+    code = "import signal; signal.raise_signal(signal.SIGINT); raise SystemExit(7)"
+    assert command._run_watched(python(code), tmp_path / "events") == -signal.SIGINT
+
+
+WATCHING = """
+import sys
+from pathlib import Path
+from lmms_humansense.run import command
+print("ended", command._run_watched([sys.executable, "-c", sys.argv[1]], Path("events")), flush=True)
+"""
+
+
+@pytest.fixture
+def watching(tmp_path: Path) -> Iterator[Any]:
+    """Starts a process that watches another one, and waits until that has printed a line."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(code: str) -> "subprocess.Popen[str]":
+        process = subprocess.Popen([*python(WATCHING), code], stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+        started.append(process)
+        assert process.stdout
+        assert process.stdout.readline() == "begun\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_sigterm_is_passed_on_and_waited_for(watching: Any) -> None:
+    process = watching(
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.1), print('kept', flush=True), sys.exit(3)))\n"
+        "print('begun', flush=True)\n"
+        f"time.sleep({LONG})"
+    )
+    process.terminate()
+    printed, _ = process.communicate(timeout=LONG / 2)
+    assert printed.splitlines() == ["kept", "ended 3"]
+    assert process.returncode == 0
+
+
+def test_a_process_that_does_not_listen_is_ended_by_sigterm(watching: Any) -> None:
+    process = watching(f"import time; print('begun', flush=True); time.sleep({LONG})")
+    process.terminate()
+    assert process.communicate(timeout=LONG / 2)[0].splitlines() == ["ended -15"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has ended")
+def test_no_process_is_left_behind_by_one_that_is_killed(watching: Any) -> None:
+    process = watching(f"import time; print('begun', flush=True); time.sleep({LONG})")
+    process.kill()
+    process.communicate(timeout=LONG / 2)  # comes back when all who hold the output have ended
+    assert process.returncode == -signal.SIGKILL
+
+
+# All of it, with a stand-in for lmms-eval that does what the command is told of it
+
+
+STAND_IN = """
+import json, os, signal, sys
+from pathlib import Path
+from lmms_humansense.plugin import run_events
+
+Path("arguments.json").write_text(json.dumps(sys.argv[1:]))
+place = Path("today_results.json")
+{before}
+with run_events.reported(["a"], lambda: place):
+    {within}
+"""
+
+
+def ran(tmp_path: Path, before: str, within: str, arguments: Sequence[str] = ()) -> int:
+    (tmp_path / "lmms_eval").mkdir()
+    (tmp_path / "lmms_eval" / "__init__.py").touch()
+    (tmp_path / "lmms_eval" / "__main__.py").write_text(STAND_IN.format(before=before, within=within))
+    return command.run(arguments)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_complete_run_says_nothing(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    written = results(folder, "a").rename(folder / "written.json")
+    write = f"Path({str(written)!r}).rename(place)"
+    assert ran(folder, "", write, ["--limit", "3"]) == 0
+    assert capfd.readouterr() == ("", "")
+    assert json.loads((folder / "arguments.json").read_text()) == command.with_defaults(["--limit", "3"])
+
+
+def test_a_run_that_was_stopped_says_how_to_go_on(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    stop = "from lmms_humansense.models.runtime.signals import RunStopped; raise RunStopped('The disk is full.')"
+    assert ran(folder, "", stop, ["--output_path", "my results"]) == 3
+    assert capfd.readouterr().err.splitlines() == [
+        "",
+        "lmms-humansense run: The disk is full.",
+        "To go on where it stopped:",
+        "    lmms-humansense run --output_path 'my results'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "within", "status", "sentence"),
+    [
+        ("", "raise SystemExit('HumanSense: there is no such data.')", 2, "there is no such data."),
+        ("raise SystemExit(1)", "pass", 2, "did not begin to evaluate"),
+        ("", "os.kill(os.getpid(), signal.SIGKILL)", 3, "was ended by signal 9"),
+        ("", "raise ValueError('no')", 3, "ended in an error: ValueError: no"),
+        ("", "os._exit(1)", 3, "ended with status 1 before all answers were there"),
+        ("", "pass", 3, "results.json were not written, or not completely (FileNotFoundError)"),
+    ],
+)
+def test_every_other_end_has_its_status_and_sentence(
+    folder: Path, capfd: pytest.CaptureFixture[str], before: str, within: str, status: int, sentence: str
+) -> None:
+    assert ran(folder, before, within) == status
+    said = capfd.readouterr().err
+    assert said.count("lmms-humansense run: ") == 1
+    assert sentence in said.partition("lmms-humansense run: ")[2].splitlines()[0]
+    assert ("To go on where it stopped:" in said) == (status == 3)
+
+
+def test_another_process_than_the_first_leaves_results_and_advice_to_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    assert ran(folder, "", "pass") == 0
+    assert capfd.readouterr().err == ""
+    shutil.rmtree(folder / "lmms_eval")
+    assert ran(folder, "", "os.kill(os.getpid(), signal.SIGKILL)") == 3
+    assert capfd.readouterr().err == "\nlmms-humansense run: lmms-eval was ended by signal 9 (Killed).\n"
