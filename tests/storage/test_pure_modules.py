@@ -16,9 +16,7 @@ def test_pure_module_imports_nothing_heavy(name: str) -> None:
     assert result.stdout.split() == []
 
 
-@pytest.mark.parametrize(
-    "name", ["archive", "cache", "errors", "hub", "prepared", "remote", "stores", "transfer"]
-)
+@pytest.mark.parametrize("name", ["archive", "cache", "errors", "hub", "prepared", "remote", "stores", "transfer"])
 def test_no_module_knows_the_benchmark(name: str) -> None:
     program = (
         f"import sys, lmms_humansense.storage.{name}; "
