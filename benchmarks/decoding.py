@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from lmms_humansense.models.media.types import FrameRule
-from lmms_humansense.models.media.video import read_frames
+from lmms_humansense.models.media.video import read_clip
 
 FPS, WIDTH, HEIGHT, SHOWN = 25, 1280, 720, 24
 MAX_PIXELS = 360 * 420
@@ -53,7 +53,7 @@ def with_decord(path: Path) -> torch.Tensor:
 
 def with_this_package(path: Path) -> torch.Tensor:
     """The frames as this package reads them."""
-    return read_frames(path, FrameRule(nframes=SHOWN, max_pixels=MAX_PIXELS)).pixels
+    return read_clip(path, FrameRule(nframes=SHOWN, max_pixels=MAX_PIXELS)).frames.pixels
 
 
 def timed(read: Callable[[Path], torch.Tensor], path: Path) -> float:

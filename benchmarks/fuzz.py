@@ -29,7 +29,7 @@ from lmms_humansense.demo.tiny_model import write_tiny_model
 from lmms_humansense.models.local.encoder import workers_of
 from lmms_humansense.models.local.engine import Engine
 from lmms_humansense.models.local.runner import LocalRunner
-from lmms_humansense.models.local.settings import read_settings
+from lmms_humansense.models.local.settings import read_local_settings
 from lmms_humansense.models.runtime.failures import failure_of
 from lmms_humansense.models.runtime.ledger import Ledger
 from lmms_humansense.models.runtime.request import Request, Response
@@ -61,7 +61,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, peak_memory() as peak:
         folder = Path(name)
         model = write_tiny_model(folder / "tiny")
-        settings = read_settings(
+        settings = read_local_settings(
             {"pretrained": str(model), "device": "cpu", "batch_size": 1, "media_timeout": TIMEOUT,
              "max_failures": 1.0, "use_audio_in_video": "always"}
         )  # fmt: skip
@@ -182,7 +182,7 @@ def _loaded(root: Path, key: str) -> tuple[list[Any], list[str]]:
     """Of each task that can be loaded a doc, one that is damaged if there is one; and why others can not be loaded."""
     docs, refusals = [], []
     for code, task in BY_CODE.items():
-        if annotations.file_of(task) != key:
+        if annotations.key_of(task) != key:
             continue
         try:
             found = list(utils.docs(code, str(root), complete=False))

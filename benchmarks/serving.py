@@ -28,7 +28,7 @@ from bench_clips import make_clip
 from lmms_humansense.models.endpoint.client import EndpointClient
 from lmms_humansense.models.endpoint.encoder import EndpointEncoder
 from lmms_humansense.models.endpoint.runner import EndpointRunner
-from lmms_humansense.models.endpoint.settings import ServerSettings, read_server_settings
+from lmms_humansense.models.endpoint.settings import EndpointSettings, read_endpoint_settings
 from lmms_humansense.models.runtime.ledger import Ledger
 from lmms_humansense.models.runtime.pipeline import Pipeline
 from lmms_humansense.models.runtime.request import Request
@@ -85,7 +85,7 @@ def measure(clip: Path, heard: bool, questions: int, concurrency: int) -> dict[s
     server.start()
     while not port.value:
         time.sleep(0.01)
-    settings = read_server_settings(
+    settings = read_endpoint_settings(
         {"base_url": f"http://127.0.0.1:{port.value}/v1", "model": "m", "media": "frames", "concurrency": concurrency}
     )
     workers = WorkerPool(partial(EndpointEncoder, settings), settings.media_timeout)
@@ -96,7 +96,7 @@ def measure(clip: Path, heard: bool, questions: int, concurrency: int) -> dict[s
         server.kill()
 
 
-def ask(settings: ServerSettings, workers: WorkerPool, requests: list[Request]) -> dict[str, Any]:
+def ask(settings: EndpointSettings, workers: WorkerPool, requests: list[Request]) -> dict[str, Any]:
     """The rate, and how large a request is."""
     ledger = Ledger()
     times: list[float] = []

@@ -81,7 +81,9 @@ def refuse_other_inputs(release: ReleaseLoop, ours: ThisPackage, doc: Any) -> No
     Sounds may differ a little, as the ffmpeg program and PyAV may decode with different versions of FFmpeg.
     """
     engine = ours.omni.engine
-    given = engine.encode(engine.prepare(utils.doc_to_messages(doc, SENSES))).tensors
+    (result,) = engine.encoder.encode([engine.encoder.read(utils.doc_to_messages(doc, SENSES))])
+    assert result.encoded is not None, result.reason
+    given = result.encoded.tensors
     theirs = {name: torch.as_tensor(value).float() for name, value in release.inputs(doc).items()}
     different = {name for name, value in theirs.items() if not torch.equal(value, given[name].float())}
     mel = given["input_features"]

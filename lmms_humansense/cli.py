@@ -111,7 +111,7 @@ def rescore(
     out: Annotated[Path | None, typer.Option(help="Where a report and results for the other commands go.")] = None,
 ) -> None:
     """Score responses that the release's own scripts have gathered, by both metrics, without running anything."""
-    from .report.rescore import rescore as rescore_files
+    from .report.rescore_command import rescore as rescore_files
 
     raise typer.Exit(rescore_files(files, model, think, out))
 

@@ -128,7 +128,7 @@ class ChatModel(lmms):
             given = self._given(asked, ledger)
             for request in requests:
                 yield GenerationResult("") if _is_padding(request) else next(given)
-            yield from given  # to its end: nothing comes any more
+            yield from given  # run it to its end, so that its `finally` blocks run
         except RunStopped as ending:
             stopped = ending
             raise

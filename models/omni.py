@@ -13,7 +13,7 @@ from .local.encoder import workers_of
 from .local.engine import Engine
 from .local.loading import plan
 from .local.runner import LocalRunner
-from .local.settings import OmniSettings, read_settings
+from .local.settings import LocalSettings, read_local_settings
 from .runtime.ledger import RunLedger
 from .runtime.request import Request, Response
 from .runtime.signals import SigtermGuard
@@ -23,14 +23,14 @@ from .runtime.worker_pool import WorkerPool, worker_count
 class HumanSenseOmni(ChatModel):
     """An omni checkpoint behind lmms-eval's chat interface.
 
-    The arguments are the fields of `local.settings.OmniSettings`, which says what they mean; `max_batch_size` is there
+    The arguments are the fields of `local.settings.LocalSettings`, which says what they mean; `max_batch_size` is there
     because lmms-eval passes it on, and is not used. Raises ValueError for arguments or checkpoints that cannot be used.
     """
 
-    settings: OmniSettings
+    settings: LocalSettings
 
     def __init__(self, pretrained: str = "", max_batch_size: int | None = None, **arguments: Any) -> None:
-        super().__init__(read_settings({"pretrained": pretrained, **arguments}))
+        super().__init__(read_local_settings({"pretrained": pretrained, **arguments}))
         self.batch_size = self.settings.batch_size
         loading = plan(self.settings)
         self._media_workers = worker_count(self.settings, loading.device)

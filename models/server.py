@@ -15,7 +15,7 @@ from .chat import ChatModel
 from .endpoint.client import KNOWN_ARGUMENTS, EndpointClient
 from .endpoint.encoder import EndpointEncoder
 from .endpoint.runner import EndpointRunner
-from .endpoint.settings import ServerSettings, read_server_settings
+from .endpoint.settings import EndpointSettings, read_endpoint_settings
 from .runtime.ledger import RunLedger
 from .runtime.pipeline import Pipeline
 from .runtime.request import Request, Response
@@ -25,18 +25,18 @@ from .runtime.worker_pool import WorkerPool, worker_count
 _LIBRARIES = ("openai", "av", "decord", "librosa", "soxr", "qwen-omni-utils", "torch", "torchvision", "pillow")
 """What is sent depends on these, besides the media."""
 
-_TOLD_OTHERWISE = ("base_url", "model", "system_prompt")
+_NAMED_OTHERWISE = ("base_url", "model", "system_prompt")
 
 
 class HumanSenseServer(ChatModel):
     """A served model behind lmms-eval's chat interface.
 
-    The arguments are the fields of `endpoint.settings.ServerSettings`, which says what they mean; `device`,
+    The arguments are the fields of `endpoint.settings.EndpointSettings`, which says what they mean; `device`,
     `max_batch_size` and `batch_size` are there because lmms-eval passes them on. Raises ValueError for arguments that
     can not be used, and where no server answers.
     """
 
-    settings: ServerSettings
+    settings: EndpointSettings
     known_arguments = KNOWN_ARGUMENTS
 
     def __init__(
@@ -51,7 +51,7 @@ class HumanSenseServer(ChatModel):
                 f"humansense_server makes no batches (batch_size={batch_size}): the server does, of the "
                 "concurrency= requests that are open at once."
             )
-        super().__init__(read_server_settings(arguments))
+        super().__init__(read_endpoint_settings(arguments))
         if self.settings.is_unprotected:
             logger.warning("{} is not encrypted: all on the way can read what is sent.", self.settings.shown_url)
         self.client = EndpointClient(self.settings)
@@ -64,13 +64,13 @@ class HumanSenseServer(ChatModel):
 
     @property
     def device(self) -> torch.device:
-        """The processor: where the model is, only the server knows."""
+        """The CPU; where the model runs, only the server knows."""
         return self._device
 
     def get_model_info(self) -> dict[str, Any]:
         """What the results depend on: the server, every setting, and what the run used. Never a key."""
         return {
-            **{name: value for name, value in asdict(self.settings).items() if name not in _TOLD_OTHERWISE},
+            **{name: value for name, value in asdict(self.settings).items() if name not in _NAMED_OTHERWISE},
             "pretrained": self.settings.model,
             "base_url": self.settings.shown_url,
             "system_prompt": self.encoder.system_prompt,

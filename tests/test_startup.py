@@ -1,85 +1,100 @@
-"""Nothing heavy is loaded before it is needed, and nothing twice."""
+"""Nothing heavy is loaded before it is needed, and nothing twice. `benchmarks/startup.py` measures what that saves."""
 
+import json
 import subprocess
 import sys
-import time
-from pathlib import Path
+from importlib import metadata
+from typing import Any
 
-COMMAND = Path(sys.executable).with_name("lmms-humansense")
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
-
-def run(*command: str) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-
-def seconds(*command: str) -> float:
-    """The least of three, as other programs run beside the tests."""
-    taken = []
-    for _ in range(3):
-        started = time.perf_counter()
-        run(*command)
-        taken.append(time.perf_counter() - started)
-    return min(taken)
+SHOWING = {"typer", "rich"}
+"""The requirements that show the help."""
 
 
-def test_help_comes_in_half_a_second() -> None:
-    assert seconds(str(COMMAND), "--help") < 0.5
+def modules_for(*command: str) -> set[str]:
+    """The modules that a Python program loads."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *command], check=True, capture_output=True, text=True
+    )  # tells each module that it loads: "import time:       170 |        170 |   zipimport"
+    told = [line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")]
+    return set(told)
 
 
-def test_the_command_loads_nothing_heavy() -> None:
-    check = (
-        "import sys, lmms_humansense.cli; "
-        "print(sorted({'torch', 'transformers', 'lmms_eval', 'datasets', 'numpy', 'av'} & set(sys.modules)))"
-    )
-    assert run(sys.executable, "-c", check).strip() == "[]"
+def modules_of_requirements() -> set[str]:
+    """The top-level modules of what the package requires to be installed, without those that show the help."""
+    required = map(Requirement, metadata.requires("lmms-humansense") or [])
+    needed = {canonicalize_name(one.name) for one in required if "extra" not in str(one.marker)} - SHOWING
+    installed = metadata.packages_distributions().items()
+    return {module for module, names in installed if not needed.isdisjoint(map(canonicalize_name, names))}
 
 
-PLUGIN = """
-import sys, time
-import lmms_humansense.plugin.entry_points as plugin
+def test_help_loads_nothing_but_what_shows_it() -> None:
+    loaded = modules_for("-m", "lmms_humansense", "--help")
+    assert {"lmms_humansense.cli", *SHOWING} <= loaded
+    heavy = modules_of_requirements()
+    assert {"torch", "transformers", "lmms_eval", "datasets", "numpy", "av"} <= heavy
+    assert sorted(heavy & {name.partition(".")[0] for name in loaded}) == []
+    ours = {name.split(".")[1] for name in loaded if name.startswith("lmms_humansense.")}
+    assert ours <= {"__main__", "cli", "demo", "plugin"}
+    assert len(loaded) < 600  # 390 with typer 0.24; torch alone has 1,500
 
-spent, inside = 0.0, 0
 
-def timed(function):
-    def call(*arguments):
-        global spent, inside
-        started, inside = time.perf_counter(), inside + 1
-        try:
-            return function(*arguments)
-        finally:
-            inside -= 1
-            spent += 0 if inside else time.perf_counter() - started
-    return call
+LISTING = """
+import json, os, sys
+from collections import Counter
 
-for name in ("_adapt", "_install_source", "_our_tasks"):
-    setattr(plugin, name, timed(getattr(plugin, name)))
 # What lmms-eval itself loads in any case, before it asks the plugin.
 import lmms_eval.evaluator
 import lmms_eval.models
 from lmms_eval.tasks import TaskManager
-
-assert "humansense_ar" in TaskManager("ERROR").all_tasks
-ours = [name for name in sys.modules if name.startswith("lmms_humansense.models")]
-print(spent, ours)
-"""
-
-
-def test_the_plugin_adds_little_to_a_list_of_tasks_and_loads_no_model() -> None:
-    spent, _, ours = run(sys.executable, "-c", PLUGIN).splitlines()[-1].partition(" ")
-    assert float(spent) < 0.3
-    assert ours == "[]"
-
-
-HOOKS = """
-import sys
 from lmms_eval.utils import load_yaml_config
 from lmms_humansense.plugin.entry_points import task_folder
 
+before, folder, opened = set(sys.modules), str(task_folder()), Counter()
+
+def watch(event, arguments):
+    if event == "open" and isinstance(arguments[0], str) and arguments[0].startswith(folder):
+        opened[os.path.realpath(arguments[0])] += 1
+
+sys.addaudithook(watch)
+assert "humansense_ar" in TaskManager("ERROR").all_tasks
+listed = dict(opened)
+loaded = sorted(set(sys.modules) - before)
+
 leaves = [load_yaml_config(str(path)) for path in sorted(task_folder().rglob("humansense_??*.yaml"))]
 hooks = [config["process_results"] for config in leaves if "process_results" in config]
-print(len(hooks), len(set(map(id, hooks))), hooks[0].__globals__ is vars(sys.modules[hooks[0].__module__]))
+executed_here = hooks[0].__globals__ is vars(sys.modules[hooks[0].__module__])
+print(json.dumps([folder, listed, loaded, len(hooks), len(set(map(id, hooks))), executed_here]))
 """
 
 
-def test_hook_modules_are_executed_once_for_all_tasks() -> None:
-    assert run(sys.executable, "-c", HOOKS).splitlines()[-1] == "150 1 True"
+@pytest.fixture(scope="module")
+def listing() -> Any:
+    """What a process told that listed all tasks, and then read the configuration of each of ours."""
+    done = subprocess.run([sys.executable, "-c", LISTING], check=True, capture_output=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_to_list_the_tasks_loads_no_model_and_nothing_of_others(listing: Any) -> None:
+    loaded = listing[2]
+    assert "lmms_humansense.dataset.anywhere" in loaded
+    assert [name for name in loaded if name.startswith("lmms_humansense.models")] == []
+    known = {"lmms_humansense", "lmms_eval", *sys.stdlib_module_names}
+    assert [name for name in loaded if name.partition(".")[0] not in known] == []
+
+
+def test_to_list_the_tasks_reads_each_file_once_and_a_template_once_for_each_folder(listing: Any) -> None:
+    folder, listed = listing[:2]
+    assert all(name.endswith("yaml") for name in listed)
+    tasks = {name: count for name, count in listed.items() if name.endswith(".yaml")}
+    assert len(tasks) > 150
+    assert set(tasks.values()) == {1}
+    folders = {name.rpartition("/")[0] for name in tasks}
+    assert all(name.startswith(folder) and count <= len(folders) for name, count in listed.items())
+
+
+def test_hook_modules_are_executed_once_for_all_tasks(listing: Any) -> None:
+    assert listing[3:] == [150, 1, True]

@@ -19,7 +19,7 @@ from ..storage.errors import StorageError, naming, without_credentials
 from ..storage.remote import retrying, status_of
 from ..storage.stores import ListedFile, MediaStore, open_archive, open_folder
 from ..tasks.humansense.annotations import FILES, FOLDER, MEDIA, DataError
-from .source import as_data_errors
+from .anywhere import as_data_errors
 
 
 class Release:

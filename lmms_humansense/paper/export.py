@@ -14,7 +14,7 @@ from ..results.reading import load_runs
 from ..results.runs import Run
 from ..storage.errors import without_credentials
 from ..tasks.humansense import data
-from ..tasks.humansense.annotations import FILES, FOLDER, DataError, file_of
+from ..tasks.humansense.annotations import FILES, FOLDER, DataError, key_of
 from ..tasks.humansense.taxonomy import BY_CODE
 from . import files
 from .files import ReleaseError
@@ -85,7 +85,7 @@ def _exported(runs: Sequence[Run], model: str) -> list[Exported]:
 def _of_run(run: Run, model: str) -> Iterator[Exported]:
     with_sound = run.settings.get("use_audio_in_video") != "never"
     for key in FILES:
-        asked = [leaf for code, leaf in run.leaves.items() if file_of(BY_CODE[code]) == key]
+        asked = [leaf for code, leaf in run.leaves.items() if key_of(BY_CODE[code]) == key]
         if not asked:
             continue
         items = _questions(run, key)

@@ -106,7 +106,7 @@ def _adapt(purpose: str, wrap: Callable[[], None]) -> None:
 def _install_source() -> None:
     """Have the tasks get their files from anywhere, or say that they only have their own simple ways."""
     try:
-        from ..dataset.source import install
+        from ..dataset.anywhere import install
 
         install()
     except Exception as error:

@@ -10,7 +10,7 @@ from loguru import logger
 from rich.console import Console
 from rich.filesize import decimal
 
-from ..dataset.source import install
+from ..dataset.anywhere import install
 from ..tasks.humansense.annotations import DataError
 from .plan import Plan, plan, plan_check
 from .progress import ProgressDisplay

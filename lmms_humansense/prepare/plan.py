@@ -8,14 +8,14 @@ from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
+from ..dataset.anywhere import as_data_errors
 from ..dataset.release import Release, open_media_store, open_release
-from ..dataset.source import as_data_errors
 from ..storage import cache, prepared
 from ..storage.prepared import LIST, PreparedList
 from ..storage.stores import MediaStore
 from ..storage.transfer import FileContent
 from ..tasks.humansense import data
-from ..tasks.humansense.annotations import FILES, MEDIA, DataError, file_of
+from ..tasks.humansense.annotations import FILES, MEDIA, DataError, key_of
 from ..tasks.humansense.lookup import parts
 from ..tasks.humansense.taxonomy import BY_CODE, Task, TaxonomyError
 from ..tasks.humansense.variants import tasks_of
@@ -117,7 +117,7 @@ def _wanted(root: str, names: str, limit: int | None) -> _Wanted:
     docs = [doc for task in _tasks(names) for doc in data.load(task.code, root)[:limit]]
     wanted: dict[str, dict[str, None]] = {}
     for doc in docs:
-        wanted.setdefault(file_of(BY_CODE[doc["code"]]), {})[doc["file"]] = None
+        wanted.setdefault(key_of(BY_CODE[doc["code"]]), {})[doc["file"]] = None
     stores = {MEDIA[key]: open_media_store(release.address, key) for key in wanted}
     return _Wanted(release, len(docs), stores, {MEDIA[key]: list(found) for key, found in wanted.items()})
 

@@ -14,7 +14,7 @@ from typing import Protocol
 from fsspec.implementations.local import LocalFileSystem
 from rich.filesize import decimal
 
-from ..dataset.source import as_data_errors
+from ..dataset.anywhere import as_data_errors
 from ..storage import cache, transfer
 from ..storage.errors import Damaged, naming
 from ..storage.prepared import LIST, PreparedList

@@ -18,8 +18,9 @@ from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
 from .archive import ArchiveContents, ArchiveMember, leads_out, parts
 from .errors import StorageError
 
-_LOCKS = 64
-"""Files of which one stands for each kept file. Locks per file would be as many files again, and not safe to remove."""
+_LOCKS = 256
+"""Files of which one stands for each kept file: so many that a dozen fetched at once rarely share one. Locks per file
+would be as many files again, and not safe to remove."""
 
 
 def cache_folder() -> Path:
@@ -36,7 +37,7 @@ def media_path(identity: str, name: str) -> Path:
 
 def lock_of(path: Path) -> Path:
     """The lock file that stands for `path`, and for others."""
-    return cache_folder() / "locks" / f"{int(_digest(str(path)), 16) % _LOCKS:02d}.lock"
+    return cache_folder() / "locks" / f"{int(_digest(str(path)), 16) % _LOCKS:03d}.lock"
 
 
 @contextmanager

@@ -78,8 +78,8 @@ def _plain(value: Any) -> Any:
 def describe(conversation: Conversation, files: FileDigests) -> list[Any]:
     """Everything that a conversation shows and says, in a form that JSON can hold: media by their content.
 
-    Raises UntoldError where that cannot be told, OSError for a file that cannot be read, and TypeError or ValueError
-    for what is no medium.
+    Raises UnknownContentError where that is not known, OSError for a file that cannot be read, and TypeError or
+    ValueError for what is no medium.
     """
     return [[turn.role, [_part(part, files) for part in turn.parts]] for turn in conversation]
 

@@ -60,7 +60,7 @@ class AnswerCache(ResponseCache):
 
     @classmethod
     def create(cls, cache_root: str, **options: Any) -> "AnswerCache":
-        """As of lmms-eval. Ends the program, with a sentence, where the folder cannot be written."""
+        """Overrides lmms-eval's. Ends the program, with a sentence, where the folder cannot be written."""
         try:
             with _run_name(_own_name()):
                 cache: AnswerCache = super().create(cache_root, **options)
@@ -114,10 +114,10 @@ class AnswerCache(ResponseCache):
                 self._store(key, _REQUEST_TYPE, request.task, request.doc_id, 0, arguments, stored)
         except (OSError, sqlite3.Error) as error:
             raise KeepingError(f"Answers can not be written to {self.folder} any more: {error}.") from error
-        self.kept += 1
+        self.kept += key is not None
 
     def finalize(self, *, success: bool, **options: Any) -> None:
-        """As of lmms-eval. What goes wrong here costs no result, as every answer is on disk already."""
+        """Overrides lmms-eval's. What goes wrong here costs no result, as every answer is on disk already."""
         if success:
             self._try("take over answers of runs that were ended", self._adopt)
             self._try("remove the lock of a run that was ended", self._break_lock_of_the_dead)
@@ -162,7 +162,7 @@ class AnswerCache(ResponseCache):
         try:
             content = within(self._limit, lambda: digest_of(describe(conversation, self._files)), work)
         except (UnknownContentError, OSError, TypeError, ValueError):
-            return None  # whether it can be asked will show
+            return None  # asking it will show what is wrong
         asked = digest_of([content, {name: repr(value) for name, value in arguments.items()}])
         key: str = compute_cache_key(
             _REQUEST_TYPE, "", "", arguments, content_hash=asked, model_fingerprint_hash=self._identity

@@ -12,7 +12,7 @@ from loguru import logger
 
 from ..inputs.generation import generate_arguments, stops_of
 from .payload import ByteParts, Payload
-from .settings import NO_KEY, ServerSettings
+from .settings import NO_KEY, EndpointSettings
 
 KNOWN_ARGUMENTS = frozenset({"max_new_tokens", "until", "temperature", "top_p", "do_sample"})
 """What has an effect here of `generation_kwargs`: what every endpoint takes."""
@@ -61,9 +61,9 @@ class Reply:
 class EndpointClient:
     """The endpoint that settings name. For several threads."""
 
-    def __init__(self, settings: ServerSettings) -> None:
+    def __init__(self, settings: EndpointSettings) -> None:
         self._settings = settings
-        # Trying again is for who asks, who also asks for less then.
+        # The runner tries again, and narrows the limiter then.
         self._client = openai.OpenAI(
             base_url=settings.base_url, api_key=settings.api_key, max_retries=0, timeout=settings.timeout
         )

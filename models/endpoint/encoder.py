@@ -33,7 +33,7 @@ from ..inputs.media_cache import MediaCache
 from ..inputs.policy import Policy, system_prompt_text
 from ..media.audio import sound_seconds
 from ..media.errors import MediaError
-from ..runtime.request import NOTHING, EncodingResult, failed
+from ..runtime.request import NOTHING_SHOWN, EncodingResult, error_result
 from .payload import (
     Payload,
     address_part,
@@ -45,7 +45,7 @@ from .payload import (
     sound_part,
     text_part,
 )
-from .settings import ServerSettings
+from .settings import EndpointSettings
 from .vllm import fields_of
 
 FRAME_FACTOR = 28
@@ -55,7 +55,7 @@ FRAME_FACTOR = 28
 class EndpointEncoder:
     """How things are shown to a served model. Raises ValueError for a system prompt that can not be read."""
 
-    def __init__(self, settings: ServerSettings) -> None:
+    def __init__(self, settings: EndpointSettings) -> None:
         self.settings = settings
         given = settings.system_prompt
         self.system_prompt = None if given is None else system_prompt_text(given)
@@ -105,7 +105,7 @@ def _result(form: "_FileForm | _DecodedForm", conversation: Conversation) -> Enc
     try:
         return form.result(conversation)
     except Exception as error:
-        return failed(error, NOTHING)
+        return error_result(error, NOTHING_SHOWN)
 
 
 class _Packed:
@@ -126,7 +126,7 @@ class _Packed:
 class _DecodedForm:
     """Pictures and sounds, decoded here."""
 
-    def __init__(self, settings: ServerSettings, packed: _Packed, media: MediaCache) -> None:
+    def __init__(self, settings: EndpointSettings, packed: _Packed, media: MediaCache) -> None:
         self._form = settings.frame_format
         self._packed = packed
         self._media = media
@@ -182,7 +182,7 @@ class _InOrder:
 class _FileForm:
     """Whole clips and sounds, which the server decodes."""
 
-    def __init__(self, settings: ServerSettings, packed: _Packed, media: MediaCache) -> None:
+    def __init__(self, settings: EndpointSettings, packed: _Packed, media: MediaCache) -> None:
         self._allowed = settings.allowed_path
         self._packed = packed
         self._media = media

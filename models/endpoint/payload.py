@@ -72,7 +72,7 @@ class ByteParts:
         return sum(map(len, self.parts))
 
     def __iter__(self) -> Iterator[memoryview]:
-        """Slices that a socket takes at once: of what it does not, the rest would be copied again and again."""
+        """Slices of at most 1 MiB, so that a partial send copies little again."""
         for part in self.parts:
             for start in range(0, len(part), _SLICE):
                 yield part[start : start + _SLICE]

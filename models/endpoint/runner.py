@@ -14,12 +14,12 @@ import tenacity
 from ..inputs.generation import cut_at, stops_of
 from ..runtime.ledger import Ledger
 from ..runtime.pipeline import MemoryShare, Pipeline
-from ..runtime.request import EncodedRequest, Request, Response, failed, in_order
+from ..runtime.request import EncodedRequest, Request, Response, error_result, in_order
 from ..runtime.signals import SigtermGuard, Terminated
 from .client import EndpointClient, Reply, TroubleError
 from .limiter import Limiter
 from .payload import ByteParts, Payload
-from .settings import ServerSettings
+from .settings import EndpointSettings
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
 """Seconds before the second try, and at most before any: doubled each time, and drawn from half of it to all of it."""
@@ -104,7 +104,7 @@ class EndpointRunner:
     def __init__(
         self,
         client: EndpointClient,
-        settings: ServerSettings,
+        settings: EndpointSettings,
         pipeline: Pipeline,
         ledger: Ledger,
         guard: SigtermGuard,
@@ -154,7 +154,7 @@ class EndpointRunner:
         asked, request = event.asked, event.asked.request
         self.usage.retries += asked.retries
         if asked.reply is None:
-            response = request.failed(failed(asked.error or RuntimeError("no reply")))
+            response = request.failed(error_result(asked.error or RuntimeError("no reply")))
             self._ledger.failed(response)
         else:
             self.usage.add(asked.reply)

@@ -18,7 +18,7 @@ NO_KEY = "none"
 
 
 @dataclass(frozen=True)
-class ServerSettings(RunSettings):
+class EndpointSettings(RunSettings):
     """What a user may say about a served model, and about how it is shown things.
 
     `base_url` is the address that ends before `/chat/completions`, `model` what the server calls the model. `media`
@@ -63,10 +63,10 @@ class ServerSettings(RunSettings):
         return os.environ.get(self.api_key_env, "").strip() or NO_KEY
 
 
-NAMES = tuple(inspect.signature(ServerSettings).parameters)
+NAMES = tuple(inspect.signature(EndpointSettings).parameters)
 
 
-def read_server_settings(arguments: Mapping[str, Any]) -> ServerSettings:
+def read_endpoint_settings(arguments: Mapping[str, Any]) -> EndpointSettings:
     """The settings that arguments name; None is the same as not given.
 
     Raises ValueError, in one sentence that names the argument, for an unknown one (with the nearest known one), a
@@ -82,7 +82,7 @@ def read_server_settings(arguments: Mapping[str, Any]) -> ServerSettings:
     for name, what in needed.items():
         if not checked.get(name):
             raise ValueError(f"{_MODEL} needs {name}=, {what}.")
-    settings = ServerSettings(**checked)
+    settings = EndpointSettings(**checked)
     _check_address(settings)
     _check_media(settings)
     if settings.api_key == NO_KEY and not settings.is_loopback:
@@ -93,7 +93,7 @@ def read_server_settings(arguments: Mapping[str, Any]) -> ServerSettings:
     return settings
 
 
-def _check_address(settings: ServerSettings) -> None:
+def _check_address(settings: EndpointSettings) -> None:
     parts = urlsplit(settings.base_url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"base_url={settings.shown_url} is no address of a server, such as http://localhost:8000/v1.")
@@ -106,7 +106,7 @@ def _check_address(settings: ServerSettings) -> None:
         raise ValueError(f"base_url={settings.shown_url} names the call itself; leave out /chat/completions.")
 
 
-def _check_media(settings: ServerSettings) -> None:
+def _check_media(settings: EndpointSettings) -> None:
     if settings.allowed_path is not None:
         if settings.media != "vllm":
             raise ValueError(

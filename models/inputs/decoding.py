@@ -61,7 +61,7 @@ class DecodedConversation:
 
     @property
     def interleaved(self) -> bool:
-        """Whether a video is heard."""
+        """Whether the sound of a video is interleaved with it."""
         return any(video is not None for video in self.sound_of_video)
 
 
@@ -132,7 +132,7 @@ def _clip(video: VideoPart, media: MediaCache) -> _DecodedPart:
 
 
 def hears(video: VideoPart, seconds: float | None) -> bool:
-    """Whether the sound of a clip is to be read, of which there are so many seconds, or None where it has none.
+    """Whether to read the clip's sound; `seconds` is its length, None without a sound track.
 
     Raises MediaError where the task wants it heard and there is none.
     """

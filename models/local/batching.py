@@ -1,15 +1,52 @@
-"""A batch of requests is put to a model, in smaller ones where it does not fit into memory. Knows no harness."""
+"""Which prompts share a batch, and how a batch is put to a model: in smaller ones where it does not fit into memory."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from loguru import logger
 
 from ..runtime.ledger import Ledger
-from ..runtime.request import EncodedRequest, EncodingResult, Response, failed
-from .collation import EncodedPrompt, Padding
+from ..runtime.request import EncodedRequest, EncodingResult, Response, error_result
+from .collation import EncodedPrompt
 from .engine import Engine
+
+
+def pick_batch(samples: Sequence[EncodedPrompt], size: int) -> list[int]:
+    """The numbers, ascending, of those samples that make the next batch: the first, and up to `size` in all.
+
+    It is joined by those whose prompts are nearest to its own in length, so that little is padded. Whether videos are
+    heard is said once for a whole batch, so those with and those without sound exclude each other; neither minds
+    samples without a video.
+    """
+    batch = [0]
+    for number in sorted(range(1, len(samples)), key=lambda number: abs(samples[number].tokens - samples[0].tokens)):
+        together = [samples[other] for other in (*batch, number)]
+        mixed = any(sample.heard for sample in together) and any(sample.silent for sample in together)
+        if len(batch) < size and not mixed:
+            batch.append(number)
+    return sorted(batch)
+
+
+@dataclass
+class Padding:
+    """How much of what a model was given fills up short prompts."""
+
+    batches: int = 0
+    tokens: int = 0
+    filled: int = 0
+
+    def count(self, samples: Sequence[EncodedPrompt]) -> None:
+        """Count one batch."""
+        self.batches += 1
+        self.tokens += sum(sample.tokens for sample in samples)
+        self.filled += max(sample.tokens for sample in samples) * len(samples)
+
+    @property
+    def share(self) -> float:
+        """The share of padding, from 0 to 1."""
+        return 1 - self.tokens / self.filled if self.filled else 0.0
 
 
 class BatchRunner:
@@ -66,7 +103,7 @@ class BatchRunner:
         try:
             said = self._engine.respond(prompts, requests[0].request.generation_kwargs)
         except Exception as error:  # whatever transformers and torch raise is counted, never scored as an answer
-            return failed(error), _is_lack_of_memory(error)
+            return error_result(error), _is_lack_of_memory(error)
         self._padding.count(prompts)
         responses = [request.answered(text, tokens) for request, (text, tokens) in zip(requests, said, strict=True)]
         for response in responses:

@@ -1,4 +1,4 @@
-"""Samples that were encoded one by one become one batch, and the other way round: which samples may share one.
+"""Prompts that were encoded one by one become the inputs of one batch.
 
 The processors are called for each sample alone, because one call takes one frame rate for all of its videos and pads
 sounds to the longest of the call, which changes how many tokens Qwen3-Omni hears.
@@ -17,7 +17,7 @@ SECONDS = "video_second_per_grid"
 
 @dataclass(frozen=True)
 class EncodedPrompt:
-    """One sample as a model takes it.
+    """One prompt as a model takes it.
 
     `tensors` are on the CPU: `input_ids` and `attention_mask` (1, tokens); `input_features` (sounds, mel bins, mel
     frames) with `feature_attention_mask` (sounds, mel frames); `pixel_values…` (patches, values), `…_grid_thw` (media,
@@ -35,8 +35,8 @@ class EncodedPrompt:
         return self.tensors[IDS].shape[1]
 
 
-def encoded(inputs: Mapping[str, Any], interleaved: bool, videos: int) -> EncodedPrompt:
-    """What a processor returned for one sample, as tensors, in which `interleaved` or silent `videos` are shown."""
+def prompt_from(inputs: Mapping[str, Any], interleaved: bool, videos: int) -> EncodedPrompt:
+    """The tensors of one prompt; `videos` is how many it has, `interleaved` whether with their sound."""
     tensors = {name: torch.as_tensor(value) for name, value in inputs.items()}
     if SECONDS in tensors:
         tensors[SECONDS] = tensors[SECONDS].float()
@@ -69,39 +69,3 @@ def _padded(parts: Sequence[torch.Tensor], left: bool, value: int) -> torch.Tens
             for part, gap in zip(parts, missing, strict=True)
         ]
     )
-
-
-def take(samples: Sequence[EncodedPrompt], size: int) -> list[int]:
-    """The numbers, ascending, of those samples that make the next batch: the first, and up to `size` in all.
-
-    It is joined by those whose prompts are nearest to its own in length, so that little is padded. Whether videos are
-    heard is said once for a whole batch, so those with and those without sound exclude each other; neither minds
-    samples without a video.
-    """
-    batch = [0]
-    for number in sorted(range(1, len(samples)), key=lambda number: abs(samples[number].tokens - samples[0].tokens)):
-        together = [samples[other] for other in (*batch, number)]
-        mixed = any(sample.heard for sample in together) and any(sample.silent for sample in together)
-        if len(batch) < size and not mixed:
-            batch.append(number)
-    return sorted(batch)
-
-
-@dataclass
-class Padding:
-    """How much of what a model was given fills up short prompts."""
-
-    batches: int = 0
-    tokens: int = 0
-    filled: int = 0
-
-    def count(self, samples: Sequence[EncodedPrompt]) -> None:
-        """Count one batch."""
-        self.batches += 1
-        self.tokens += sum(sample.tokens for sample in samples)
-        self.filled += max(sample.tokens for sample in samples) * len(samples)
-
-    @property
-    def share(self) -> float:
-        """The share of padding, from 0 to 1."""
-        return 1 - self.tokens / self.filled if self.filled else 0.0

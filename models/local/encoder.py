@@ -8,17 +8,17 @@ from ..inputs.conversation import AudioPart, Conversation, media_of, read_messag
 from ..inputs.decoding import DecodedConversation, decode
 from ..inputs.media_cache import MediaCache
 from ..inputs.policy import system_prompt_text
-from ..runtime.request import NOTHING, EncodingResult, failed
+from ..runtime.request import NOTHING_SHOWN, EncodingResult, error_result
 from ..runtime.worker_pool import WorkerPool
 from .families import family_of
 from .families.base import Family
-from .settings import OmniSettings
+from .settings import LocalSettings
 
 
 class LocalEncoder:
     """The processor of a checkpoint and how things are shown to its model."""
 
-    def __init__(self, settings: OmniSettings, model_type: str) -> None:
+    def __init__(self, settings: LocalSettings, model_type: str) -> None:
         """Load the processor of the checkpoint that the settings name.
 
         Raises ValueError, in one sentence that names the argument, where that is not possible.
@@ -50,16 +50,16 @@ class LocalEncoder:
             return [self._result(conversation, media) for conversation in conversations]
 
     def _result(self, conversation: Conversation, media: MediaCache) -> EncodingResult:
-        stats = NOTHING
+        stats = NOTHING_SHOWN
         # Whatever is wrong with one request must not cost the others; it is counted, never scored as an answer.
         try:
             decoded = self.decode(conversation, media)
             stats = decoded.stats
             return EncodingResult(self.family.encode(decoded), stats, tuple(decoded.remarks))
         except Exception as error:
-            return failed(error, stats)
+            return error_result(error, stats)
 
 
-def workers_of(settings: OmniSettings, model_type: str) -> WorkerPool:
+def workers_of(settings: LocalSettings, model_type: str) -> WorkerPool:
     """Workers with the encoder of a checkpoint of that type."""
     return WorkerPool(partial(LocalEncoder, settings, model_type), settings.media_timeout)

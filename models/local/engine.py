@@ -1,4 +1,4 @@
-"""Messages in, responses out: a checkpoint of any family behind two calls, without a harness."""
+"""Batches in, responses out: a loaded checkpoint of any family, and what its answers depend on. Knows no harness."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -9,14 +9,13 @@ from typing import Any
 import torch
 
 from ..caching.cache_key import digest_of_code, digest_of_folder, frame_limits, versions_of
-from ..inputs.decoding import DecodedConversation
 from ..inputs.generation import cut_at, generate_arguments, stops_of
 from ..runtime.request import PromptTooLongError
 from .collation import EncodedPrompt
 from .encoder import LocalEncoder
 from .families import modules_of_others
 from .loading import Loading, checkpoint_identity, plan
-from .settings import OmniSettings
+from .settings import LocalSettings
 
 _LIBRARIES = ("transformers", "torch", "torchvision", "accelerate", "av", "decord", "librosa", "soxr",
               "qwen-omni-utils")  # fmt: skip
@@ -26,7 +25,7 @@ _LIBRARIES = ("transformers", "torch", "torchvision", "accelerate", "av", "decor
 class Engine:
     """A loaded checkpoint and how it is shown things."""
 
-    def __init__(self, settings: OmniSettings, loading: Loading | None = None) -> None:
+    def __init__(self, settings: LocalSettings, loading: Loading | None = None) -> None:
         """Load the checkpoint that the settings name, as `loading` plans it.
 
         Raises ValueError, in one sentence that names the argument, where that is not possible.
@@ -38,18 +37,6 @@ class Engine:
         self.family = self.encoder.family
         self.family.load_model(loading)
         self.info = self._info(loading, checkpoint_identity(loading))
-
-    def prepare(self, messages: Sequence[Mapping[str, Any]]) -> DecodedConversation:
-        """Decode what raw messages show.
-
-        Raises MediaError for a file that can not be used, and ValueError for messages that can not be read or that show
-        what this model does not take.
-        """
-        return self.encoder.decode(self.encoder.read(messages))
-
-    def encode(self, decoded: DecodedConversation) -> EncodedPrompt:
-        """The model's inputs for what was decoded. Raises PromptTooLongError where they exceed its context."""
-        return self.fitting(self.family.encode(decoded))
 
     def fitting(self, sample: EncodedPrompt) -> EncodedPrompt:
         """The sample, as it is. Raises PromptTooLongError where it exceeds the model's context."""
@@ -63,7 +50,7 @@ class Engine:
     def respond(self, samples: Sequence[EncodedPrompt], generation_kwargs: Mapping[str, Any]) -> list[tuple[str, int]]:
         """The response to each sample of one batch, up to its stop string, and how many tokens were generated.
 
-        The samples have to be such that may share a batch (see `collation.take`).
+        The samples have to be such that may share a batch (see `collation.pick_batch`).
         """
         if len(samples) > 1 and (generation_kwargs.get("repetition_penalty") or 1.0) != 1.0:
             # Up to transformers 5.10 it is laid on what fills up short prompts, too, and that token may end a response.

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from transformers import BitsAndBytesConfig, PretrainedConfig
 
-from .settings import OmniSettings
+from .settings import LocalSettings
 
 _SAMPLES, _SAMPLE_BYTES = 16, 65_536
 """How many places of a large file are read for its fingerprint, and how much at each."""
@@ -35,7 +35,7 @@ class Loading:
         return str(self.config["model_type"])
 
 
-def plan(settings: OmniSettings) -> Loading:
+def plan(settings: LocalSettings) -> Loading:
     """How to load what the settings ask for, with "auto" decided for this machine.
 
     Raises ValueError when the checkpoint's configuration can not be read, a device is not there, or quantisation is

@@ -11,7 +11,7 @@ import torch
 _Results = dict[Hashable, tuple[Any, Any]]
 
 _results: ContextVar[_Results | None] = ContextVar("_results", default=None)
-"""What was asked and what came out, within `remembering`. One for each thread, as one may be left behind stalled."""
+"""What was asked and what came out, within `caching_results`. One for each thread: one may be left behind, stalled."""
 
 
 @contextmanager
@@ -37,7 +37,7 @@ class CachedProcessorPart:
         return getattr(self._part, name)
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
-        """What `part` returns; within `remembering` a copy of the mapping, whose values are shared."""
+        """What `part` returns; within `caching_results` a copy of the mapping, whose values are shared."""
         results = _results.get()
         if results is None:
             return self._part(*arguments, **options)

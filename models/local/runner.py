@@ -11,8 +11,7 @@ from ..runtime.pipeline import MemoryShare, Pipeline
 from ..runtime.request import EncodedRequest, Request, Response, in_order
 from ..runtime.signals import SigtermGuard
 from ..runtime.worker_pool import WorkerPool, cores_left
-from .batching import BatchRunner, prompt_of
-from .collation import Padding, take
+from .batching import BatchRunner, Padding, pick_batch, prompt_of
 from .engine import Engine
 
 _WINDOW = 4
@@ -45,7 +44,7 @@ class Effort:
 
 
 class LocalRunner:
-    """Answers requests with an engine; media are prepared by so many of the `workers`, or by none, one after another.
+    """Answers requests with an engine; `count` processes of `workers` prepare media ahead, without workers it does so.
 
     The `ledger` is told what becomes of each request. `guard` may end a run between two batches, or while it waits.
     """
@@ -129,4 +128,4 @@ class LocalRunner:
         """The places of the requests that make the next batch."""
         asked = [repr(sorted(request.request.generation_kwargs.items(), key=str)) for request in requests]
         alike = [place for place, one in enumerate(asked) if one == asked[0]]
-        return [alike[number] for number in take([prompt_of(requests[place]) for place in alike], size)]
+        return [alike[number] for number in pick_batch([prompt_of(requests[place]) for place in alike], size)]

@@ -9,7 +9,7 @@ from ..runtime.settings import RunSettings
 
 
 @dataclass(frozen=True)
-class OmniSettings(RunSettings):
+class LocalSettings(RunSettings):
     """What a user may say about a model that is loaded, and about how it is shown things.
 
     `pretrained` is a folder or a Hub name. `device` is what torch calls it, or "auto"; `device_map` is accelerate's
@@ -27,10 +27,10 @@ class OmniSettings(RunSettings):
     batch_size: int = 1
 
 
-NAMES = tuple(inspect.signature(OmniSettings).parameters)
+NAMES = tuple(inspect.signature(LocalSettings).parameters)
 
 
-def read_settings(arguments: dict[str, Any]) -> OmniSettings:
+def read_local_settings(arguments: dict[str, Any]) -> LocalSettings:
     """The settings that arguments name; None is the same as not given.
 
     Raises ValueError, in one sentence that names the argument, for an unknown one (with the nearest known one), a
@@ -42,4 +42,4 @@ def read_settings(arguments: dict[str, Any]) -> OmniSettings:
         raise ValueError("humansense_omni needs pretrained=, the folder or Hub name of a checkpoint.")
     if "device_map" in checked and checked.get("device", "auto") != "auto":
         raise ValueError("humansense_omni takes device or device_map, not both.")
-    return OmniSettings(**checked)
+    return LocalSettings(**checked)

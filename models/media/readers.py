@@ -48,7 +48,7 @@ class PyavReader:
         self._stream = video_stream(file, container)
         self._index = read_index(file, container, self._stream, beside)
         self._decoder = VideoDecoder(self._stream)
-        self._painter = FrameConverter(self._stream)
+        self._converter = FrameConverter(self._stream)
         self.count = len(self._index.seeks)
         self.fps = float(self._stream.average_rate or self._stream.guessed_rate or 0)
 
@@ -72,7 +72,7 @@ class PyavReader:
         for number in numbers:
             by_time.setdefault(self._index.shown[number], []).append(number)
         for pts, frame in way(sorted(by_time)):
-            picture = self._painter.paint(frame)
+            picture = self._converter.convert(frame)
             for number in by_time[pts]:
                 yield number, picture
 
@@ -155,7 +155,7 @@ class PyavReader:
             decoder = VideoDecoder(stream)
             for frame in decoder.decode(demux(self._file, container, stream)):
                 if counted in wanted:
-                    yield counted, self._painter.paint(frame)
+                    yield counted, self._converter.convert(frame)
                 counted += 1
                 if counted > numbers[-1]:
                     return

@@ -32,26 +32,6 @@ _CONTEXT_SHARE = 0.9
 _MIN_PIXELS_SLACK = 1.05
 
 
-def read_frames(
-    path: str | Path, rule: FrameRule, factor: int = 28, start: float | None = None, end: float | None = None
-) -> Frames:
-    """Show a model a clip, as `fetch_video` of qwen-omni-utils with decord would: same frames, size and pixels.
-
-    `rule` says how many frames and how large, `factor` is what height and width are multiples of (28 for
-    Qwen2.5-Omni, 32 for Qwen3-Omni: twice the patch size), `start` and `end` bound the part shown, in seconds.
-
-    Frames are numbered as decord does: one for each packet of the stream, in the order of presentation. A packet
-    without a picture of its own (cut off by an edit list, or before the first key frame) stands for what is on the
-    screen at its time. Where decord itself loses count (such packets, open groups of pictures, MPEG-TS, AVI), this
-    gives the frame that it should have given. `fetch_video` refuses a file of one frame, which is shown twice here, and
-    one of fewer than `nframes`, which is shown whole here.
-
-    Raises:
-        MediaError: the file cannot be used, or not with this rule and part.
-    """
-    return read_clip(path, rule, factor, start, end).frames
-
-
 def read_clip(
     path: str | Path,
     rule: FrameRule,
@@ -63,8 +43,17 @@ def read_clip(
 ) -> Clip:
     """The frames of a clip and, in the same pass over the file, its sound.
 
-    `hears` is asked once with `Clip.sound_seconds`, before anything is decoded, and says whether the sound is wanted.
-    The other arguments are those of `read_frames` and `audio.read_waveform`, and so are the results.
+    The frames are those of `fetch_video` of qwen-omni-utils with decord: the same numbers, size and pixels. `rule` says
+    how many and how large, `factor` is what height and width are multiples of (28 for Qwen2.5-Omni, 32 for Qwen3-Omni:
+    twice the patch size), `start` and `end` bound the part shown, in seconds. `hears` is asked once with
+    `Clip.sound_seconds`, before anything is decoded, and says whether the sound is wanted; `align` is that of
+    `audio.read_waveform`, and so is the sound.
+
+    Frames are numbered as decord does: one for each packet of the stream, in the order of presentation. A packet
+    without a picture of its own (cut off by an edit list, or before the first key frame) stands for what is on the
+    screen at its time. Where decord itself loses count (such packets, open groups of pictures, MPEG-TS, AVI), this
+    gives the frame that it should have given. `fetch_video` refuses a file of one frame, which is shown twice here, and
+    one of fewer than `nframes`, which is shown whole here.
 
     Raises:
         MediaError: the file cannot be used, or not with this rule and part. What `hears` raises is raised as it is.

@@ -60,7 +60,7 @@ class FrameConverter:
         self._reformatter = VideoReformatter()
         self._graph: Graph | None = None
 
-    def paint(self, frame: VideoFrame) -> torch.Tensor:
+    def convert(self, frame: VideoFrame) -> torch.Tensor:
         """The picture as uint8 (H, W, 3), RGB, upright."""
         degrees = -frame.rotation % 360  # of the display matrix, counter-clockwise: what has to be undone
         width, height = self._size[::-1] if degrees in (90, 270) else self._size

@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from .limits import read_limit
+from .failure_limit import read_limit
 
 CHOICES = {
     "dtype": ("auto", "bfloat16", "float16", "float32"),

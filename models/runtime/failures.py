@@ -10,8 +10,10 @@ from typing import Any
 from .request import Response
 
 _REASONS = 10
-"""How many kinds of failures a summary names at most, and of each how many samples."""
-_SAMPLES = 3
+"""How many kinds of failures a summary names at most."""
+
+_REQUESTS = 3
+"""How many requests of each kind a summary names at most."""
 
 _LENGTH = 400
 """Characters of a reason in a summary: errors of CUDA take a page."""
@@ -71,6 +73,6 @@ def _on_one_line(kind: str) -> str:
 
 
 def _examples(failures: Sequence[Failure]) -> str:
-    named = [" ".join([f"{failure}:", *failure.media]).removesuffix(":") for failure in failures[:_SAMPLES]]
-    more = [f"and {len(failures) - _SAMPLES} more"] if len(failures) > _SAMPLES else []
+    named = [" ".join([f"{failure}:", *failure.media]).removesuffix(":") for failure in failures[:_REQUESTS]]
+    more = [f"and {len(failures) - _REQUESTS} more"] if len(failures) > _REQUESTS else []
     return "; ".join([*named, *more])

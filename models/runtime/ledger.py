@@ -3,8 +3,8 @@
 from typing import NamedTuple, Protocol
 
 from ..inputs.conversation import Conversation
+from .failure_limit import allowed
 from .failures import Failure, failure_of, summary
-from .limits import allowed
 from .request import Request, Response
 from .settings import RunSettings
 from .signals import RunStopped

@@ -1,14 +1,16 @@
 """Requests become ready to be asked: those about one clip together, ahead of whoever asks. Knows no harness."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import os
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from ..inputs.conversation import Conversation, media_names, media_of, paths_of
 from .ledger import Ledger
-from .prefetch import Prefetch, grouped_places
+from .prefetch import Prefetch, grouped
 from .request import (
     EncodedRequest,
     EncodingResult,
@@ -17,7 +19,7 @@ from .request import (
     RequestEncoder,
     Response,
     bytes_of,
-    failed,
+    error_result,
     failed_response,
 )
 from .timeouts import StalledError, within
@@ -28,6 +30,12 @@ _MOST_TOGETHER = 32
 
 _AHEAD_OF_WORKER = 2
 """Jobs of each worker that are done or run ahead of who asks: enough to even out short and long clips."""
+
+_FETCHED_AT_ONCE = 12
+"""Clips that are fetched side by side, from where each takes most of its time to answer."""
+
+_MOST_FETCHED, _MOST_FETCHED_BYTES = 16, 4 << 30
+"""Clips, and bytes of their files, that are fetched ahead of being decoded."""
 
 _LEFT_BEHIND = 1.0
 """Seconds that a thread gets to end after its worker has ended."""
@@ -68,7 +76,7 @@ class PreparedJob:
 
 
 class Pipeline:
-    """Requests made ready by so many of the `workers`, or by none, one job after another.
+    """Requests made ready to be asked: `count` processes of `workers` do jobs ahead; without workers each is done here.
 
     `limit` is the most seconds that decoding the media of one clip may take, `most_bytes` what may be held ahead. The
     `ledger` is asked for known answers and told of requests that cannot be asked; `fitting` may refuse one by raising
@@ -93,10 +101,12 @@ class Pipeline:
         self._limit = limit
         self._most_bytes = most_bytes
         self._fitting = fitting
+        self._fetching: Prefetch[list[Request], _Job] | None = None
         self._prefetch: Prefetch[_Job, _Results] | None = None
         self._open = 0
+        self._one_at_a_time = threading.Lock()
 
-    def ready(self, requests: Sequence[Request]) -> Iterator[PreparedJob]:
+    def ready(self, requests: Sequence[Request]) -> Generator[PreparedJob]:
         """For each job, the responses that are known or failed, and the other requests with their memory."""
         self._open = len(requests)
         for results, size in self._results(self._jobs(requests)):
@@ -123,15 +133,14 @@ class Pipeline:
 
     def end(self) -> None:
         """End what works ahead; where some requests have no response yet, whatever the workers are doing."""
-        if self._prefetch is None or self._workers is None:
-            return
-        self._prefetch.close()
-        if not self._open:
-            self._prefetch.join()
-        else:
+        stages = [stage for stage in (self._fetching, self._prefetch) if stage is not None]
+        for stage in stages:
+            stage.close()
+        if self._open and self._workers is not None:
             self._workers.close()
-            self._prefetch.join(_LEFT_BEHIND)  # one may be fetching a clip, which nothing can end
-        self._prefetch = None
+        for stage in stages:
+            stage.join(_LEFT_BEHIND if self._open else None)  # one may be fetching a clip, which nothing can end
+        self._fetching = self._prefetch = None
 
     def _checked(self, result: Response | EncodedRequest) -> Response | EncodedRequest:
         """The result, or the response of one that does not fit; the ledger is told of failures."""
@@ -139,7 +148,7 @@ class Pipeline:
             try:
                 return replace(result, encoded=self._fitting(result.encoded))
             except PromptTooLongError as error:
-                result = result.failed(failed(error))
+                result = result.failed(error_result(error))
         if result.error:
             self._ledger.failed(result)
         return result
@@ -147,7 +156,7 @@ class Pipeline:
     def _results(self, jobs: Iterator[_Job]) -> Iterator[tuple[_Results, int]]:
         """What became of the requests of each job, and how many bytes they hold."""
         if self._workers is None:
-            return (_sized(_encoded(job, self._encode_here, self._ledger)) for job in jobs)
+            return (_sized(_encode_job(job, self._encode_here, self._ledger)) for job in jobs)
         hire = [partial(_hired, self._workers, self._ledger)] * self._count
         self._prefetch = Prefetch(jobs, hire, self._most_bytes, _AHEAD_OF_WORKER * self._count)
         return iter(self._prefetch)
@@ -159,37 +168,57 @@ class Pipeline:
             work = f"Decoding {media_names(conversations)}"
             return within(self._limit, lambda: self._encoder.encode(conversations), work)
         except StalledError as error:
-            return [failed(error)] * len(conversations)
+            return [error_result(error)] * len(conversations)
 
     def _jobs(self, requests: Sequence[Request]) -> Iterator[_Job]:
         """What is encoded in one go: requests about one clip, brought together, in the order of their first ones."""
-        order = grouped_places([request.clip for request in requests])
         job: _Job = []
         about: tuple[str, ...] = ()
-        for number, place in enumerate(order):
-            read = self._read(requests[place])
-            if job and (read.media != about or not about or len(job) == _MOST_TOGETHER):
-                yield job
-                job = []
-            about = read.media
-            job.append(read)
-            clip = read.request.clip
-            following = [requests[later].clip for later in order[number + 1 : number + 2]]
-            if clip is not None and clip not in following:  # no need to see what the next one is about
+        for fetched in self._fetched(requests):
+            for read in fetched:
+                if job and (read.media != about or not about or len(job) == _MOST_TOGETHER):
+                    yield job
+                    job = []
+                about = read.media
+                job.append(read)
+            if job[-1].request.clip is not None:  # no need to see what the next one is about
                 yield job
                 job = []
         if job:
             yield job
 
+    def _fetched(self, requests: Sequence[Request]) -> Iterator[_Job]:
+        """The requests about one clip, or a single one whose clip is not known, with their media fetched ahead."""
+        groups = grouped([request.clip for request in requests], requests)
+        threads = [lambda: nullcontext(self._fetch)] * min(_FETCHED_AT_ONCE, len(groups))
+        self._fetching = Prefetch(groups, threads, _MOST_FETCHED_BYTES, _MOST_FETCHED)
+        for fetched, size in self._fetching:
+            yield fetched
+            self._fetching.release(size)
+
+    def _fetch(self, requests: list[Request]) -> tuple[_Job, int]:
+        """Read messages, for which media are fetched; returns also the bytes of their files."""
+        # Tasks that do not name their clips are not ours: nobody said that theirs may be asked from several threads.
+        with nullcontext() if requests[0].clip is not None else self._one_at_a_time:
+            fetched = [self._read(request) for request in requests]
+        return fetched, sum(map(_bytes_of_file, {path for read in fetched for path in read.media}))
+
     def _read(self, request: Request) -> _ReadRequest | Response:
         try:
             conversation = self._encoder.read(request.messages())
         except Exception as error:
-            return failed_response(request, failed(error), ())
+            return failed_response(request, error_result(error), ())
         return _ReadRequest(request, conversation, tuple(paths_of([conversation])))
 
 
-def _encoded(job: _Job, encode: _Encode, ledger: Ledger) -> _Results:
+def _bytes_of_file(path: str) -> int:
+    try:
+        return os.path.getsize(path)
+    except OSError:  # whether it can be used will show
+        return 0
+
+
+def _encode_job(job: _Job, encode: _Encode, ledger: Ledger) -> _Results:
     """What became of each request, with `encode` for the conversations whose answer the ledger does not know."""
     known = [one if isinstance(one, Response) else _recalled(ledger, one) for one in job]
     unknown = [one.conversation for one in known if isinstance(one, _ReadRequest)]
@@ -202,7 +231,7 @@ def _recalled(ledger: Ledger, read: _ReadRequest) -> _ReadRequest | Response:
     try:
         key, response = ledger.recall(read.request, read.conversation)
     except StalledError as error:
-        return failed_response(read.request, failed(error), read.media)
+        return failed_response(read.request, error_result(error), read.media)
     return response or replace(read, key=key)
 
 
@@ -221,6 +250,6 @@ def _hired(workers: WorkerPool, ledger: Ledger) -> Iterator[Callable[[_Job], tup
     """A worker, for as long as the block lasts."""
     worker = workers.worker()
     try:
-        yield lambda job: _sized(_encoded(job, worker.encode, ledger))
+        yield lambda job: _sized(_encode_job(job, worker.encode, ledger))
     finally:
         worker.close()

@@ -1,6 +1,7 @@
 """Work that runs ahead of its consumer, in order and within bounds. Standard library only."""
 
 import threading
+import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -13,12 +14,12 @@ DoJob = Callable[[Job], tuple[Result, int]]
 """Does one job, and says how many bytes the result holds."""
 
 
-def grouped_places(kinds: Sequence[Hashable | None]) -> list[int]:
-    """The places of all items, each kind's together where the first of them stands; None is of no kind."""
-    places: dict[Hashable, list[int]] = {}
-    for place, kind in enumerate(kinds):
-        places.setdefault((place,) if kind is None else ("kind", kind), []).append(place)
-    return [place for together in places.values() for place in together]
+def grouped(kinds: Sequence[Hashable | None], items: Sequence[Job]) -> list[list[Job]]:
+    """The items of each kind together, in the order of their first ones; one of the kind None is alone."""
+    groups: dict[Hashable, list[Job]] = {}
+    for place, (kind, item) in enumerate(zip(kinds, items, strict=True)):
+        groups.setdefault((place,) if kind is None else ("kind", kind), []).append(item)
+    return list(groups.values())
 
 
 @dataclass
@@ -89,12 +90,13 @@ class Prefetch(Generic[Job, Result]):
             yield result
 
     def _next(self) -> tuple[Result, int] | _Failed | None:
-        """The next result; None when there are no more."""
+        """The next result; None when there are no more, or when it is not there yet and none are made any more."""
         state = self._state
         with state.changed:
             state.changed.wait_for(
-                lambda: state.consumed in state.results or state.no_worker or (state.all_taken and not state.waiting)
-            )
+                lambda: state.consumed in state.results or state.no_worker or state.closed
+                or (state.all_taken and not state.waiting)
+            )  # fmt: skip
             if state.consumed in state.results:
                 result = state.results.pop(state.consumed)
                 state.consumed += 1
@@ -115,9 +117,10 @@ class Prefetch(Generic[Job, Result]):
             self._state.changed.notify_all()
 
     def join(self, seconds: float | None = None) -> None:
-        """Wait until the threads have ended, for each so many seconds at most."""
+        """Wait until the threads have ended, for all of them together so many seconds at most."""
+        until = None if seconds is None else time.monotonic() + seconds
         for thread in self._threads:
-            thread.join(seconds)
+            thread.join(None if until is None else max(0.0, until - time.monotonic()))
 
     def _work(self, hire: Callable[[], AbstractContextManager[DoJob[Job, Result]]]) -> None:
         try:

@@ -15,7 +15,7 @@ from loguru import logger
 from ..inputs.conversation import Conversation
 from ..inputs.stats import MediaStats
 
-NOTHING = MediaStats()
+NOTHING_SHOWN = MediaStats()
 """What was shown of a request that failed before its media were decoded."""
 
 
@@ -36,13 +36,13 @@ class EncodingResult:
     """What became of one conversation: what the model takes, or a reason (and a traceback) why there is nothing."""
 
     encoded: Encoded | None = None
-    stats: MediaStats = NOTHING
+    stats: MediaStats = NOTHING_SHOWN
     remarks: tuple[tuple[str, str], ...] = ()
     reason: str = ""
     trace: str = ""
 
 
-def failed(error: BaseException, stats: MediaStats = NOTHING) -> EncodingResult:
+def error_result(error: BaseException, stats: MediaStats = NOTHING_SHOWN) -> EncodingResult:
     """The result for a conversation that ended in an error."""
     trace = "".join(traceback.format_exception(error))
     return EncodingResult(stats=stats, reason=f"{type(error).__name__}: {error}", trace=trace)
@@ -91,14 +91,14 @@ class Response:
     """What became of a request: `text` is the model's, or None where `error` says why there is none.
 
     `stats` and `remarks` say what the model was shown, `media` are the paths of it. `key` is equal for requests that
-    have the same answer, None where answers are not kept.
+    have the same answer; None where this answer cannot be recalled later (no cache, sampling, unknown content).
     """
 
     request: Request
     text: str | None = None
     input_tokens: int = 0
     output_tokens: int = 0
-    stats: MediaStats = NOTHING
+    stats: MediaStats = NOTHING_SHOWN
     remarks: tuple[tuple[str, str], ...] = ()
     media: tuple[str, ...] = ()
     key: str | None = None
@@ -111,7 +111,7 @@ class EncodedRequest:
 
     request: Request
     encoded: Encoded
-    stats: MediaStats = NOTHING
+    stats: MediaStats = NOTHING_SHOWN
     remarks: tuple[tuple[str, str], ...] = ()
     media: tuple[str, ...] = ()
     key: str | None = None

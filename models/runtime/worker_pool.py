@@ -14,7 +14,7 @@ import torch
 from ..inputs.conversation import Conversation, media_names
 from . import worker_process
 from .ipc import ClosedError, receive, send
-from .request import EncodingResult, RequestEncoder, failed
+from .request import EncodingResult, RequestEncoder, error_result
 from .settings import RunSettings
 from .timeouts import StalledError, stalled
 from .worker_process import ORDER
@@ -171,26 +171,26 @@ class Worker:
         self._connect()
 
     def encode(self, conversations: Sequence[Conversation]) -> list[EncodingResult]:
-        """The outcome of each conversation.
+        """The result for each conversation.
 
         Where the process ends in the midst of it, the conversations are tried one by one, so that only the culprit
         fails.
         """
         try:
             send(self._connection, conversations)
-            outcomes: list[EncodingResult] = receive(self._connection)
-            return outcomes
+            results: list[EncodingResult] = receive(self._connection)
+            return results
         except TimeoutError:
             trouble: Exception = stalled(f"Decoding {media_names(conversations)}", self._limit)
         except ClosedError:
             reason = "(a fault in a decoder, or no memory left)"
             trouble = WorkerError(f"The process that decoded {media_names(conversations)} ended {reason}.")
         except Exception as error:  # what is in memory, such as a picture of an odd kind, may refuse to be sent
-            return [failed(error)] * len(conversations)
+            return [error_result(error)] * len(conversations)
         self.close()
         self._connect()
         if isinstance(trouble, StalledError) or len(conversations) == 1:
-            return [failed(trouble)] * len(conversations)
+            return [error_result(trouble)] * len(conversations)
         return [outcome for conversation in conversations for outcome in self.encode([conversation])]
 
     def close(self) -> None:

@@ -114,7 +114,7 @@ def _copy(control: socket.socket, descriptor: int, encoder: "RequestEncoder") ->
 
 
 def _serve_and_exit(first: int, connection: socket.socket, encoder: "RequestEncoder") -> None:
-    """What a copy does: answer each message with the outcomes of its conversations, until its socket is closed."""
+    """What a copy does: answer each message with the results for its conversations, until its socket is closed."""
     from .ipc import ClosedError, receive, send
 
     status = 1

@@ -60,7 +60,7 @@ FOLDER = "bench_data"
 """The folder of the dataset repository that holds the benchmark; the training data beside it is never read."""
 
 
-def file_of(task: Task) -> str:
+def key_of(task: Task) -> str:
     """The key in `FILES` of the file that holds a task's questions."""
     return "AQA" if task.is_audio else "VQA"
 
@@ -83,7 +83,7 @@ def read_items(items: Any, key: str, name: str, overrides: Mapping[str, str] | N
     if not isinstance(items, list) or not items:
         raise DataError(f"{name} must be one JSON array with at least one question; download it again.")
     fields = [_Item(name, place, item) for place, item in enumerate(items)]
-    tasks = tuple(task for task in TASKS if file_of(task) == key)
+    tasks = tuple(task for task in TASKS if key_of(task) == key)
     resolution = resolve_task_types(Counter(item.text("task_type") for item in fields), tasks, overrides)
     docs = [
         _doc(f"{key}-{place}", item, BY_CODE[resolution.codes[item.text("task_type")]])

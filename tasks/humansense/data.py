@@ -52,7 +52,7 @@ def load(code: str, root: str, complete: bool = True) -> list[LocatedDoc]:
     `complete` says that the whole release is expected there: then counts that differ from the paper's are warned of.
     Raises DataError, with a message for the user, when the annotations or the media do not fit together.
     """
-    current, key = source.current(), annotations.file_of(BY_CODE[code])
+    current, key = source.current(), annotations.key_of(BY_CODE[code])
     try:
         read = _read(current, root, key, os.environ.get("HUMANSENSE_TASK_TYPES", ""), complete)
     except TaxonomyError as error:
@@ -91,7 +91,7 @@ _digests: dict[str, dict[str, str]] = {}
 
 
 def _files(doc: LocatedDoc) -> MediaFiles:
-    return _media(source.current(), doc["root"], annotations.file_of(BY_CODE[doc["code"]]))[0]
+    return _media(source.current(), doc["root"], annotations.key_of(BY_CODE[doc["code"]]))[0]
 
 
 @lru_cache(maxsize=16)

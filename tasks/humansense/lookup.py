@@ -24,7 +24,8 @@ def leads_out(name: str) -> bool:
 class MediaIndex:
     """The files of a store, found by the paths that the annotations give them.
 
-    `names` are those of the files, `refused` has a reason for each one that must not be used, `where` is the store's.
+    `names` are those of the files, `refused` has a reason for each one that must not be used, `where` is how messages
+    name the store.
     """
 
     def __init__(self, names: Iterable[str], refused: Mapping[str, str], where: str) -> None:

@@ -1,4 +1,4 @@
-"""The sound of a file for upstream's simple models, and its length. Decoded by PyAV: no ffmpeg program is needed."""
+"""The sound of a file for lmms-eval's simple models, and its length. Decoded by PyAV: no ffmpeg program is needed."""
 
 from pathlib import Path
 

@@ -78,7 +78,7 @@ def doc_to_text(doc: AskedDoc, lmms_eval_specific_kwargs: dict[str, Any] | None 
 
 
 def doc_to_visual(doc: AskedDoc, lmms_eval_specific_kwargs: dict[str, Any] | None = None) -> list[Any]:
-    """What upstream's simple models expect: the path of a video, the waveform of an audio file."""
+    """What lmms-eval's simple models expect: the path of a video, the waveform of an audio file."""
     variant = _variant(doc)
     if variant.shown == "none":
         return []

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lmms_humansense.dataset.source import install
+from lmms_humansense.dataset.anywhere import install
 from lmms_humansense.tasks.humansense.source import current
 from tests.helpers import sources
 

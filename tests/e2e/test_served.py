@@ -16,15 +16,16 @@ from PIL import Image
 
 from lmms_humansense.models.endpoint.encoder import EndpointEncoder
 from lmms_humansense.models.endpoint.payload import Payload
-from lmms_humansense.models.endpoint.settings import read_server_settings
+from lmms_humansense.models.endpoint.settings import read_endpoint_settings
 from lmms_humansense.models.local.engine import Engine
-from lmms_humansense.models.local.settings import read_settings
+from lmms_humansense.models.local.settings import read_local_settings
 from lmms_humansense.models.server import HumanSenseServer
 from lmms_humansense.tasks.humansense import utils
 from lmms_humansense.tasks.humansense.prompts import SYSTEM_PROMPT
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
 from tests.helpers.chat_server import ChatServer, answer
 from tests.helpers.commands import responses_of, results_of, run
+from tests.helpers.engines import encoded
 
 GENERATION = {"max_new_tokens": 8, "until": [], "do_sample": False}
 
@@ -66,8 +67,8 @@ def test_a_real_server_answers_as_the_local_model_that_is_fed_the_same(
         model_args=",".join(f"{key}={value}" for key, value in arguments.items()),
     )  # fmt: skip
     assert told["results"]["humansense_sample"]["failed,none"] == 0
-    wire = EndpointEncoder(read_server_settings(arguments))
-    engine = Engine(read_settings({"pretrained": str(tiny_model), "device": "cpu"}))
+    wire = EndpointEncoder(read_endpoint_settings(arguments))
+    engine = Engine(read_local_settings({"pretrained": str(tiny_model), "device": "cpu"}))
     compared = 0
     for task, samples in told["samples"].items():
         docs = utils.docs(task.removeprefix("humansense_sample_"), str(ROOT), complete=False)
@@ -75,10 +76,10 @@ def test_a_real_server_answers_as_the_local_model_that_is_fed_the_same(
             messages = utils.doc_to_messages(docs[sample["doc_id"]], {"sees": True, "hears": True})
             (sent,) = wire.encode([wire.read(messages)])
             assert isinstance(sent.encoded, Payload)
-            encoded = engine.encode(engine.prepare(as_raw(json.loads(sent.encoded.messages))))
-            ((text, _),) = engine.respond([encoded], GENERATION)
+            prompt = encoded(engine, as_raw(json.loads(sent.encoded.messages)))
+            ((text, _),) = engine.respond([prompt], GENERATION)
             assert sample["filtered_resps"] == [text], f"{task} doc {sample['doc_id']}"
-            assert sample["token_counts"][0]["input_tokens"] == encoded.tokens
+            assert sample["token_counts"][0]["input_tokens"] == prompt.tokens
             compared += 1
     assert compared == 39
     usage = told["model_info"]["usage"]

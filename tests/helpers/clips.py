@@ -12,6 +12,9 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from lmms_humansense.models.media.types import FrameRule, Frames
+from lmms_humansense.models.media.video import read_clip
+
 RATE = 5
 """Pictures per second, unless a test says otherwise."""
 
@@ -165,3 +168,10 @@ def write_sound(
             container.mux(sound.encode(frame))
             container.mux(sound.encode())
     return path
+
+
+def read_frames(
+    path: str | Path, rule: FrameRule, factor: int = 28, start: float | None = None, end: float | None = None
+) -> Frames:
+    """What is shown of a clip that is not heard."""
+    return read_clip(path, rule, factor, start, end).frames

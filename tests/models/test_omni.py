@@ -10,11 +10,12 @@ import torch
 from lmms_humansense.models import chat, omni
 from lmms_humansense.models.inputs.conversation import VideoPart, read_messages
 from lmms_humansense.models.local.engine import Engine
-from lmms_humansense.models.local.settings import read_settings
+from lmms_humansense.models.local.settings import read_local_settings
 from lmms_humansense.models.media.types import FrameRule
 from lmms_humansense.tasks.humansense import utils
 from lmms_humansense.tasks.humansense.metrics import scoring
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
+from tests.helpers.engines import decoded
 
 SENSES = {"sees": True, "hears": True}
 SOUNDLESS_CLIP = ROOT / "videos" / "action" / "ball.mp4"
@@ -63,7 +64,7 @@ def test_frames_and_tokens_are_those_of_the_releases_stack(model: omni.HumanSens
 
     messages = sample(code)
     video, *_, text = messages[0]["content"]
-    prepared = model.engine.prepare(messages)
+    prepared = decoded(model.engine, messages)
     element = {"type": "video", "video": video["url"], "fps": video["fps"], "max_pixels": 360 * 420}
     pixels, _, _ = vision_process._read_video_decord(element)
     frames = vision_process.fetch_video({**element, "video": str(video["url"])})
@@ -81,7 +82,7 @@ def test_frames_and_tokens_are_those_of_the_releases_stack(model: omni.HumanSens
         return_tensors="pt", padding=True, do_sample_frames=False,
         **(heard if prepared.interleaved else {}),
     )  # fmt: skip
-    ours = model.engine.encode(prepared).tensors
+    ours = model.engine.family.encode(prepared).tensors
     assert set(ours) == set(reference)
     for name, value in reference.items():
         expected = torch.as_tensor(value)
@@ -97,13 +98,13 @@ def test_frames_and_tokens_are_those_of_the_releases_stack(model: omni.HumanSens
     ("code", "sounds"), [("ar", 0), ("pa", 0), ("hc", 0), ("ld", 0), ("tr", 1), ("fr1", 1), ("es", 1)]
 )
 def test_exactly_the_tasks_with_sound_are_heard(model: omni.HumanSenseOmni, code: str, sounds: int) -> None:
-    prepared = model.engine.prepare(sample(code))
+    prepared = decoded(model.engine, sample(code))
     assert (len(prepared.videos), len(prepared.sounds), prepared.interleaved) == (1, sounds, bool(sounds))
 
 
 @pytest.mark.parametrize("code", ["fr2", "pc"])
 def test_audio_tasks_are_heard_alone(model: omni.HumanSenseOmni, code: str) -> None:
-    prepared = model.engine.prepare(sample(code))
+    prepared = decoded(model.engine, sample(code))
     assert (len(prepared.videos), len(prepared.sounds), prepared.interleaved) == (0, 1, False)
     assert prepared.sounds[0].dtype == np.float32
 
@@ -230,23 +231,25 @@ def test_the_system_prompt_is_the_familys_unless_given(tiny_model: Path, tmp_pat
     asked = user()
     texts = []
     for argument in (None, str(tmp_path / "prompt.txt")):
-        engine = Engine(read_settings({"pretrained": str(tiny_model), "device": "cpu", "system_prompt": argument}))
-        texts.append(engine.prepare(asked).messages[0])
+        engine = Engine(
+            read_local_settings({"pretrained": str(tiny_model), "device": "cpu", "system_prompt": argument})
+        )
+        texts.append(decoded(engine, asked).messages[0])
     assert "You are Qwen, a virtual human" in texts[0]["content"][0]["text"]
     assert texts[1] == {"role": "system", "content": [{"type": "text", "text": "Be brief."}]}
 
 
 def test_a_system_message_of_the_task_is_kept(model: omni.HumanSenseOmni) -> None:
     theirs = [{"role": "system", "content": "Theirs."}, *user()]
-    messages = model.engine.prepare(theirs).messages
+    messages = decoded(model.engine, theirs).messages
     assert [turn["role"] for turn in messages] == ["system", "user"]
     assert messages[0]["content"] == [{"type": "text", "text": "Theirs."}]
 
 
 def test_the_part_of_a_clip_that_is_asked_for_is_shown(model: omni.HumanSenseOmni) -> None:
     parade = {"type": "video", "url": str(ROOT / "videos" / "count" / "parade.mp4"), "fps": 1.0}
-    whole = model.engine.prepare(user(parade)).stats
-    part = model.engine.prepare(user({**parade, "start_time": 5.0, "end_time": 13.0})).stats
+    whole = decoded(model.engine, user(parade)).stats
+    part = decoded(model.engine, user({**parade, "start_time": 5.0, "end_time": 13.0})).stats
     assert part.frames < whole.frames
 
 

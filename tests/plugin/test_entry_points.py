@@ -135,7 +135,7 @@ def test_an_lmms_eval_that_can_not_be_changed_costs_one_warning(
 
 
 def test_the_tasks_get_their_files_from_anywhere(task_manager: Any) -> None:
-    from lmms_humansense.dataset.source import AnywhereSource
+    from lmms_humansense.dataset.anywhere import AnywhereSource
     from lmms_humansense.tasks.humansense import source
 
     assert isinstance(source.current(), AnywhereSource)
@@ -144,9 +144,9 @@ def test_the_tasks_get_their_files_from_anywhere(task_manager: Any) -> None:
 def test_a_source_that_can_not_be_installed_costs_one_warning(
     task_manager: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from lmms_humansense.dataset import source
+    from lmms_humansense.dataset import anywhere
 
-    monkeypatch.delattr(source, "install")
+    monkeypatch.delattr(anywhere, "install")
     with caplog.at_level(logging.WARNING):
         assert "humansense_ar" in new_manager().all_tasks
     (warning,) = [record.message for record in caplog.records if "lmms-humansense" in record.message]

@@ -104,7 +104,7 @@ def prepare(home: Path, server: Server, *arguments: str, status: int = 0, **sett
 
 _ASK = """
 import json
-from lmms_humansense.dataset.source import install
+from lmms_humansense.dataset.anywhere import install
 from lmms_humansense.tasks.humansense import data
 from lmms_humansense.tasks.humansense.taxonomy import TASKS
 

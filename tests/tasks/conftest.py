@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lmms_humansense.dataset.source import AnywhereSource
+from lmms_humansense.dataset.anywhere import AnywhereSource
 from lmms_humansense.tasks.humansense.local_source import LocalSource
 from tests.helpers import sources
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ...inputs.decoding import DecodedConversation
 from ...media.types import SAMPLE_RATE
-from ..collation import EncodedPrompt, encoded
+from ..collation import EncodedPrompt, prompt_from
 from .base import Family
 
 _WINDOW = 30 * SAMPLE_RATE
@@ -31,7 +31,7 @@ class Qwen2Audio(Family):
         text = self.processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
         sounds = [piece for of_sound in pieces for piece in of_sound]
         heard = {"audio": sounds, "sampling_rate": SAMPLE_RATE} if sounds else {}
-        return encoded(self.processor(text=[text], return_tensors="pt", **heard), interleaved=False, videos=0)
+        return prompt_from(self.processor(text=[text], return_tensors="pt", **heard), interleaved=False, videos=0)
 
 
 def _pieces(sound: NDArray[np.float32]) -> list[NDArray[np.float32]]:

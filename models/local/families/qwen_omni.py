@@ -6,7 +6,7 @@ import torch
 import transformers
 
 from ...inputs.decoding import DecodedConversation
-from ..collation import SECONDS, EncodedPrompt, encoded
+from ..collation import SECONDS, EncodedPrompt, prompt_from
 from .base import Family
 
 
@@ -39,7 +39,7 @@ class QwenOmni(Family):
             **self._sound_arguments(decoded),
             **self._rate(decoded),
         )
-        result = encoded(inputs, decoded.interleaved, len(decoded.videos))
+        result = prompt_from(inputs, decoded.interleaved, len(decoded.videos))
         self._correct_seconds(result.tensors, decoded)
         return result
 

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from lmms_humansense.models.caching.cache_key import (
     frame_limits,
     sha256_of,
 )
-from lmms_humansense.models.inputs.conversation import read_messages
+from lmms_humansense.models.inputs.conversation import AudioPart, ImagePart, TextPart, VideoPart, read_messages
 from lmms_humansense.models.inputs.policy import Policy
 from lmms_humansense.models.local.families import modules_of_others
 from lmms_humansense.models.local.families.qwen2_5_omni import Qwen25Omni
@@ -405,6 +406,15 @@ def test_each_limit_on_frames_counts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 FAMILIES = [Qwen25Omni, Qwen2Audio, Qwen3OmniMoe]
 MODELS = Path(cache_key.__file__).parents[1]
+
+
+def test_every_field_of_a_part_is_in_the_key_or_is_its_medium() -> None:
+    """A part that gets a field has to be described anew."""
+    named = {kind.__name__: {field.name for field in fields(kind)} for kind in (TextPart, ImagePart, AudioPart)}
+    assert named == {"TextPart": {"text"}, "ImagePart": {"image"}, "AudioPart": {"source", "clip"}}
+    file = {"type": "video", "url": str(Path(__file__)), "fps": 1.0}
+    ((_, ((_, _, described),)),) = describe(read_messages([{"role": "user", "content": [file]}], PLAIN), FileDigests())
+    assert described.keys() == {field.name for field in fields(VideoPart)}
 
 
 def code_of(family: type) -> str:

@@ -15,12 +15,13 @@ from PIL import Image
 from lmms_humansense.models.endpoint.client import EndpointClient
 from lmms_humansense.models.endpoint.encoder import EndpointEncoder
 from lmms_humansense.models.endpoint.payload import Payload
-from lmms_humansense.models.endpoint.settings import read_server_settings
+from lmms_humansense.models.endpoint.settings import read_endpoint_settings
 from lmms_humansense.models.local.engine import Engine
-from lmms_humansense.models.local.settings import read_settings
+from lmms_humansense.models.local.settings import read_local_settings
 from lmms_humansense.models.runtime.request import EncodingResult, bytes_of
 from lmms_humansense.tasks.humansense import utils
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
+from tests.helpers.engines import decoded
 
 SNAPSHOTS = Path(__file__).with_name("snapshots")
 CODES = ("ar", "pa", "hc", "tr", "es", "ld", "fr2", "pc", "asr_silent_tr", "blind_tr", "think_hc")
@@ -28,7 +29,7 @@ CODES = ("ar", "pa", "hc", "tr", "es", "ld", "fr2", "pc", "asr_silent_tr", "blin
 
 def encoder(media: str = "frames", **arguments: Any) -> EndpointEncoder:
     given = {"base_url": "http://localhost:8000/v1", "model": "served", "media": media, **arguments}
-    return EndpointEncoder(read_server_settings(given))
+    return EndpointEncoder(read_endpoint_settings(given))
 
 
 def messages_of(name: str, place: int = 0) -> list[dict[str, Any]]:
@@ -62,12 +63,12 @@ def samples(part: dict[str, Any]) -> Any:
 
 @pytest.fixture(scope="module")
 def engine(tiny_model: Path) -> Engine:
-    return Engine(read_settings({"pretrained": str(tiny_model), "device": "cpu"}))
+    return Engine(read_local_settings({"pretrained": str(tiny_model), "device": "cpu"}))
 
 
 @pytest.mark.parametrize("name", CODES)
 def test_frames_and_sounds_are_those_that_the_local_model_is_fed(name: str, engine: Engine) -> None:
-    fed = engine.prepare(messages_of(name))
+    fed = decoded(engine, messages_of(name))
     (outcome,) = sent(encoder(frame_format="png"), messages_of(name))
     parts = parts_of(outcome)
     kinds = [part["type"] for part in parts]
@@ -164,7 +165,7 @@ def test_a_clip_that_can_not_be_read_costs_no_other(tmp_path: Path) -> None:
 def test_vllm_is_told_what_the_local_model_is_shown(name: str, axis: str, engine: Engine) -> None:
     wire = encoder("vllm", time_axis=axis)
     (outcome,) = sent(wire, messages_of(name))
-    local = Engine.prepare(engine, messages_of(name))
+    local = decoded(engine, messages_of(name))
     fields = body_of(outcome).fields
     assert fields["media_io_kwargs"] == {"video": {"num_frames": len(local.videos[0])}}
     processor = fields["mm_processor_kwargs"]

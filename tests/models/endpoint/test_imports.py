@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from lmms_humansense.models.endpoint.encoder import EndpointEncoder
-from lmms_humansense.models.endpoint.settings import read_server_settings
+from lmms_humansense.models.endpoint.settings import read_endpoint_settings
 from lmms_humansense.models.inputs.conversation import Conversation
 from lmms_humansense.models.runtime.request import EncodingResult
 from lmms_humansense.models.runtime.worker_pool import WorkerPool
@@ -22,14 +22,14 @@ import sys
 from lmms_humansense.models.endpoint.client import EndpointClient
 from lmms_humansense.models.endpoint.encoder import EndpointEncoder
 from lmms_humansense.models.endpoint.runner import EndpointRunner
-from lmms_humansense.models.endpoint.settings import read_server_settings
+from lmms_humansense.models.endpoint.settings import read_endpoint_settings
 from lmms_humansense.models.runtime.ledger import Ledger
 from lmms_humansense.models.runtime.pipeline import Pipeline
 from lmms_humansense.models.runtime.request import Request
 from lmms_humansense.models.runtime.signals import SigtermGuard
 
 url, clip = sys.argv[1:]
-settings = read_server_settings({"base_url": url, "model": "m", "media": "frames"})
+settings = read_endpoint_settings({"base_url": url, "model": "m", "media": "frames"})
 shown = [{"type": "video", "url": clip, "fps": 1.0}, {"type": "audio", "url": clip}]
 messages = [{"role": "user", "content": [*shown, {"type": "text", "text": "Question 0"}]}]
 ledger = Ledger()
@@ -67,7 +67,7 @@ class Telling(EndpointEncoder):
 
 
 def test_neither_do_the_workers() -> None:
-    settings = read_server_settings({"base_url": "http://127.0.0.1:1/v1", "model": "m", "media": "frames"})
+    settings = read_endpoint_settings({"base_url": "http://127.0.0.1:1/v1", "model": "m", "media": "frames"})
     pool = WorkerPool(partial(Telling, settings), 60)
     try:
         (result,) = pool.worker().encode([()])

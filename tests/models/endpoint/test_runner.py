@@ -20,7 +20,7 @@ from lmms_humansense.models.endpoint.encoder import EndpointEncoder
 from lmms_humansense.models.endpoint.limiter import Limiter
 from lmms_humansense.models.endpoint.payload import Payload
 from lmms_humansense.models.endpoint.runner import EndpointRunner
-from lmms_humansense.models.endpoint.settings import ServerSettings, read_server_settings
+from lmms_humansense.models.endpoint.settings import EndpointSettings, read_endpoint_settings
 from lmms_humansense.models.runtime.ledger import Ledger, Recalled
 from lmms_humansense.models.runtime.pipeline import Pipeline
 from lmms_humansense.models.runtime.request import Request, Response
@@ -43,8 +43,8 @@ class Noting(Ledger):
         self.lost.append(response.request.doc_id)
 
 
-def settings_of(url: str, **arguments: Any) -> ServerSettings:
-    return read_server_settings({"base_url": url, "model": "m", "media": "frames", **arguments})
+def settings_of(url: str, **arguments: Any) -> EndpointSettings:
+    return read_endpoint_settings({"base_url": url, "model": "m", "media": "frames", **arguments})
 
 
 def sample(number: int) -> Request:
@@ -52,7 +52,7 @@ def sample(number: int) -> Request:
     return Request("task", number, {"max_new_tokens": 4, "until": ["\n\n"]}, lambda: messages)
 
 
-def made(settings: ServerSettings, ledger: Ledger, guard: SigtermGuard | None = None) -> EndpointRunner:
+def made(settings: EndpointSettings, ledger: Ledger, guard: SigtermGuard | None = None) -> EndpointRunner:
     pipeline = Pipeline(EndpointEncoder(settings), None, 0, ledger, limit=60, most_bytes=10**9)
     return EndpointRunner(EndpointClient(settings), settings, pipeline, ledger, guard or SigtermGuard())
 

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from lmms_humansense.models.endpoint.settings import ServerSettings, read_server_settings
+from lmms_humansense.models.endpoint.settings import EndpointSettings, read_endpoint_settings
 
 
-def read(**arguments: Any) -> ServerSettings:
-    return read_server_settings({"base_url": "http://localhost:8000/v1", "model": "m", "media": "frames", **arguments})
+def read(**arguments: Any) -> EndpointSettings:
+    return read_endpoint_settings(
+        {"base_url": "http://localhost:8000/v1", "model": "m", "media": "frames", **arguments}
+    )
 
 
 def test_three_arguments_are_needed() -> None:

@@ -15,8 +15,9 @@ from lmms_humansense.models.media import video
 from lmms_humansense.models.media.audio import read_waveform
 from lmms_humansense.models.media.errors import MediaError, UnsuitableReaderError
 from lmms_humansense.models.media.types import FrameRule
-from lmms_humansense.models.media.video import read_clip, read_frames
+from lmms_humansense.models.media.video import read_clip
 from tests.helpers import clips
+from tests.helpers.clips import read_frames
 
 RULE = FrameRule(nframes=6)
 

@@ -10,13 +10,14 @@ import pytest
 import torch
 
 from lmms_humansense.models.endpoint.payload import Payload
-from lmms_humansense.models.local.batching import BatchRunner, prompt_of
-from lmms_humansense.models.local.collation import EncodedPrompt, Padding
+from lmms_humansense.models.local.batching import BatchRunner, Padding, prompt_of
+from lmms_humansense.models.local.collation import EncodedPrompt
 from lmms_humansense.models.local.engine import Engine
-from lmms_humansense.models.local.settings import read_settings
+from lmms_humansense.models.local.settings import read_local_settings
 from lmms_humansense.models.runtime.ledger import Ledger
 from lmms_humansense.models.runtime.request import EncodedRequest, Request, Response
 from lmms_humansense.models.runtime.signals import RunStopped
+from tests.helpers.engines import encoded
 from tests.helpers.responses import said
 
 SIZE = 4
@@ -61,13 +62,13 @@ def _quick_collections() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def engine(tiny_model: Path) -> Engine:
-    return Engine(read_settings({"pretrained": str(tiny_model), "device": "cpu", "batch_size": SIZE}))
+    return Engine(read_local_settings({"pretrained": str(tiny_model), "device": "cpu", "batch_size": SIZE}))
 
 
 def sample(engine: Engine, number: int) -> EncodedRequest:
     messages = [{"role": "user", "content": "Who? " * (number + 1)}]
     request = Request("task", number, {"max_new_tokens": 3}, lambda: messages)
-    return EncodedRequest(request, engine.encode(engine.prepare(messages)))
+    return EncodedRequest(request, encoded(engine, messages))
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmms_humansense.models.local.collation import EncodedPrompt, Padding, collate, encoded, take
+from lmms_humansense.models.local.batching import Padding, pick_batch
+from lmms_humansense.models.local.collation import EncodedPrompt, collate, prompt_from
 
 PAD = 9
 
@@ -46,7 +47,7 @@ def test_one_sample_is_left_as_it_is() -> None:
 
 
 def test_what_a_processor_returns_as_a_list_becomes_a_tensor() -> None:
-    made = encoded({"input_ids": [[1, 2]], "video_second_per_grid": [2.0]}, interleaved=False, videos=1)
+    made = prompt_from({"input_ids": [[1, 2]], "video_second_per_grid": [2.0]}, interleaved=False, videos=1)
     assert made.tokens == 2
     assert made.tensors["video_second_per_grid"].dtype == torch.float32
     assert (made.heard, made.silent) == (False, True)
@@ -59,7 +60,7 @@ kinds_and_lengths = st.lists(
 
 @given(kinds_and_lengths, st.integers(1, 8))
 def test_a_batch_holds_the_first_and_never_both_kinds(made: list[tuple[str, int]], size: int) -> None:
-    batch = take([sample(tokens, heard=kind == "heard", silent=kind == "silent") for kind, tokens in made], size)
+    batch = pick_batch([sample(tokens, heard=kind == "heard", silent=kind == "silent") for kind, tokens in made], size)
     assert batch[0] == 0
     assert batch == sorted(set(batch))
     assert not {"heard", "silent"} <= {made[number][0] for number in batch}
@@ -69,8 +70,12 @@ def test_a_batch_holds_the_first_and_never_both_kinds(made: list[tuple[str, int]
 
 
 def test_a_batch_is_made_of_the_nearest_in_length() -> None:
-    assert take([sample(tokens) for tokens in (10, 50, 12, 7, 11, 90)], 3) == [0, 2, 4]
-    assert take([sample(10), sample(11, heard=True), sample(12, silent=True), sample(30, heard=True)], 3) == [0, 1, 3]
+    assert pick_batch([sample(tokens) for tokens in (10, 50, 12, 7, 11, 90)], 3) == [0, 2, 4]
+    assert pick_batch([sample(10), sample(11, heard=True), sample(12, silent=True), sample(30, heard=True)], 3) == [
+        0,
+        1,
+        3,
+    ]
 
 
 def test_padding_is_counted() -> None:

@@ -9,11 +9,13 @@ import pytest
 import torch
 from PIL import Image
 
-from lmms_humansense.models.local.collation import MEL_MASK, SECONDS, EncodedPrompt, take
+from lmms_humansense.models.local.batching import pick_batch
+from lmms_humansense.models.local.collation import MEL_MASK, SECONDS, EncodedPrompt
 from lmms_humansense.models.local.engine import Engine
-from lmms_humansense.models.local.settings import read_settings
+from lmms_humansense.models.local.settings import read_local_settings
 from lmms_humansense.tasks.humansense.prompts import SYSTEM_PROMPT
 from tests.helpers import clips
+from tests.helpers.engines import decoded, encoded
 
 GREEDY = {"max_new_tokens": 8, "until": []}
 SEEING = ["tiny_model", "tiny_qwen3"]
@@ -29,7 +31,7 @@ def engine_of(request: pytest.FixtureRequest) -> Callable[[str], Engine]:
     def engine(fixture: str) -> Engine:
         if fixture not in loaded:
             folder = request.getfixturevalue(fixture)
-            loaded[fixture] = Engine(read_settings({"pretrained": str(folder), "device": "cpu"}))
+            loaded[fixture] = Engine(read_local_settings({"pretrained": str(folder), "device": "cpu"}))
         return loaded[fixture]
 
     return engine
@@ -79,9 +81,9 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, 
     return turns
 
 
-def encoded(engine: Engine, shown: dict[str, Any]) -> dict[str, EncodedPrompt]:
+def all_encoded(engine: Engine, shown: dict[str, Any]) -> dict[str, EncodedPrompt]:
     takes = [name for name, turns in shown.items() if engine.family.sees or not _shows_pictures(turns)]
-    return {name: engine.encode(engine.prepare(shown[name])) for name in takes}
+    return {name: encoded(engine, shown[name]) for name in takes}
 
 
 def logits_of(engine: Engine, samples: Sequence[EncodedPrompt]) -> torch.Tensor:
@@ -100,7 +102,7 @@ def _shows_pictures(turns: list[dict[str, Any]]) -> bool:
 def batches_of(samples: Sequence[EncodedPrompt], size: int) -> list[list[int]]:
     left, batches = list(range(len(samples))), []
     while left:
-        batches.append([left[place] for place in take([samples[number] for number in left], size)])
+        batches.append([left[place] for place in pick_batch([samples[number] for number in left], size)])
         left = [number for number in left if number not in batches[-1]]
     return batches
 
@@ -111,7 +113,7 @@ def test_a_batch_answers_as_its_samples_do_alone(
     engine_of: Callable[[str], Engine], shown: dict[str, Any], fixture: str, size: int
 ) -> None:
     engine = engine_of(fixture)
-    samples = list(encoded(engine, shown).values())
+    samples = list(all_encoded(engine, shown).values())
     alone = [engine.respond([sample], GREEDY)[0] for sample in samples]
     logits = [logits_of(engine, [sample])[0] for sample in samples]
     assert len({text for text, _ in alone}) > 2, "answers that are all the same would hide a difference"
@@ -129,7 +131,7 @@ def test_a_batch_answers_as_its_samples_do_alone(
 def test_heard_and_silent_videos_share_no_batch(
     engine_of: Callable[[str], Engine], shown: dict[str, Any], fixture: str
 ) -> None:
-    samples = list(encoded(engine_of(fixture), shown).values())
+    samples = list(all_encoded(engine_of(fixture), shown).values())
     for batch in batches_of(samples, len(samples)):
         kinds = {(samples[number].heard, samples[number].silent) for number in batch}
         assert not {(True, False), (False, True)} <= kinds
@@ -140,8 +142,8 @@ def test_everything_that_is_shown_reaches_the_model(
     engine_of: Callable[[str], Engine], shown: dict[str, Any], fixture: str
 ) -> None:
     engine = engine_of(fixture)
-    for name, sample in encoded(engine, shown).items():
-        prepared = engine.prepare(shown[name])
+    for name, sample in all_encoded(engine, shown).items():
+        prepared = decoded(engine, shown[name])
         tensors = sample.tensors
         assert len(tensors.get("image_grid_thw", ())) == len(prepared.images), name
         assert len(tensors.get("video_grid_thw", ())) == len(prepared.videos), name
@@ -161,10 +163,10 @@ def test_frames_reach_the_model_in_the_size_that_is_asked_for(
     engine = engine_of(fixture)
     clips.write_video(tmp_path / "wide.mp4", frames=10, size=(1920, 1080))
     item = {"type": "video", "url": str(tmp_path / "wide.mp4"), "max_pixels": max_pixels}
-    prepared = engine.prepare([{"role": "user", "content": [item]}])
+    prepared = decoded(engine, [{"role": "user", "content": [item]}])
     _, _, height, width = prepared.videos[0].shape
     assert 0.5 * min(max_pixels, 500_000) < height * width <= max_pixels
-    grid = engine.encode(prepared).tensors["video_grid_thw"][0]
+    grid = engine.family.encode(prepared).tensors["video_grid_thw"][0]
     patch = engine.family.frame_factor // 2
     assert (int(grid[1]) * patch, int(grid[2]) * patch) == (height, width)
 
@@ -174,7 +176,7 @@ def test_sounds_and_pictures_change_the_answer(
     engine_of: Callable[[str], Engine], shown: dict[str, Any], fixture: str
 ) -> None:
     engine = engine_of(fixture)
-    samples = encoded(engine, shown)
+    samples = all_encoded(engine, shown)
     logits = {name: logits_of(engine, [sample])[0] for name, sample in samples.items()}
     for one, other in [
         ("text", "image"), ("text", "sound"), ("image", "sound and image"), ("sound", "two sounds"),
@@ -189,10 +191,10 @@ def test_each_video_has_its_own_time_axis(
     engine_of: Callable[[str], Engine], shown: dict[str, Any], fixture: str
 ) -> None:
     engine = engine_of(fixture)
-    prepared = engine.prepare(shown["two silent videos of other rates"])
+    prepared = decoded(engine, shown["two silent videos of other rates"])
     first, second = prepared.rates
     assert first is not None and second is not None and first != second
-    seconds = engine.encode(prepared).tensors[SECONDS]
+    seconds = engine.family.encode(prepared).tensors[SECONDS]
     assert seconds.tolist() == [2 / first, 2 / second]
 
 
@@ -201,7 +203,7 @@ def test_the_releases_time_axis_is_the_processors_default(
     engine_of: Callable[[str], Engine], shown: dict[str, Any], fixture: str, default: float
 ) -> None:
     engine = engine_of(fixture)
-    sample = engine.encode(engine.prepare(shown["heard video as released"]))
+    sample = encoded(engine, shown["heard video as released"])
     assert sample.tensors[SECONDS].tolist() == [default]
 
 
@@ -212,15 +214,15 @@ def test_sound_longer_than_the_extractors_window_is_heard_whole(
     engine = engine_of(fixture)
     seconds = 310
     long = {"array": np.random.default_rng(0).normal(0, 0.1, seconds * 16_000), "sampling_rate": 16_000}
-    prepared = engine.prepare([{"role": "user", "content": [{"type": "audio", "url": long}]}])
+    prepared = decoded(engine, [{"role": "user", "content": [{"type": "audio", "url": long}]}])
     assert prepared.stats.seconds_heard == seconds
-    frames = int(engine.encode(prepared).tensors[MEL_MASK].sum())
+    frames = int(engine.family.encode(prepared).tensors[MEL_MASK].sum())
     assert frames == pytest.approx(seconds * 100, abs=seconds // 30 + 1)
 
 
 def test_qwen2_audio_refuses_what_it_can_not_see(engine_of: Callable[[str], Engine], shown: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="type qwen2_audio hears and does not see"):
-        engine_of("tiny_qwen2_audio").prepare(shown["image"])
+        decoded(engine_of("tiny_qwen2_audio"), shown["image"])
 
 
 @pytest.mark.parametrize(
@@ -235,7 +237,7 @@ def test_each_family_has_its_own_system_prompt(
     engine_of: Callable[[str], Engine], shown: dict[str, Any], fixture: str, system: str | None
 ) -> None:
     engine = engine_of(fixture)
-    prompt = engine.family.processor.tokenizer.decode(encoded(engine, shown)["text"].tensors["input_ids"][0])
+    prompt = engine.family.processor.tokenizer.decode(all_encoded(engine, shown)["text"].tensors["input_ids"][0])
     assert ("system" in prompt) == (system is not None)
     assert (system or "What is it?") in prompt
 
@@ -249,7 +251,7 @@ def test_a_checkpoint_that_lacks_weights_is_refused(tiny_model: Path, tmp_path: 
     del weights["thinker.lm_head.weight"]
     save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ValueError, match=r"lacks 1 weights, such as lm_head.weight: it is not complete"):
-        Engine(read_settings({"pretrained": str(tmp_path), "device": "cpu"}))
+        Engine(read_local_settings({"pretrained": str(tmp_path), "device": "cpu"}))
 
 
 def test_a_checkpoint_that_breaks_off_is_refused(tiny_model: Path, tmp_path: Path) -> None:
@@ -258,14 +260,14 @@ def test_a_checkpoint_that_breaks_off_is_refused(tiny_model: Path, tmp_path: Pat
     content = (tmp_path / "model.safetensors").read_bytes()
     (tmp_path / "model.safetensors").write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match=f"pretrained={tmp_path} cannot be loaded: SafetensorError"):
-        Engine(read_settings({"pretrained": str(tmp_path), "device": "cpu"}))
+        Engine(read_local_settings({"pretrained": str(tmp_path), "device": "cpu"}))
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_half_precision_answers(tiny_model: Path, shown: dict[str, Any], dtype: str) -> None:
-    engine = Engine(read_settings({"pretrained": str(tiny_model), "device": "cpu", "dtype": dtype}))
+    engine = Engine(read_local_settings({"pretrained": str(tiny_model), "device": "cpu", "dtype": dtype}))
     assert engine.info["dtype"] == dtype
-    sample = engine.encode(engine.prepare(shown["heard video"]))
+    sample = encoded(engine, shown["heard video"])
     assert engine.respond([sample], GREEDY)[0][0]
 
 
@@ -281,7 +283,7 @@ def test_half_precision_leaves_sound_and_picture_where_they_are(
     positions: list[torch.Tensor] = []
     for name in ("float32", dtype):
         pretrained = str(request.getfixturevalue(fixture))
-        engine = Engine(read_settings({"pretrained": pretrained, "device": "cpu", "dtype": name}))
+        engine = Engine(read_local_settings({"pretrained": pretrained, "device": "cpu", "dtype": name}))
         asked = engine.family.model.get_rope_index
 
         def noting(*arguments: Any, asked: Any = asked, **more: Any) -> Any:
@@ -290,7 +292,7 @@ def test_half_precision_leaves_sound_and_picture_where_they_are(
             return found
 
         monkeypatch.setattr(engine.family.model, "get_rope_index", noting)
-        engine.respond([engine.encode(engine.prepare([{"role": "user", "content": content}]))], {"max_new_tokens": 1})
+        engine.respond([encoded(engine, [{"role": "user", "content": content}])], {"max_new_tokens": 1})
     first, second = positions
     assert torch.equal(first, second)
 
@@ -301,16 +303,16 @@ def test_a_device_map_answers_as_one_device_does(
 ) -> None:
     if torch.cuda.is_available():
         pytest.skip("auto would choose a GPU, whose sums differ")
-    engine = Engine(read_settings({"pretrained": str(tiny_model), "device_map": device_map}))
-    sample = engine.encode(engine.prepare(shown["heard video"]))
+    engine = Engine(read_local_settings({"pretrained": str(tiny_model), "device_map": device_map}))
+    sample = encoded(engine, shown["heard video"])
     assert engine.respond([sample], GREEDY) == engine_of("tiny_model").respond([sample], GREEDY)
 
 
 def test_quantised_weights_answer(tiny_model: Path, shown: dict[str, Any]) -> None:
     pytest.importorskip("bitsandbytes")
-    engine = Engine(read_settings({"pretrained": str(tiny_model), "quantization": "8bit"}))
+    engine = Engine(read_local_settings({"pretrained": str(tiny_model), "quantization": "8bit"}))
     assert any(parameter.dtype == torch.int8 for parameter in engine.family.model.parameters())
-    assert engine.respond([engine.encode(engine.prepare(shown["heard video"]))], GREEDY)[0][0]
+    assert engine.respond([encoded(engine, shown["heard video"])], GREEDY)[0][0]
 
 
 @pytest.mark.gpu
@@ -318,9 +320,9 @@ def test_quantised_weights_answer(tiny_model: Path, shown: dict[str, Any]) -> No
 def test_a_batch_on_a_gpu_answers_as_its_samples_do(
     request: pytest.FixtureRequest, shown: dict[str, Any], fixture: str
 ) -> None:
-    engine = Engine(read_settings({"pretrained": str(request.getfixturevalue(fixture)), "dtype": "float32"}))
+    engine = Engine(read_local_settings({"pretrained": str(request.getfixturevalue(fixture)), "dtype": "float32"}))
     assert engine.info["device"].startswith("cuda")
-    samples = list(encoded(engine, shown).values())
+    samples = list(all_encoded(engine, shown).values())
     alone = [engine.respond([sample], GREEDY)[0] for sample in samples]
     for batch in batches_of(samples, 8):
         assert engine.respond([samples[number] for number in batch], GREEDY) == [alone[number] for number in batch]
@@ -334,10 +336,10 @@ def test_a_checkpoint_of_the_thinker_alone_answers_as_the_whole(
     whole = engine_of(fixture)
     whole.family.model.save_pretrained(tmp_path)
     whole.family.processor.save_pretrained(tmp_path)
-    alone = Engine(read_settings({"pretrained": str(tmp_path), "device": "cpu"}))
+    alone = Engine(read_local_settings({"pretrained": str(tmp_path), "device": "cpu"}))
     assert alone.info["model_type"] == f"{whole.info['model_type']}_thinker"
     for name in ("heard video", "sound and image"):
-        sample = alone.encode(alone.prepare(shown[name]))
+        sample = encoded(alone, shown[name])
         assert alone.respond([sample], GREEDY) == whole.respond([sample], GREEDY)
 
 
@@ -351,6 +353,6 @@ def test_samples_that_are_encoded_together_get_what_each_gets_alone(
     together = engine.encoder.encode(twice)
     for name, outcome in zip([*takes, *takes], together, strict=True):
         assert outcome.encoded is not None, outcome.reason
-        alone = engine.encode(engine.prepare(shown[name])).tensors
+        alone = encoded(engine, shown[name]).tensors
         assert outcome.encoded.tensors.keys() == alone.keys(), name
         assert all(torch.equal(outcome.encoded.tensors[key], alone[key]) for key in alone), name

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lmms_humansense.models.local import loading
-from lmms_humansense.models.local.settings import OmniSettings
+from lmms_humansense.models.local.settings import LocalSettings
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def checkpoint(tmp_path: Path) -> Path:
 
 
 def test_automatic_values_on_a_cpu(checkpoint: Path) -> None:
-    plan = loading.plan(OmniSettings(str(checkpoint), device="cpu"))
+    plan = loading.plan(LocalSettings(str(checkpoint), device="cpu"))
     assert plan.model_type == "qwen2_5_omni"
     assert plan.arguments == {
         "dtype": torch.float32,
@@ -27,7 +27,7 @@ def test_automatic_values_on_a_cpu(checkpoint: Path) -> None:
 
 
 def test_number_formats_and_attention_are_taken_as_given(checkpoint: Path) -> None:
-    settings = OmniSettings(str(checkpoint), device="cpu", dtype="bfloat16", attn_implementation="eager")
+    settings = LocalSettings(str(checkpoint), device="cpu", dtype="bfloat16", attn_implementation="eager")
     arguments = loading.plan(settings).arguments
     assert (arguments["dtype"], arguments["attn_implementation"]) == (torch.bfloat16, "eager")
 
@@ -35,7 +35,7 @@ def test_number_formats_and_attention_are_taken_as_given(checkpoint: Path) -> No
 def test_a_device_map_is_handed_on_but_not_to_several_processes(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = OmniSettings(str(checkpoint), device_map="auto")
+    settings = LocalSettings(str(checkpoint), device_map="auto")
     assert loading.plan(settings).arguments["device_map"] == "auto"
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ValueError, match="device_map=auto spreads one model over several GPUs"):
@@ -43,7 +43,7 @@ def test_a_device_map_is_handed_on_but_not_to_several_processes(
 
 
 def test_quantisation_needs_its_package(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = OmniSettings(str(checkpoint), device="cpu", quantization="8bit")
+    settings = LocalSettings(str(checkpoint), device="cpu", quantization="8bit")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ValueError, match="quantization=8bit needs the package bitsandbytes: pip install bitsandbytes"):
         loading.plan(settings)
@@ -63,7 +63,7 @@ def test_an_unreadable_checkpoint(content: str | None, sentence: str, tmp_path: 
     if content is not None:
         (tmp_path / "config.json").write_text(content)
     with pytest.raises(ValueError, match=f"pretrained={tmp_path} {sentence}"):
-        loading.plan(OmniSettings(str(tmp_path)))
+        loading.plan(LocalSettings(str(tmp_path)))
 
 
 def test_the_fingerprint_is_of_the_content_and_not_of_the_place(checkpoint: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from lmms_humansense.models.local.collation import EncodedPrompt
 from lmms_humansense.models.local.encoder import workers_of
 from lmms_humansense.models.local.engine import Engine
 from lmms_humansense.models.local.runner import Effort, LocalRunner
-from lmms_humansense.models.local.settings import read_settings
+from lmms_humansense.models.local.settings import read_local_settings
 from lmms_humansense.models.media.video import read_clip
 from lmms_humansense.models.runtime.request import Request
 from lmms_humansense.models.runtime.worker_pool import WorkerPool
@@ -29,7 +29,7 @@ GREEDY = {"max_new_tokens": 3}
 
 @pytest.fixture(scope="module")
 def engine(tiny_model: Path) -> Engine:
-    return Engine(read_settings({"pretrained": str(tiny_model), "device": "cpu", "batch_size": 2}))
+    return Engine(read_local_settings({"pretrained": str(tiny_model), "device": "cpu", "batch_size": 2}))
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def mixed() -> list[Request]:
 def test_with_and_without_workers_the_same_samples_share_batches_and_answers(
     engine: Engine, pool: WorkerPool, batches: list[list[int]], monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    monkeypatch.setattr(engine, "settings", read_settings({"pretrained": "x", "batch_size": size}))
+    monkeypatch.setattr(engine, "settings", read_local_settings({"pretrained": "x", "batch_size": size}))
     alone = list(LocalRunner(engine, None, 0).run(mixed()))
     made, batches[:] = list(batches), []
     ahead = list(LocalRunner(engine, pool, 2).run(mixed()))
@@ -171,7 +171,7 @@ def test_little_memory_makes_small_windows_and_the_same_answers(
     engine: Engine, pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = [said(one) for one in LocalRunner(engine, None, 0).run(mixed())]
-    little = read_settings({"pretrained": "x", "batch_size": 2, "prefetch_gb": 1e-6})
+    little = read_local_settings({"pretrained": "x", "batch_size": 2, "prefetch_gb": 1e-6})
     monkeypatch.setattr(engine, "settings", little)
     assert [said(one) for one in LocalRunner(engine, pool, 2).run(mixed())] == expected
 
@@ -200,14 +200,14 @@ def test_a_run_that_is_left_ends_the_workers(engine: Engine) -> None:
 def test_leaving_a_run_does_not_wait_for_a_clip_that_is_being_fetched(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "settings", read_settings({"pretrained": "x"}))
+    monkeypatch.setattr(engine, "settings", read_local_settings({"pretrained": "x"}))
     fetched = threading.Event()
 
     def fetching() -> Any:
         fetched.wait()
         return sample(1).messages()
 
-    workers = workers_of(read_settings({"pretrained": engine.info["pretrained"]}), "qwen2_5_omni")
+    workers = workers_of(read_local_settings({"pretrained": engine.info["pretrained"]}), "qwen2_5_omni")
     samples = [sample(0, COUNT / "park.mp4"), sample(1), sample(2), Request("task", 3, GREEDY, fetching)]
     run = LocalRunner(engine, workers, 1).run(samples)
     next(run)
@@ -229,11 +229,11 @@ def test_what_was_given_up_does_not_disturb_what_follows(engine: Engine, monkeyp
         return read_clip(*arguments, **options)
 
     monkeypatch.setattr(media_cache, "read_clip", stalling)
-    hurried = read_settings({"pretrained": "x", "batch_size": 2, "media_timeout": 0.3})
+    hurried = read_local_settings({"pretrained": "x", "batch_size": 2, "media_timeout": 0.3})
     monkeypatch.setattr(engine, "settings", hurried)
     (first,) = LocalRunner(engine, None, 0).run([sample(0, COUNT / "park.mp4")])
     assert first.error.startswith("StalledError: Decoding ")
-    monkeypatch.setattr(engine, "settings", read_settings({"pretrained": "x", "batch_size": 2}))
+    monkeypatch.setattr(engine, "settings", read_local_settings({"pretrained": "x", "batch_size": 2}))
     run = LocalRunner(engine, None, 0).run(mixed())
     responses = [said(next(run))]
     go_on.set()

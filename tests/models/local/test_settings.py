@@ -6,22 +6,22 @@ from typing import Any
 import pytest
 
 from lmms_humansense.models.inputs.policy import system_prompt_text
-from lmms_humansense.models.local.settings import OmniSettings, read_settings
+from lmms_humansense.models.local.settings import LocalSettings, read_local_settings
 from lmms_humansense.models.runtime.arguments import read_model_args
 
 
-def read(**arguments: Any) -> OmniSettings:
-    return read_settings({"pretrained": "x", **arguments})
+def read(**arguments: Any) -> LocalSettings:
+    return read_local_settings({"pretrained": "x", **arguments})
 
 
 def test_only_the_checkpoint_is_needed() -> None:
     settings = read()
-    assert settings == OmniSettings("x")
+    assert settings == LocalSettings("x")
     assert (settings.frames, settings.time_axis, settings.use_audio_in_video) == ("release", "auto", "auto")
 
 
 def test_what_lmms_eval_passes_as_none_is_not_given() -> None:
-    assert read(device=None, batch_size=None) == OmniSettings("x")
+    assert read(device=None, batch_size=None) == LocalSettings("x")
 
 
 def test_numbers_may_be_words_and_words_numbers() -> None:

@@ -22,8 +22,8 @@ from lmms_humansense.models.media import readers, video, video_decoder
 from lmms_humansense.models.media.audio import read_waveform, sound_seconds
 from lmms_humansense.models.media.errors import MediaError, UnsuitableReaderError
 from lmms_humansense.models.media.types import SAMPLE_RATE, FrameRule, Frames
-from lmms_humansense.models.media.video import read_frames
 from tests.helpers import clips
+from tests.helpers.clips import read_frames
 
 RELEASE_PIXELS = 360 * 420
 GROUPS = {"g": "15", "bf": "3"}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lmms_humansense.models.runtime.failures import Failure, failure_of, summary
-from lmms_humansense.models.runtime.request import Request, failed, failed_response
+from lmms_humansense.models.runtime.request import Request, error_result, failed_response
 
 
 def failure(number: int, reason: str = "MediaError: {} is empty.", *media: str) -> Failure:
@@ -99,7 +99,7 @@ def test_a_failure_is_json() -> None:
 
 def test_a_sample_that_failed_is_told_with_its_files_and_its_reason() -> None:
     request = Request("task", 3, {}, list)
-    response = failed_response(request, failed(ValueError("no")), ("/a.mp4",))
+    response = failed_response(request, error_result(ValueError("no")), ("/a.mp4",))
     assert (response.request, response.text) == (request, None)
     told = failure_of(response)
     assert told == Failure("task", 3, ("/a.mp4",), "ValueError: no")

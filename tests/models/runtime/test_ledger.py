@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from lmms_humansense.models.inputs.conversation import Conversation
-from lmms_humansense.models.local.settings import read_settings
+from lmms_humansense.models.local.settings import read_local_settings
 from lmms_humansense.models.runtime.ledger import KeepingError, Recalled, RunLedger
-from lmms_humansense.models.runtime.request import Request, Response, failed, failed_response
+from lmms_humansense.models.runtime.request import Request, Response, error_result, failed_response
 from lmms_humansense.models.runtime.signals import RunStopped
 from tests.helpers.responses import said
 
@@ -37,13 +37,13 @@ class InMemory:
 
 
 def ledger(asked: int = 100, answers: InMemory | None = None, **arguments: Any) -> RunLedger:
-    return RunLedger(read_settings({"pretrained": "x", **arguments}), asked, answers)
+    return RunLedger(read_local_settings({"pretrained": "x", **arguments}), asked, answers)
 
 
 def sample(number: int, reason: str = "") -> Response:
     request, media = Request("task", number, {}, list), (f"/{number}.mp4",)
     if reason:
-        return failed_response(request, failed(ValueError(reason.format(*media))), media)
+        return failed_response(request, error_result(ValueError(reason.format(*media))), media)
     return Response(request, f"answer {number}", output_tokens=1, media=media)
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmms_humansense.models.runtime.prefetch import Prefetch, grouped_places
+from lmms_humansense.models.runtime.prefetch import Prefetch, grouped
 
 Work = Callable[[int], tuple[int, int]]
 
@@ -25,7 +25,7 @@ def hired(work: Work, count: int) -> list[Any]:
 
 @given(st.lists(st.one_of(st.none(), st.integers(0, 4)), max_size=30))
 def test_each_kind_stands_together_where_its_first_stood(kinds: list[int | None]) -> None:
-    order = grouped_places(kinds)
+    order = [place for group in grouped(kinds, range(len(kinds))) for place in group]
     assert sorted(order) == list(range(len(kinds)))
     placed = [kinds[place] for place in order]
     for kind in set(kinds) - {None}:

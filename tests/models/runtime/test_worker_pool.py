@@ -19,7 +19,7 @@ import torch
 from lmms_humansense.models.inputs.conversation import Conversation
 from lmms_humansense.models.local.collation import EncodedPrompt
 from lmms_humansense.models.local.encoder import LocalEncoder, workers_of
-from lmms_humansense.models.local.settings import OmniSettings, read_settings
+from lmms_humansense.models.local.settings import LocalSettings, read_local_settings
 from lmms_humansense.models.runtime.ipc import ClosedError
 from lmms_humansense.models.runtime.request import EncodingResult
 from lmms_humansense.models.runtime.worker_pool import WorkerPool, cores_left, worker_count
@@ -31,8 +31,8 @@ from tests.helpers import clips
 SENSES = {"sees": True, "hears": True}
 
 
-def settings_of(checkpoint: Path, **arguments: Any) -> OmniSettings:
-    return read_settings({"pretrained": str(checkpoint), "device": "cpu", **arguments})
+def settings_of(checkpoint: Path, **arguments: Any) -> LocalSettings:
+    return read_local_settings({"pretrained": str(checkpoint), "device": "cpu", **arguments})
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +178,7 @@ def test_when_the_first_process_is_gone_all_is_started_anew(tiny_model: Path, en
 
 
 def test_workers_that_cannot_load_say_why(tmp_path: Path) -> None:
-    pool = workers_of(OmniSettings(str(tmp_path)), "qwen2_5_omni")
+    pool = workers_of(LocalSettings(str(tmp_path)), "qwen2_5_omni")
     with pytest.raises(RuntimeError, match=r"media_workers=0 does without them: (?s:.*)cannot be loaded"):
         pool.worker()
     pool.close()
@@ -195,9 +195,9 @@ def test_the_process_that_is_copied_has_no_threads_that_could_be_missed(pool: Wo
 
 def test_where_processes_cannot_be_asked_for_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(socket, "send_fds")
-    assert worker_count(OmniSettings("x"), torch.device("cuda")) == 0
+    assert worker_count(LocalSettings("x"), torch.device("cuda")) == 0
     with pytest.raises(ValueError, match="media_workers=2 cannot be on this system; use media_workers=0"):
-        worker_count(OmniSettings("x", media_workers=2), torch.device("cuda"))
+        worker_count(LocalSettings("x", media_workers=2), torch.device("cuda"))
 
 
 def processes_of(pool: WorkerPool) -> list[psutil.Process]:
@@ -306,9 +306,9 @@ def test_the_number_of_workers_follows_the_cores(
 ) -> None:
     monkeypatch.setattr(joblib, "cpu_count", lambda: cores)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
-    assert worker_count(OmniSettings("x"), torch.device(device)) == expected
-    assert worker_count(OmniSettings("x", media_workers=5), torch.device(device)) == 5
-    assert worker_count(OmniSettings("x", media_workers=0), torch.device(device)) == 0
+    assert worker_count(LocalSettings("x"), torch.device(device)) == expected
+    assert worker_count(LocalSettings("x", media_workers=5), torch.device(device)) == 5
+    assert worker_count(LocalSettings("x", media_workers=0), torch.device(device)) == 0
 
 
 def test_a_model_on_the_cpu_leaves_cores_to_its_workers(monkeypatch: pytest.MonkeyPatch) -> None:

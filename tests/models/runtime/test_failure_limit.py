@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmms_humansense.models.local.settings import OmniSettings, read_settings
-from lmms_humansense.models.runtime.limits import allowed, read_limit
+from lmms_humansense.models.local.settings import LocalSettings, read_local_settings
+from lmms_humansense.models.runtime.failure_limit import allowed, read_limit
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ def test_a_share_that_comes_out_even_is_not_rounded(share: str, asked: int, most
     assert allowed(read_limit(share), asked) == most
 
 
-def read(**arguments: Any) -> OmniSettings:
-    return read_settings({"pretrained": "x", **arguments})
+def read(**arguments: Any) -> LocalSettings:
+    return read_local_settings({"pretrained": "x", **arguments})
 
 
 def test_the_settings_take_both_arguments() -> None:
@@ -89,7 +89,7 @@ def test_the_settings_take_both_arguments() -> None:
     settings = read(on_error="raise", max_failures="5%")
     assert (settings.on_error, settings.max_failures) == ("raise", 0.05)
     assert read(max_failures=0).max_failures == 0
-    assert read(max_failures=None) == OmniSettings("x")
+    assert read(max_failures=None) == LocalSettings("x")
 
 
 @pytest.mark.parametrize(

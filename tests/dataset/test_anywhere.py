@@ -9,9 +9,12 @@ from typing import Any
 
 import huggingface_hub.constants
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from lmms_humansense.dataset.source import AnywhereSource, install
-from lmms_humansense.tasks.humansense import data, source
+from lmms_humansense.dataset.anywhere import AnywhereSource, install
+from lmms_humansense.storage import archive
+from lmms_humansense.tasks.humansense import data, lookup, source
 from lmms_humansense.tasks.humansense.local_source import LocalSource
 from tests.helpers import hub, releases, sources
 from tests.helpers.releases import Content, item
@@ -58,7 +61,7 @@ def test_it_is_used_once_it_is_installed_however_often() -> None:
 
 def test_to_install_it_loads_nothing_heavy() -> None:
     check = (
-        "import sys; from lmms_humansense.dataset.source import install; install(); "
+        "import sys; from lmms_humansense.dataset.anywhere import install; install(); "
         "print(sorted({'fsspec', 'huggingface_hub', 'numpy', 'datasets', 'lmms_eval', 'av'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
@@ -70,7 +73,7 @@ def test_to_install_it_loads_nothing_heavy() -> None:
 _PROBE = """
 import json, os, sys
 
-from lmms_humansense.dataset.source import install
+from lmms_humansense.dataset.anywhere import install
 from lmms_humansense.tasks.humansense import data
 from tests.helpers import hub
 
@@ -182,3 +185,10 @@ def test_what_was_never_fetched_is_refused_offline_with_what_to_do(from_hub: Fro
 
 def test_offline_a_fetched_clip_is_used(from_hub: FromHub) -> None:
     assert from_hub.offline == from_hub.first
+
+
+@given(st.text(alphabet="ab/\\.: \0~é\u0301", max_size=12))
+def test_tasks_and_storage_split_names_alike(name: str) -> None:
+    """Neither may import the other, so that both have the functions."""
+    assert lookup.parts(name) == archive.parts(name)
+    assert lookup.leads_out(name) == archive.leads_out(name)
