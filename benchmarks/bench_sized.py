@@ -1,5 +1,6 @@
 """A thinker of the true size of Qwen2.5-Omni-7B, without its weights."""
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,11 @@ def make_sized(checkpoint: Path) -> None:
     def from_pretrained(
         *_: Any, dtype: torch.dtype, device_map: Any, attn_implementation: str, output_loading_info: bool = False
     ) -> Any:
-        config._attn_implementation = attn_implementation
         if attn_implementation not in made:
+            own = deepcopy(config)  # a model reads in it how attention is computed
+            own._attn_implementation = attn_implementation
             with torch.device(device_map[""]):
-                model = Qwen2_5OmniThinkerForConditionalGeneration._from_config(config, dtype=dtype)
+                model = Qwen2_5OmniThinkerForConditionalGeneration._from_config(own, dtype=dtype)
             made[attn_implementation] = model
         model = made[attn_implementation]
         return (model, {"missing_keys": []}) if output_loading_info else model

@@ -1,0 +1,124 @@
+"""The parts of the GPU check, each a generator of rows of its table and of sentences; `gpu_check.py` runs them.
+
+python scripts/gpu_parts.py PART --result FILE --work FOLDER [--small]
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import traceback
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gpu_model_parts import batches, memory, run, think
+from gpu_setup import Bench, FailedError, NotRunError, Told
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def tests(bench: Bench) -> Told:
+    """The tests that are marked `gpu`."""
+    marked = sorted(str(path) for path in ROOT.glob("tests/**/test_*.py") if "pytest.mark.gpu" in path.read_text())
+    chosen = ["-m", "not slow and not gpu", str(ROOT / "tests/tasks/test_messages.py")]
+    report = bench.folder / "tests.xml"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
+    done = subprocess.run(
+        [*command, *(chosen if bench.small else ["-m", "gpu", *marked])], cwd=ROOT, capture_output=True, text=True
+    )
+    if not report.exists():
+        raise FailedError(f"pytest ended with status {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+    (suite,) = ElementTree.parse(report).getroot().iter("testsuite")
+    counts = {name: int(suite.get(name, 0)) for name in ("tests", "failures", "errors", "skipped")}
+    failed = counts["failures"] + counts["errors"]
+    yield {"passed": counts["tests"] - failed - counts["skipped"], "failed": failed, "skipped": counts["skipped"]}
+    for case in suite.iter("testcase"):
+        for kind in ("failure", "error"):
+            for found in case.iter(kind):
+                yield f"{case.get('classname')}.{case.get('name')}: {str(found.get('message'))[:300]}"
+    if done.returncode != 0:
+        raise FailedError(f"pytest ended with status {done.returncode}: {done.stdout[-1000:]}")
+
+
+def wrapper(bench: Bench) -> Told:
+    """This package, a loop as the release's and lmms-eval's own model, in turns, on the same clips and weights."""
+    _need("lmms_eval", "moviepy", "decord", *(() if shutil.which("ffmpeg") else ("imageio_ffmpeg",)))
+    from bench_clips import make_clip
+    from bench_systems import LmmsEvalWrapper, ReleaseLoop, System, ThisPackage, provide_ffmpeg
+    from throughput import make_release, measured, refuse_other_inputs
+
+    provide_ffmpeg(bench.folder)
+    clips, asked = (3, 2) if bench.small else (40, 10)
+    drawn = bench.folder / "short.mp4"
+    make_clip(drawn, 10, 640, 360, seed=0)
+    docs = make_release(bench.folder / "release", drawn, 10, clips, 1)
+    checkpoint = bench.checkpoint()
+    release, ours = ReleaseLoop(checkpoint, bench.device), ThisPackage(checkpoint, bench.device)
+    refuse_other_inputs(release, ours, docs[0])
+    systems: list[System] = [release, LmmsEvalWrapper(checkpoint, bench.device), ours]
+    for system in systems:
+        system.answer(docs, range(2))  # libraries load, and workers start
+    yield "Clips of 10 s at 640x360, 4 new tokens of each question, batch size 1."
+    for number in range(1 if bench.small else 3):
+        for system in systems:
+            count = clips if system is ours else asked
+            yield {"round": number + 1, "system": system.name, "questions": count, **measured(system, docs, count)}
+    ours.omni.clean()
+
+
+def processes(bench: Bench) -> Told:
+    """Two processes on one GPU, killed and resumed."""
+    _need("lmms_eval")
+    raise NotRunError("not written yet")
+    yield ""
+
+
+def _need(*modules: str) -> None:
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    if missing:
+        raise NotRunError(f"{', '.join(missing)} cannot be imported")
+
+
+PARTS: dict[str, Callable[[Bench], Told]] = {
+    part.__name__: part for part in (tests, batches, run, memory, think, wrapper, processes)
+}
+
+
+def main() -> None:
+    """Run one part, and write what it tells after every row."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", choices=PARTS)
+    parser.add_argument("--result", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--small", action="store_true")
+    arguments = parser.parse_args()
+    found: dict[str, Any] = {"outcome": "stopped", "rows": [], "remarks": []}
+
+    def keep(**more: str) -> None:
+        found.update(more)
+        arguments.result.write_text(json.dumps(found))
+
+    keep()
+    try:
+        for told in PARTS[arguments.part](Bench(arguments.small, arguments.work)):
+            found["remarks" if isinstance(told, str) else "rows"].append(told)
+            keep()
+    except NotRunError as reason:
+        keep(outcome="not run", reason=str(reason))
+    except Exception as error:  # whatever goes wrong in a part is what it found
+        traceback.print_exc()
+        keep(outcome="failed", reason=f"{type(error).__name__}: {error}")
+    else:
+        keep(outcome="ok")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # threads of a part that failed would keep the process
+
+
+if __name__ == "__main__":
+    main()
