@@ -34,7 +34,7 @@ PARTS = {
     ),
     "run": (130, "A whole run with workers for media: its speed, who waits for whom, and whether memory grows."),
     "memory": (70, "A batch that does not fit into the memory of the card: is it split, and everything answered?"),
-    "think": (160, "Long responses: tokens per second by batch size."),
+    "think": (200, "Long responses: tokens per second by batch size."),
     "wrapper": (90, "This package beside a loop as the release's and lmms-eval's own model, in turns."),
     "processes": (90, "Two processes on one GPU, killed and resumed."),
 }
