@@ -5,6 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Its own limits are a fifth of a second for an example and some for drawing it, which a busy machine exceeds.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 # Read when the libraries are imported: no test may look for a hub.
 os.environ["HF_HUB_OFFLINE"] = "1"

@@ -37,3 +37,14 @@ def test_damaged_files_are_accounted_for(tmp_path: Path) -> None:
     assert found["media"]["answered"] + found["media"]["failed"] == 100
     assert 0 < found["media"]["answered"] < 100
     assert sum(found["annotations"]["outcomes"].values()) == 40
+
+
+def test_starts_are_measured(tmp_path: Path) -> None:
+    seconds = measured("startup.py", "--rounds", "1", out=tmp_path / "startup.json")["seconds"]
+    assert [len(taken) for taken in seconds.values()] == [1, 1, 1, 1]
+
+
+def test_preparing_is_compared_with_unpacking(tmp_path: Path) -> None:
+    found = measured("unpacking.py", "--rounds", "2", "--members", "300", out=tmp_path / "unpacking.json")
+    assert found["about"]["members"] == 300
+    assert [len(taken) for taken in found["seconds"].values()] == [2, 2, 2]

@@ -2,38 +2,57 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import socket
 import ssl
 import struct
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.helpers.waits import until
+
+When = Callable[[], object]
+
 Replies = Callable[[int, int], "Reply"]
 """The reply to the question of a number when it is asked for the so manieth time (from 1)."""
 
 
+def at_once() -> bool:
+    """The condition that always holds."""
+    return True
+
+
 class Reply:
-    """What is sent: a status, a body and headers. `cut` ends the connection in its midst, `reset` before it."""
+    """What is sent: a status, a body and headers. `cut` ends the connection in its midst, `reset` before it.
+
+    It is sent once the condition `when` holds; when that never comes, after `LIMIT`, so that a test fails.
+    """
 
     def __init__(
-        self, body: str, status: int = 200, *, cut: bool = False, reset: bool = False, delay: float = 0, **headers: str
+        self,
+        body: str,
+        status: int = 200,
+        *,
+        cut: bool = False,
+        reset: bool = False,
+        when: When = at_once,
+        **headers: str,
     ) -> None:
-        self.body, self.status, self.cut, self.reset, self.delay = body.encode(), status, cut, reset, delay
+        self.body, self.status, self.cut, self.reset, self.when = body.encode(), status, cut, reset, when
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
-def answer(text: str | None, *, delay: float = 0, **changes: Any) -> Reply:
+def answer(text: str | None, *, when: When = at_once, **changes: Any) -> Reply:
     """A good reply."""
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
     usage = {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12, "cost": 0.5}
     told = {"id": "1", "object": "chat.completion", "choices": [choice], "usage": usage, **changes}
-    return Reply(json.dumps(told), delay=delay)
+    return Reply(json.dumps(told), when=when)
 
 
 def refusal(status: int, message: str = "no", code: str | None = None, **headers: Any) -> Reply:
@@ -42,14 +61,16 @@ def refusal(status: int, message: str = "no", code: str | None = None, **headers
 
 
 class ChatServer:
-    """Serves `replies` until the block ends. `asked` counts by the number in the question's text ("Question 7")."""
+    """Serves `replies` until the block ends.
+
+    `asked` counts by the number in the question's text ("Question 7"); `open` are those that wait for their reply.
+    """
 
     def __init__(self, replies: Replies, certificate: ssl.SSLContext | None = None) -> None:
         self.asked: Counter[int] = Counter()
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
-        self.most_open = 0
-        self._open = 0
+        self.open = self.most_open = 0
         self._lock = threading.Lock()
         self._replies = replies
         self._server = _Server(("127.0.0.1", 0), _handler(self))
@@ -73,15 +94,16 @@ class ChatServer:
         found = re.findall(r"Question (\d+)", json.dumps(request))
         number = int(found[-1]) if found else 0
         with self._lock:
-            self._open += 1
-            self.most_open = max(self.most_open, self._open)
+            self.open += 1
+            self.most_open = max(self.most_open, self.open)
             self.asked[number] += 1
             self.requests.append(request)
             self.headers.append(headers)
             reply = self._replies(number, self.asked[number])
-        time.sleep(reply.delay)
+        with contextlib.suppress(AssertionError):
+            until(reply.when)
         with self._lock:
-            self._open -= 1
+            self.open -= 1
         return reply
 
 

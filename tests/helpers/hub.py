@@ -8,7 +8,6 @@ import re
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from tests.helpers.waits import until
 
 REPOSITORY = "antgroup/HumanSense_Benchmark"
 
@@ -44,9 +45,7 @@ class Server:
 
     def settled(self) -> "Server":
         """This server once every answer is written down: a client may have one before that."""
-        deadline = time.monotonic() + 10
-        while self.under_way and time.monotonic() < deadline:
-            time.sleep(0.001)
+        until(lambda: not self.under_way)
         return self
 
     def paths(self) -> set[str]:

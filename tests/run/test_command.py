@@ -16,9 +16,10 @@ import pytest
 from lmms_humansense.plugin import run_events
 from lmms_humansense.plugin.run_events import RunEvents
 from lmms_humansense.run import command
+from tests.helpers.waits import LIMIT
 
-LONG = 30.0
-"""Seconds that nothing here may take."""
+LONG = 10 * LIMIT
+"""Seconds that a process would take if nobody ended it."""
 
 
 @pytest.fixture(autouse=True)
@@ -278,7 +279,7 @@ def test_sigterm_is_passed_on_and_waited_for(watching: Any) -> None:
         f"time.sleep({LONG})"
     )
     process.terminate()
-    printed, _ = process.communicate(timeout=LONG / 2)
+    printed, _ = process.communicate(timeout=LIMIT)
     assert printed.splitlines() == ["kept", "ended 3"]
     assert process.returncode == 0
 
@@ -286,14 +287,14 @@ def test_sigterm_is_passed_on_and_waited_for(watching: Any) -> None:
 def test_a_process_that_does_not_listen_is_ended_by_sigterm(watching: Any) -> None:
     process = watching(f"import time; print('begun', flush=True); time.sleep({LONG})")
     process.terminate()
-    assert process.communicate(timeout=LONG / 2)[0].splitlines() == ["ended -15"]
+    assert process.communicate(timeout=LIMIT)[0].splitlines() == ["ended -15"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has ended")
 def test_no_process_is_left_behind_by_one_that_is_killed(watching: Any) -> None:
     process = watching(f"import time; print('begun', flush=True); time.sleep({LONG})")
     process.kill()
-    process.communicate(timeout=LONG / 2)  # comes back when all who hold the output have ended
+    process.communicate(timeout=LIMIT)  # comes back when all who hold the output have ended
     assert process.returncode == -signal.SIGKILL
 
 

@@ -18,6 +18,7 @@ from fsspec.implementations.local import LocalFileSystem
 from lmms_humansense.storage.errors import StorageError
 from lmms_humansense.storage.stores import MediaStore, open_archive
 from tests.helpers import hub, releases
+from tests.helpers.waits import LIMIT
 
 CLIP = b"the clip"
 
@@ -168,7 +169,7 @@ def test_threads_that_want_the_same_member_all_get_it_whole(tmp_path: Path, home
     ready = threading.Barrier(8)
 
     def fetch(name: str) -> bytes:
-        ready.wait(10)
+        ready.wait(LIMIT)
         return store.fetch(name).read_bytes()
 
     with ThreadPoolExecutor(8) as pool:

@@ -1,15 +1,16 @@
 """A local file is made whole or not at all, what is there is never fetched again, and what falters is tried again."""
 
 import random
-import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
+from types import SimpleNamespace
 
 import huggingface_hub.constants
 import pytest
+import tenacity
 from fsspec.implementations.http import HTTPFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
@@ -192,26 +193,32 @@ def test_a_server_that_stays_broken_is_named_and_what_was_fetched_stays(tmp_path
         assert server.settled().sent("videos.zip") - before <= content.packed - there + 600
 
 
-@pytest.mark.parametrize("as_date", [False, True], ids=["seconds", "date"])
-def test_a_server_is_given_the_time_that_it_asks_for(as_date: bool, tmp_path: Path) -> None:
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that were to pass before another attempt: none passes, and it is always `NOW`."""
+    asked: list[float] = []
+    monkeypatch.setattr(tenacity.nap, "time", SimpleNamespace(sleep=asked.append))
+    monkeypatch.setattr(remote, "time", SimpleNamespace(time=lambda: NOW))
+    return asked
+
+
+@pytest.mark.parametrize("after", ["7", formatdate(NOW + 7, usegmt=True)], ids=["seconds", "date"])
+def test_a_server_is_given_the_time_that_it_asks_for(after: str, tmp_path: Path, waits: list[float]) -> None:
     path = archive(tmp_path, a=CLIP[:5000])
     busy = iter([True, False])
-    asked: list[float] = []
+    armed = False
 
     def spoil(number: int, good: Answer) -> Answer:
-        asked.append(time.time())
-        if armed and next(busy):
-            after = formatdate(time.time() + 2, usegmt=True) if as_date else "1"
-            return Answer(429, headers={"Retry-After": after})
-        return good
+        return Answer(429, headers={"Retry-After": after}) if armed and next(busy) else good
 
-    armed = False
     with hub.serving(faulty(hub.folder(path.parent), spoil)) as server:
         store = on_server(server.url)
         armed = True
-        asked.clear()
         assert store.fetch("videos/a.mp4").read_bytes() == CLIP[:5000]
-    assert 0.9 < asked[1] - asked[0] < 4
+    assert waits == [7]
 
 
 def test_an_archive_that_is_replaced_between_two_requests_is_told(tmp_path: Path) -> None:
@@ -248,9 +255,17 @@ def test_an_unpacked_file_that_is_replaced_between_two_requests_is_told(tmp_path
     assert not list((tmp_path / "home").rglob("*.mp4"))
 
 
-def test_a_local_disk_is_not_asked_again(tmp_path: Path) -> None:
-    file = RangedFile(LocalFileSystem(), str(tmp_path / "gone"), 10)
-    started = time.monotonic()
-    with pytest.raises(FileNotFoundError):
-        file.read(0, 10)
-    assert time.monotonic() - started < 0.5
+@pytest.mark.parametrize("error", [FileNotFoundError(2, "gone"), OSError(5, "broken")], ids=["gone", "broken"])
+def test_a_local_disk_is_not_asked_again(
+    error: OSError, tmp_path: Path, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def failing(self: RangedFile, start: int, end: int) -> bytes:
+        asked.append(start)
+        raise error
+
+    monkeypatch.setattr(RangedFile, "_read_local", failing)
+    with pytest.raises(type(error)):
+        RangedFile(LocalFileSystem(), str(tmp_path / "clip.mp4"), 10).read(0, 10)
+    assert (asked, waits) == ([0], [])

@@ -23,6 +23,7 @@ from lmms_humansense.tasks.humansense.local_source import LocalMedia, LocalSourc
 from lmms_humansense.tasks.humansense.lookup import MediaIndex
 from tests.helpers import hub, releases
 from tests.helpers.releases import Content, item
+from tests.helpers.waits import LIMIT
 
 CLIP = b"the clip"
 
@@ -263,7 +264,7 @@ def test_threads_that_want_the_same_member_all_get_it_whole(tmp_path: Path, home
     ready = threading.Barrier(8)
 
     def fetch(name: str) -> bytes:
-        ready.wait(10)
+        ready.wait(LIMIT)
         return media.fetch(name).read_bytes()
 
     with ThreadPoolExecutor(8) as pool:

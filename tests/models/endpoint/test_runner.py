@@ -3,14 +3,18 @@
 import json
 import os
 import random
+import re
 import signal
+import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
+import tenacity
 import trustme
 from loguru import logger
 
@@ -18,7 +22,7 @@ from lmms_humansense.models.endpoint import runner
 from lmms_humansense.models.endpoint.client import EndpointClient, RefusedError, TroubleError, reply_of
 from lmms_humansense.models.endpoint.encoder import EndpointEncoder
 from lmms_humansense.models.endpoint.limiter import Limiter
-from lmms_humansense.models.endpoint.payload import Payload
+from lmms_humansense.models.endpoint.payload import ByteParts, Payload
 from lmms_humansense.models.endpoint.runner import EndpointRunner
 from lmms_humansense.models.endpoint.settings import EndpointSettings, read_endpoint_settings
 from lmms_humansense.models.runtime.ledger import Ledger, Recalled
@@ -27,6 +31,7 @@ from lmms_humansense.models.runtime.request import Request, Response
 from lmms_humansense.models.runtime.signals import RunStopped, SigtermGuard, Terminated
 from tests.helpers.chat_server import ChatServer, Replies, Reply, answer, refusal
 from tests.helpers.responses import said
+from tests.helpers.waits import LIMIT, all_ended, until
 
 
 class Noting(Ledger):
@@ -63,11 +68,35 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "_FIRST_WAIT", 0.01)
 
 
+class Clock:
+    """A time of its own for each thread, that passes in the waits before another try only; these are noted."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+        self._own = threading.local()
+
+    def monotonic(self) -> float:
+        return getattr(self._own, "now", 0.0)
+
+    def wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self._own.now = self.monotonic() + seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(tenacity, "sleep_using_event", lambda event: made.wait)
+    monkeypatch.setattr(tenacity, "time", made)
+    monkeypatch.setattr(runner, "time", made)
+    return made
+
+
 def asked(
-    replies: Replies, count: int = 1, **arguments: Any
+    replies: Replies, count: int = 1, ledger: Noting | None = None, **arguments: Any
 ) -> tuple[list[Response], Noting, ChatServer, EndpointRunner]:
     """What became of so many questions."""
-    ledger = Noting()
+    ledger = ledger or Noting()
     with ChatServer(replies) as server:
         asking = made(settings_of(server.url, **arguments), ledger)
         return list(asking.run([sample(number) for number in range(count)])), ledger, server, asking
@@ -90,25 +119,68 @@ FAULTS: list[Callable[[], Reply]] = [
 ]
 
 
-TIMEOUT = 2.0
-"""Seconds: so many that nothing but a reply that is meant to be late is."""
+@dataclass
+class Client:
+    """What was noted of the client's requests: their limits in seconds, and the most that were open at once.
+
+    Each question in `late` is given up soon, once, but not before it has `arrived` at the server.
+    """
+
+    late: set[int]
+    arrived: Callable[[int], object]
+    limits: set[float] = field(default_factory=set)
+    open: int = 0
+    most_open: int = 0
+
+    def noting(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        lock, ask = threading.Lock(), EndpointClient.ask
+
+        def noted(client: EndpointClient, content: ByteParts, timeout: float) -> Any:
+            number = int(re.findall(rb"Question (\d+)", bytes(content))[0])
+            with lock:
+                is_late = number in self.late
+                self.late.discard(number)
+                self.limits.add(timeout)
+                self.open += 1
+                self.most_open = max(self.most_open, self.open)
+            try:
+                return ask(client, content, 0.2 if is_late else timeout)
+            except TroubleError:
+                if is_late:
+                    until(lambda: self.arrived(number))
+                raise
+            finally:
+                with lock:
+                    self.open -= 1
+
+        monkeypatch.setattr(EndpointClient, "ask", noted)
 
 
-def test_a_thousand_requests_to_a_faulty_server(quickly: None) -> None:
+def test_a_thousand_requests_to_a_faulty_server(quickly: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def arrived(number: int) -> bool:
+        return server.asked[number] >= 1
+
+    def asked_again(number: int) -> bool:
+        return server.asked[number] > 1
+
     chance = random.Random(0)
     script = {number: [chance.choice(FAULTS) for _ in range(chance.choice((0, 0, 0, 1, 2)))] for number in range(1000)}
-    # Few, as each takes all of its time.
-    for number in range(100, 1000, 200):
-        script[number].insert(0, lambda: answer("late", delay=2 * TIMEOUT))
+    client = Client(set(range(100, 1000, 200)), arrived)
+    client.noting(monkeypatch)
+    for number in client.late:
+        script[number].insert(0, partial(answer, "late", when=partial(asked_again, number)))
     hopeless = set(range(7, 1000, 50))
 
     def replies(number: int, time: int) -> Reply:
         if number in hopeless:
             return refusal(400, "context too long")
         faults = script[number]
-        return faults[time - 1]() if time <= len(faults) else answer(f"answer {number}", delay=0.005)
+        return faults[time - 1]() if time <= len(faults) else answer(f"answer {number}")
 
-    samples, ledger, server, asking = asked(replies, 1000, concurrency=32, timeout=TIMEOUT, deadline=120)
+    ledger = Noting()
+    with ChatServer(replies) as server:
+        asking = made(settings_of(server.url, concurrency=32, timeout=LIMIT, deadline=100 * LIMIT), ledger)
+        samples = list(asking.run([sample(number) for number in range(1000)]))
     assert [one.request.doc_id for one in samples] == list(range(1000))
     for one in samples:
         number = one.request.doc_id
@@ -122,12 +194,18 @@ def test_a_thousand_requests_to_a_faulty_server(quickly: None) -> None:
     assert sorted(ledger.lost) == sorted(hopeless)
     assert asking.usage.replies == 1000 - len(hopeless)
     assert asking.usage.retries == sum(len(script[number]) for number in script if number not in hopeless)
-    assert server.most_open <= 32
+    assert client.most_open <= 32
+    assert client.limits == {LIMIT}
+    assert client.late == set()
 
 
 def test_answers_come_in_order_and_are_kept_as_they_come() -> None:
-    slow_first = lambda number, _: answer(f"{number}", delay=0.5 if number == 0 else 0)  # noqa: E731
-    samples, ledger, _, _ = asked(slow_first, 20, concurrency=4)
+    ledger = Noting()
+
+    def slow_first(number: int, _: int) -> Reply:
+        return answer(f"{number}", when=lambda: number > 0 or len(ledger.kept) == 19)
+
+    samples, _, _, _ = asked(slow_first, 20, ledger, concurrency=4)
     assert [one.request.doc_id for one in samples] == list(range(20))
     assert ledger.kept[-1] == 0
     assert sorted(ledger.kept) == list(range(20))
@@ -188,12 +266,12 @@ def test_an_empty_answer_is_one() -> None:
     assert said(one) == ("", 2)
 
 
-def test_the_wait_that_the_server_asks_for_is_kept(quickly: None) -> None:
-    started = time.monotonic()
-    (one,), _, _, asking = asked(lambda _, time: refusal(429, retry_after="1") if time == 1 else answer("A"))
+def test_the_wait_that_the_server_asks_for_is_kept(clock: Clock) -> None:
+    (one,), _, _, asking = asked(lambda _, time: refusal(429, retry_after="7") if time == 1 else answer("A"))
     assert said(one) == ("A", 2)
     assert asking.usage.retries == 1
-    assert time.monotonic() - started >= 1
+    (wait,) = clock.waits
+    assert 7 < wait <= 7 + runner._FIRST_WAIT
 
 
 def test_waits_grow_and_are_drawn() -> None:
@@ -210,37 +288,43 @@ def test_waits_grow_and_are_drawn() -> None:
         assert longest / 2 <= min(drawn) < max(drawn) <= longest
 
 
-def test_after_the_deadline_a_sample_fails_with_the_last_reason(quickly: None) -> None:
-    started = time.monotonic()
-    samples, ledger, server, _ = asked(lambda number, _: refusal(500, "broken"), 4, timeout=0.3, deadline=1)
-    assert time.monotonic() - started < 4
+def test_after_the_deadline_a_sample_fails_with_the_last_reason(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[tuple[float, float]] = []
+    ask = EndpointClient.ask
+
+    def noted(client: EndpointClient, content: ByteParts, timeout: float) -> Any:
+        tries.append((clock.monotonic(), timeout))
+        return ask(client, content, LIMIT)
+
+    monkeypatch.setattr(EndpointClient, "ask", noted)
+    samples, ledger, server, _ = asked(lambda number, _: refusal(500, "broken"), 4, timeout=40, deadline=100)
+    # None begins after the deadline, and none is given more time than is left.
+    assert all(now < 100 and timeout == min(40, max(runner._SHORTEST, 100 - now)) for now, timeout in tries)
+    assert len(tries) == sum(server.asked.values()) == len(clock.waits) + 4
     assert ledger.lost == sorted(ledger.lost) or len(ledger.lost) == 4
     for one in samples:
         assert "tries and" in one.error
-        assert "(deadline=1); the last: HTTP 500" in one.error
+        assert "(deadline=100); the last: HTTP 500" in one.error
         assert server.asked[one.request.doc_id] > 2
 
 
-def test_a_server_that_is_gone_costs_each_sample_its_deadline_only(quickly: None) -> None:
-    with ChatServer(lambda number, _: answer("A")) as server:
-        settings = settings_of(server.url, timeout=0.5, deadline=0.5)
-    samples = list(made(settings, Noting()).run([sample(0), sample(1)]))
+def test_a_server_that_is_gone_costs_each_sample_its_deadline_only(clock: Clock) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # and does not listen; nobody else can either
+        settings = settings_of(f"http://127.0.0.1:{silent.getsockname()[1]}/v1", timeout=30, deadline=30)
+        samples = list(made(settings, Noting()).run([sample(0), sample(1)]))
     assert all("the connection failed" in one.error for one in samples)
+    assert 0 < sum(clock.waits) < 2 * 30
 
 
 def test_a_crowded_server_is_asked_less(quickly: None) -> None:
-    lock, open_now = threading.Lock(), [0]
-
     def replies(number: int, _: int) -> Reply:
-        return answer("A", delay=0.02) if busy(open_now, lock) <= 4 else refusal(429, "too many")
+        # Four stay open until those that come beside them have narrowed the window.
+        return refusal(429) if server.open > 4 else answer("A", when=lambda: asking.limiter.narrowest <= 4)
 
-    def busy(counter: list[int], lock: threading.Lock) -> int:
-        with lock:
-            counter[0] += 1
-            threading.Timer(0.02, lambda: counter.__setitem__(0, counter[0] - 1)).start()
-            return counter[0]
-
-    samples, _, server, asking = asked(replies, 200, concurrency=32, deadline=600)
+    with ChatServer(replies) as server:
+        asking = made(settings_of(server.url, concurrency=32, deadline=600), Noting())
+        samples = list(asking.run([sample(number) for number in range(200)]))
     assert all(said(one) == ("A", 2) for one in samples)
     assert asking.limiter.narrowest <= 4
     assert sum(server.asked.values()) < 600
@@ -266,29 +350,63 @@ def test_a_window_narrows_once_for_what_was_open_and_widens_slowly() -> None:
 # How a run ends before its end.
 
 
-def test_after_sigterm_open_requests_are_kept_and_no_other_is_made() -> None:
-    ledger = Noting()
-    with ChatServer(lambda number, _: answer("A", delay=0.6)) as server, SigtermGuard() as guard:
-        run = made(settings_of(server.url, concurrency=4), ledger, guard).run([sample(number) for number in range(50)])
-        threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGTERM]).start()
+@pytest.fixture
+def its_threads() -> Callable[[], list[threading.Thread]]:
+    """The threads that the runs of a test ask in: when they have ended, nothing is asked any more."""
+    before = set(threading.enumerate())
+    targets = ("(_ask)", "(_feed)")
+    return lambda: [
+        thread for thread in threading.enumerate() if thread not in before and thread.name.endswith(targets)
+    ]
+
+
+def test_after_sigterm_open_requests_are_kept_and_no_other_is_made(
+    its_threads: Callable[[], list[threading.Thread]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "_GRACE", LIMIT)
+    ledger, ending = Noting(), list[Any]()
+
+    def ask_to_end() -> None:
+        until(lambda: server.open == 4)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    replies: Replies = lambda number, _: answer("A", when=lambda: ending and ending[0].ended.is_set())  # noqa: E731
+    with ChatServer(replies) as server, SigtermGuard() as guard:
+        asking = made(settings_of(server.url, concurrency=4), ledger, guard)
+        drain = asking._drain
+
+        def noted(state: Any) -> None:
+            ending.append(state)
+            drain(state)
+
+        monkeypatch.setattr(asking, "_drain", noted)
+        thread = threading.Thread(target=ask_to_end)
+        thread.start()
         with pytest.raises(Terminated):
-            list(run)
-        time.sleep(0.2)
+            list(asking.run([sample(number) for number in range(50)]))
+        thread.join()
+        all_ended(its_threads())
         assert sorted(ledger.kept) == [0, 1, 2, 3]
-        assert sum(server.asked.values()) <= 5
+        assert sum(server.asked.values()) == 4
 
 
-def test_a_ledger_that_ends_the_run_ends_it() -> None:
+def test_a_ledger_that_ends_the_run_ends_it(its_threads: Callable[[], list[threading.Thread]]) -> None:
+    over = threading.Event()
+
     class Ending(Noting):
         def failed(self, response: Response) -> None:
             raise RunStopped("enough")
 
-    with ChatServer(lambda number, _: refusal(400) if number == 3 else answer("A")) as server:
+    def replies(number: int, _: int) -> Reply:
+        return refusal(400) if number == 3 else answer("A", when=lambda: number < 3 or over.is_set())
+
+    with ChatServer(replies) as server:
         run = made(settings_of(server.url, concurrency=2), Ending()).run([sample(number) for number in range(500)])
         with pytest.raises(RunStopped, match="enough"):
             list(run)
-        time.sleep(0.2)
-        assert sum(server.asked.values()) < 20
+        over.set()
+        all_ended(its_threads())
+        assert sum(server.asked.values()) <= 6  # the four, and one of each thread
 
 
 def test_an_error_in_what_makes_samples_ready_is_raised() -> None:

@@ -22,10 +22,9 @@ from lmms_humansense.tasks.humansense import source, utils
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
 from tests.helpers import hub, releases
 from tests.helpers.releases import Content, item
+from tests.helpers.waits import LIMIT, until
 
 CLIPS = 24
-LIMIT = 30.0
-"""Seconds after which a server that waits for more requests gives up, so that a test fails instead of hanging."""
 
 
 class HoldingServer:
@@ -135,14 +134,12 @@ def test_so_many_clips_are_fetched_ahead_and_no_more(release: Path) -> None:
     with hub.serving(hub.folder(release)) as server:
         jobs = line.ready(requests_to(server.url))
         next(jobs)
-        expected, until = pipeline._MOST_FETCHED + 1, time.monotonic() + LIMIT
-        while clips_asked_for(server) < expected and time.monotonic() < until:
-            time.sleep(0.05)
-        time.sleep(0.5)  # for one too many
-        fetched = clips_asked_for(server)
+        assert line._fetching is not None
+        state = line._fetching._state
+        until(lambda: state.waiting == pipeline._MOST_FETCHED and not state.running)  # for more there is no room
+        assert clips_asked_for(server) == state.taken == pipeline._MOST_FETCHED + 1
         jobs.close()
         line.end()
-    assert fetched == expected
 
 
 def test_tasks_that_do_not_name_their_clips_are_asked_from_one_thread_at_a_time() -> None:
@@ -162,10 +159,11 @@ def test_tasks_that_do_not_name_their_clips_are_asked_from_one_thread_at_a_time(
 
 
 def test_a_run_that_is_left_does_not_wait_for_what_is_fetched(release: Path) -> None:
-    go_on = threading.Event()
+    go_on, over = threading.Event(), threading.Event()
 
     def hanging() -> Any:
         go_on.wait(LIMIT)
+        over.set()
         return []
 
     settings = read_endpoint_settings({"base_url": "http://127.0.0.1:1/v1", "model": "m", "media": "vllm"})
@@ -175,5 +173,5 @@ def test_a_run_that_is_left_does_not_wait_for_what_is_fetched(release: Path) -> 
     next(jobs)
     jobs.close()
     line.end()
-    assert not go_on.is_set()
+    assert not over.is_set()
     go_on.set()

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lmms_humansense.models.runtime.prefetch import Prefetch, grouped
+from tests.helpers.waits import until
 
 Work = Callable[[int], tuple[int, int]]
 
@@ -59,15 +60,6 @@ def test_no_job_is_done_twice_and_none_is_left_out() -> None:
     assert sorted(done) == list(range(200))
 
 
-def settled(read: Callable[[], int]) -> int:
-    """A number once it no longer changes."""
-    before = -1
-    while before != (now := read()):
-        before = now
-        time.sleep(0.05)
-    return now
-
-
 def test_so_many_jobs_run_ahead_and_no_more() -> None:
     done: list[int] = []
 
@@ -78,7 +70,8 @@ def test_so_many_jobs_run_ahead_and_no_more() -> None:
     ahead: Prefetch[int, int] = Prefetch(range(100), hired(work, 3), 10**6, 5)
     results = iter(ahead)
     next(results)
-    assert settled(lambda: len(done)) == 6
+    until(lambda: ahead._state.waiting == 5 and not ahead._state.running)  # for more there is no room
+    assert sorted(done) == [0, 1, 2, 3, 4, 5]
     ahead.close()
     ahead.join()
 

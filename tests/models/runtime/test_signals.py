@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from lmms_humansense.models.runtime.signals import EXIT_INCOMPLETE, RunStopped, SigtermGuard, Terminated
+from tests.helpers.waits import LIMIT
 
 
 def ask_to_end() -> None:
@@ -46,12 +47,21 @@ def test_sigterm_is_raised_by_the_next_check_only(heard: list[int]) -> None:
 
 
 def test_a_wait_is_ended_at_once() -> None:
+    began, never = threading.Event(), threading.Event()
+    waited: list[bool] = []
+
+    def end_it() -> None:
+        began.wait(LIMIT)
+        ask_to_end()
+
+    thread = threading.Thread(target=end_it)
     with SigtermGuard() as halt:
-        threading.Timer(0.05, ask_to_end).start()
-        started = time.monotonic()
+        thread.start()
         with pytest.raises(Terminated), halt.waiting():
-            threading.Event().wait(20)
-        assert time.monotonic() - started < 10
+            began.set()
+            waited.append(never.wait(LIMIT))
+    thread.join()
+    assert waited == []  # the wait did not come to its own end
 
 
 def test_no_wait_begins_after_sigterm() -> None:
