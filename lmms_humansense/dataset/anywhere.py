@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..storage.errors import StorageError, without_credentials
+from ..storage.errors import DamagedContent, StorageError, without_credentials
 from ..tasks.humansense import source
 from ..tasks.humansense.annotations import FOLDER, DataError
 
@@ -17,11 +17,17 @@ if TYPE_CHECKING:
     from .release import Release
 
 
+class Damaged(DataError):
+    """What came is not what it should be; to fetch it again is no use."""
+
+
 @contextmanager
 def as_data_errors() -> Iterator[None]:
     """Turn a StorageError in the block, or in the function that this decorates, into a DataError of the same words."""
     try:
         yield
+    except DamagedContent as error:
+        raise Damaged(str(error)) from error
     except StorageError as error:
         raise DataError(str(error)) from error
 

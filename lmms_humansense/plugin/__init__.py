@@ -1,4 +1,5 @@
-"""What makes lmms-eval find this package's tasks and models, and what is changed in lmms-eval.
+"""What makes lmms-eval find this package, and what is changed in it. lmms-eval calls `register` and `tasks`."""
 
-Every change is made once, when a run begins, and concerns this package's models and tasks only.
-"""
+from .entry_points import register, tasks
+
+__all__ = ["register", "tasks"]

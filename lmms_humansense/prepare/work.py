@@ -16,7 +16,7 @@ from rich.filesize import decimal
 
 from ..dataset.anywhere import as_data_errors
 from ..storage import cache, transfer
-from ..storage.errors import Damaged, naming
+from ..storage.errors import DamagedContent, naming
 from ..storage.prepared import LIST, PreparedList
 from ..storage.remote import RangedFile
 from ..storage.stores import open_archive
@@ -224,7 +224,7 @@ def _do(job: Sequence[PlannedFile], advance: ProgressCallback, file_done: Callab
         for file in job:
             try:
                 fetched = _make(file, advance)
-            except Damaged as error:
+            except DamagedContent as error:
                 outcome.damaged.append(str(error))
             else:
                 outcome.add(PrepareResult(present=1) if fetched is None else PrepareResult(made=1, fetched=fetched))

@@ -25,7 +25,7 @@ class StorageError(ValueError):
     """A file cannot be had; the message names it, and says what to do."""
 
 
-class Damaged(StorageError):
+class DamagedContent(StorageError):
     """What came is not what it should be; to fetch it again is no use."""
 
 

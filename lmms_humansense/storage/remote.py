@@ -33,7 +33,7 @@ _FINAL = (StorageError, ImportError, NotImplementedError, ValueError, OfflineMod
 _FINAL_OF_SYSTEM = (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError)
 
 
-class ShortResponse(OSError):
+class ShortAnswer(OSError):
     """Fewer or more bytes came than were asked for."""
 
 
@@ -79,7 +79,7 @@ class RangedFile:
 
     def _whole(self, content: bytes, start: int, end: int) -> bytes:
         if len(content) != end - start:
-            raise ShortResponse(f"{len(content):,} bytes came instead of {end - start:,}")
+            raise ShortAnswer(f"{len(content):,} bytes came instead of {end - start:,}")
         return content
 
 

@@ -15,7 +15,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from . import cache, transfer
 from .archive import ArchiveMember, leads_out, read_contents
-from .errors import DATA_SETTING, PREPARE_COMMAND, Damaged, StorageError, naming, without_credentials
+from .errors import DATA_SETTING, PREPARE_COMMAND, DamagedContent, StorageError, naming, without_credentials
 from .remote import RangedFile, identity, retrying
 from .transfer import FileContent, ProgressCallback, no_progress
 
@@ -83,7 +83,8 @@ class MediaStore(ABC):
     def make(self, name: str, target: Path, progress: ProgressCallback = no_progress) -> None:
         """Make the file `target` of what `name` holds.
 
-        Raises Damaged when that is not what it should be, StorageError when it cannot be read or written; both name it.
+        Raises DamagedContent when that is not what it should be, StorageError when it cannot be read or written; both
+        name it.
         """
         what = f"{name} in {without_credentials(self.where)}"
         with naming(what):
@@ -91,7 +92,7 @@ class MediaStore(ABC):
             try:
                 transfer.make(target, content, progress)
             except StorageError as error:
-                raise Damaged(f"{what} cannot be used: {error}.") from error
+                raise DamagedContent(f"{what} cannot be used: {error}.") from error
             except OSError as error:
                 if error.errno in _DISK:
                     raise StorageError(f"{target} cannot be written ({error.strerror}).") from error

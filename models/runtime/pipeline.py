@@ -105,6 +105,7 @@ class Pipeline:
         self._prefetch: Prefetch[_Job, _Results] | None = None
         self._open = 0
         self._one_at_a_time = threading.Lock()
+        self._counting = threading.Lock()
 
     def ready(self, requests: Sequence[Request]) -> Generator[PreparedJob]:
         """For each job, the responses that are known or failed, and the other requests with their memory."""
@@ -121,13 +122,15 @@ class Pipeline:
                     job.ready.append((checked, share))
             if not job.ready and self._prefetch is not None:
                 self._prefetch.release(size)
-            self._open -= len(job.responses)
+            with self._counting:
+                self._open -= len(job.responses)
             yield job
 
     def release(self, share: MemoryShare) -> None:
         """Say that one of the requests with this memory is no longer held."""
         share.requests -= 1
-        self._open -= 1
+        with self._counting:
+            self._open -= 1
         if not share.requests and self._prefetch is not None:
             self._prefetch.release(share.size)
 
@@ -214,7 +217,7 @@ class Pipeline:
 def _bytes_of_file(path: str) -> int:
     try:
         return os.path.getsize(path)
-    except OSError:  # whether it can be used will show
+    except (OSError, ValueError):  # decoding it will show what is wrong
         return 0
 
 

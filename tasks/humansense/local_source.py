@@ -28,8 +28,8 @@ class LocalSource:
         return _snapshot(repository, revision)
 
     def address(self, root: str) -> str:
-        """The root; that of a snapshot has the commit in it."""
-        return root
+        """The root, wherever the process moves to; that of a snapshot has the commit in it."""
+        return os.path.abspath(root)
 
     def shown(self, root: str) -> str:
         """The root."""
@@ -128,8 +128,8 @@ def _folder(root: str) -> Path:
     scheme, is_address, _ = root.partition("://")
     if is_address:
         raise DataError(f"HUMANSENSE_DATA is an address ({scheme}), and only folders can be read here; set it to one.")
-    for folder in (Path(root), Path(root) / FOLDER):
-        if any((folder / name).exists() for name in FILES.values()):
+    for folder in (Path(root).absolute(), Path(root).absolute() / FOLDER):
+        if any(os.path.exists(folder / name) for name in FILES.values()):
             return folder
     names = " or ".join(FILES.values())
     raise DataError(f"There is no {names} in {root}; set HUMANSENSE_DATA to the folder that holds them.")

@@ -21,7 +21,7 @@ def new_manager(include_path: str | None = None, include_defaults: bool = True) 
 @pytest.mark.parametrize(("group", "function"), [("lmms_eval.models", "register"), ("lmms_eval.tasks", "tasks")])
 def test_the_entry_points_are_declared(group: str, function: str) -> None:
     found = [entry.value for entry in metadata.entry_points(group=group) if entry.name == "humansense"]
-    assert found == [f"lmms_humansense.plugin.entry_points:{function}"]
+    assert found == [f"lmms_humansense.plugin:{function}"]
 
 
 def test_tasks_and_models_are_found(task_manager: Any) -> None:

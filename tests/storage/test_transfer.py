@@ -15,7 +15,7 @@ from fsspec.implementations.http import HTTPFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 from lmms_humansense.storage import remote, transfer
-from lmms_humansense.storage.errors import Damaged, StorageError
+from lmms_humansense.storage.errors import DamagedContent, StorageError
 from lmms_humansense.storage.remote import RangedFile
 from lmms_humansense.storage.stores import MediaStore, open_archive, open_folder
 from tests.helpers import hub, releases
@@ -249,7 +249,7 @@ def test_an_unpacked_file_that_is_replaced_between_two_requests_is_told(tmp_path
     with hub.serving(answer) as server:
         HTTPFileSystem.clear_instance_cache()
         store = open_folder(HTTPFileSystem(), server.url)
-        with pytest.raises(Damaged, match="it was replaced while it was being read; run again"):
+        with pytest.raises(DamagedContent, match="it was replaced while it was being read; run again"):
             store.fetch("action/clip.mp4")
     assert replaced
     assert not list((tmp_path / "home").rglob("*.mp4"))
