@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from lmms_humansense.dataset.anywhere import AnywhereSource, install
 from lmms_humansense.storage import archive
 from lmms_humansense.tasks.humansense import data, lookup, source
+from lmms_humansense.tasks.humansense.annotations import DataError
 from lmms_humansense.tasks.humansense.local_source import LocalSource
 from tests.helpers import hub, releases, sources
 from tests.helpers.releases import Content, item
@@ -24,6 +25,18 @@ from tests.helpers.releases import Content, item
 def _own_cache_and_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.refuse_other_addresses(monkeypatch)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HOME", str(tmp_path / "home"))
+
+
+def test_a_damaged_clip_is_an_error_of_the_data_by_that_name(tmp_path: Path) -> None:
+    """Failed requests give the name of the error in their reason."""
+    clip = bytes(range(256)) * 40
+    root = releases.write(tmp_path, "packed", Content(vqa=[item()], videos={"action/clip.mp4": clip}))
+    packed = tmp_path / "videos.zip"
+    packed.write_bytes(packed.read_bytes().replace(clip[:100], bytes(100), 1))
+    (doc,) = data.load("AR", root, complete=False)
+    with pytest.raises(DataError, match="action/clip.mp4 in .* cannot be used") as raised:
+        data.local_media(doc)
+    assert type(raised.value).__name__ == "Damaged"
 
 
 # Where the data are.
