@@ -34,7 +34,7 @@ def test_a_damaged_clip_is_an_error_of_the_data_by_that_name(tmp_path: Path) -> 
     packed = tmp_path / "videos.zip"
     packed.write_bytes(packed.read_bytes().replace(clip[:100], bytes(100), 1))
     (doc,) = data.load("AR", root, complete=False)
-    with pytest.raises(DataError, match="action/clip.mp4 in .* cannot be used") as raised:
+    with pytest.raises(DataError, match=r"action/clip\.mp4 in .* cannot be used") as raised:
         data.local_media(doc)
     assert type(raised.value).__name__ == "Damaged"
 
