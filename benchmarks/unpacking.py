@@ -75,7 +75,7 @@ def measured(folder: Path, members: int, seed: int) -> dict[str, float]:
         made = carry_out(plan("AR", to=folder / "prepared"), progress).made
     prepared = time.process_time() - started
     if made != members:
-        raise SystemExit(f"{made} of {members} members were made; their times can not be compared")
+        raise SystemExit(f"{made} of {members} members were made; their times cannot be compared")
     return {"extractall": plainly, "prepare": prepared, "prepare takes more": prepared - plainly}
 
 

@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="a tiny model on the CPU and few samples")
     parser.add_argument("--out", type=Path, default=Path("gpu_check"), help="folder for the two files (gpu_check)")
     parser.add_argument("--minutes", type=float, help="for everything together (8; 40 with --small)")
-    parser.add_argument("--commit", help="what is measured, where git can not tell")
+    parser.add_argument("--commit", help="what is measured, where git does not know it")
     arguments = parser.parse_args()
     if not arguments.small and not _has_cuda():
         raise SystemExit("torch finds no CUDA GPU here; --small tries everything on the CPU.")
@@ -190,7 +190,7 @@ def _has_cuda() -> bool:
 
 
 def _said(*command: str) -> str:
-    """What a program prints; nothing where it can not be run."""
+    """What a program prints; nothing where it cannot be run."""
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
     except (OSError, subprocess.SubprocessError):

@@ -1,6 +1,6 @@
 """What an answer depends on, as digests: what is shown and asked, the checkpoint, the code. Knows no harness.
 
-Equal digests mean the same answer, on any machine and from any folder; where that cannot be told there is none.
+Equal digests mean the same answer, on any machine and from any folder; where that is not known there is none.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ where something is done, and not what: answers do not depend on them."""
 
 
 class UnknownContentError(Exception):
-    """What something consists of cannot be told without fetching it, such as a picture behind an address."""
+    """What something consists of is not known without fetching it, such as a picture behind an address."""
 
 
 class FileDigests:

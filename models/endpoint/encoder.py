@@ -101,7 +101,7 @@ def _state(path: str) -> tuple[int, int] | None:
 
 
 def _result(form: "_FileForm | _DecodedForm", conversation: Conversation) -> EncodingResult:
-    # Whatever is wrong with one sample must not cost the others; it is counted, never scored as an answer.
+    # Whatever is wrong with one request must not cost the others; it is counted, never scored as an answer.
     try:
         return form.result(conversation)
     except Exception as error:

@@ -39,7 +39,7 @@ class Engine:
         self.info = self._info(loading, checkpoint_identity(loading))
 
     def fitting(self, sample: EncodedPrompt) -> EncodedPrompt:
-        """The sample, as it is. Raises PromptTooLongError where it exceeds the model's context."""
+        """The prompt, as it is. Raises PromptTooLongError where it exceeds the model's context."""
         if sample.tokens > self.family.context:
             raise PromptTooLongError(
                 f"The prompt has {sample.tokens:,} tokens and the model's context holds {self.family.context:,}; "

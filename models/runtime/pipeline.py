@@ -201,7 +201,7 @@ class Pipeline:
 
     def _fetch(self, requests: list[Request]) -> tuple[_Job, int]:
         """Read messages, for which media are fetched; returns also the bytes of their files."""
-        # Tasks that do not name their clips are not ours: nobody said that theirs may be asked from several threads.
+        # Tasks that do not name their clips are not ours, and their code may not be safe in several threads.
         with nullcontext() if requests[0].clip is not None else self._one_at_a_time:
             fetched = [self._read(request) for request in requests]
         return fetched, sum(map(_bytes_of_file, {path for read in fetched for path in read.media}))

@@ -191,7 +191,7 @@ class Worker:
         self._connect()
         if isinstance(trouble, StalledError) or len(conversations) == 1:
             return [error_result(trouble)] * len(conversations)
-        return [outcome for conversation in conversations for outcome in self.encode([conversation])]
+        return [result for conversation in conversations for result in self.encode([conversation])]
 
     def close(self) -> None:
         """End the process at once, whatever it is doing."""
