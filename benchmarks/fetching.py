@@ -29,12 +29,15 @@ from bench_clips import make_clip
 
 from lmms_humansense.dataset.anywhere import install
 from lmms_humansense.demo.tiny_model import write_tiny_model
-from lmms_humansense.models.local.encoder import workers_of
+from lmms_humansense.models.local.encoder import LocalEncoder
 from lmms_humansense.models.local.engine import Engine
 from lmms_humansense.models.local.runner import LocalRunner
 from lmms_humansense.models.local.settings import read_local_settings
 from lmms_humansense.models.runtime import pipeline
+from lmms_humansense.models.runtime.ledger import Ledger
 from lmms_humansense.models.runtime.request import Request
+from lmms_humansense.models.runtime.signals import SigtermGuard
+from lmms_humansense.models.runtime.worker_pool import WorkerPool
 from lmms_humansense.tasks.humansense import utils
 from lmms_humansense.tasks.humansense.annotations import FILES
 
@@ -57,14 +60,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, served(write_release(Path(name), given.questions)) as address:
         settings = read_local_settings({"pretrained": str(write_tiny_model(Path(name) / "tiny")), "device": "cpu"})
         engine = Engine(settings)
-        workers = workers_of(settings, "qwen2_5_omni")
+        workers = WorkerPool(partial(LocalEncoder, settings, "qwen2_5_omni"), WORKERS, settings.media_timeout)
         workers.worker().close()  # it has loaded
         seconds: dict[str, list[float]] = {way: [] for way in WAYS}
         for turn in range(given.rounds):
             for way, at_once in WAYS.items():
                 pipeline._FETCHED_AT_ONCE = at_once
                 huggingface_hub.constants.HF_HOME = f"{name}/home-{turn}-{at_once}"
-                runner = LocalRunner(engine, workers, WORKERS)
+                runner = LocalRunner(engine, workers, Ledger(settings, given.questions), SigtermGuard())
                 seconds[way].append(timed(runner, requests_to(address)))
         workers.close()
     report(given.out, given.questions, seconds)

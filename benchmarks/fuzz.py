@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,14 @@ from bench_usage import repeating
 from loguru import logger
 
 from lmms_humansense.demo.tiny_model import write_tiny_model
-from lmms_humansense.models.local.encoder import workers_of
+from lmms_humansense.models.local.encoder import LocalEncoder
 from lmms_humansense.models.local.engine import Engine
 from lmms_humansense.models.local.runner import LocalRunner
 from lmms_humansense.models.local.settings import read_local_settings
 from lmms_humansense.models.runtime.failures import failure_of
 from lmms_humansense.models.runtime.ledger import Ledger
 from lmms_humansense.models.runtime.request import Request, Response
+from lmms_humansense.models.runtime.signals import SigtermGuard
 from lmms_humansense.models.runtime.worker_pool import WorkerPool
 from lmms_humansense.tasks.humansense import annotations, utils
 from lmms_humansense.tasks.humansense.messages import MAX_PIXELS
@@ -65,7 +67,7 @@ def main() -> None:
             {"pretrained": str(model), "device": "cpu", "batch_size": 1, "media_timeout": TIMEOUT,
              "max_failures": 1.0, "use_audio_in_video": "always"}
         )  # fmt: skip
-        workers = workers_of(settings, "qwen2_5_omni")
+        workers = WorkerPool(partial(LocalEncoder, settings, "qwen2_5_omni"), WORKERS, TIMEOUT)
         engine = Engine(settings)
         ask = Asker(engine, workers)
         measured = {
@@ -85,11 +87,12 @@ class Asker(Ledger):
     """Asks requests, and says what became of each."""
 
     def __init__(self, engine: Engine, workers: WorkerPool) -> None:
+        super().__init__(engine.settings, asked=0)
         self._engine, self._workers = engine, workers
 
     def __call__(self, requests: Sequence[Request]) -> list[Response]:
         """The responses, each with a text or a reason for having none; raises SystemExit if one is missing."""
-        done = list(LocalRunner(self._engine, self._workers, WORKERS, self).run(requests))
+        done = list(LocalRunner(self._engine, self._workers, self, SigtermGuard()).run(requests))
         if [one.request for one in done] != list(requests):
             raise SystemExit("Requests were lost.")
         if any((one.text is None) != bool(one.error) for one in done):

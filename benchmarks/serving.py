@@ -31,7 +31,7 @@ from lmms_humansense.models.endpoint.runner import EndpointRunner
 from lmms_humansense.models.endpoint.settings import EndpointSettings, read_endpoint_settings
 from lmms_humansense.models.runtime.ledger import Ledger
 from lmms_humansense.models.runtime.pipeline import Pipeline
-from lmms_humansense.models.runtime.request import Request
+from lmms_humansense.models.runtime.request import Request, bytes_of
 from lmms_humansense.models.runtime.signals import SigtermGuard
 from lmms_humansense.models.runtime.worker_pool import WorkerPool
 
@@ -88,7 +88,7 @@ def measure(clip: Path, heard: bool, questions: int, concurrency: int) -> dict[s
     settings = read_endpoint_settings(
         {"base_url": f"http://127.0.0.1:{port.value}/v1", "model": "m", "media": "frames", "concurrency": concurrency}
     )
-    workers = WorkerPool(partial(EndpointEncoder, settings), settings.media_timeout)
+    workers = WorkerPool(partial(EndpointEncoder, settings), 1, settings.media_timeout)
     try:
         return ask(settings, workers, [about(clip, heard, number) for number in range(questions)])
     finally:
@@ -98,10 +98,9 @@ def measure(clip: Path, heard: bool, questions: int, concurrency: int) -> dict[s
 
 def ask(settings: EndpointSettings, workers: WorkerPool, requests: list[Request]) -> dict[str, Any]:
     """The rate, and how large a request is."""
-    ledger = Ledger()
+    ledger = Ledger(settings, len(requests))
     times: list[float] = []
-    limit = settings.media_timeout
-    pipeline = Pipeline(EndpointEncoder(settings), workers, 1, ledger, limit=limit, most_bytes=int(2e9))
+    pipeline = Pipeline(EndpointEncoder(settings), workers, ledger, settings)
     runner = EndpointRunner(EndpointClient(settings), settings, pipeline, ledger, SigtermGuard())
     for response in runner.run(requests, lambda: times.append(time.perf_counter())):
         assert (response.text, response.output_tokens) == ("A", 1), response.error
@@ -111,7 +110,7 @@ def ask(settings: EndpointSettings, workers: WorkerPool, requests: list[Request]
     return {
         "per_second": rate,
         "share": rate * DELAY / settings.concurrency,
-        "request_bytes": sum(piece.nbytes for piece in outcome.encoded.tensors.values()),
+        "request_bytes": bytes_of([outcome.encoded]),
         "narrowest_window": runner.limiter.narrowest,
     }
 

@@ -32,6 +32,7 @@ from bench_systems import SENSES, LmmsEvalWrapper, ReleaseLoop, System, ThisPack
 from bench_usage import cpu_seconds, watched
 
 from lmms_humansense.demo.tiny_model import write_tiny_model
+from lmms_humansense.models.local.collation import EncodedPrompt
 from lmms_humansense.tasks.humansense import utils
 
 FORMS = {"long": (100, 1280, 720), "short": (10, 640, 360)}
@@ -82,7 +83,7 @@ def refuse_other_inputs(release: ReleaseLoop, ours: ThisPackage, doc: Any) -> No
     """
     engine = ours.omni.engine
     (result,) = engine.encoder.encode([engine.encoder.read(utils.doc_to_messages(doc, SENSES))])
-    assert result.encoded is not None, result.reason
+    assert isinstance(result.encoded, EncodedPrompt), result.reason
     given = result.encoded.tensors
     theirs = {name: torch.as_tensor(value).float() for name, value in release.inputs(doc).items()}
     different = {name for name, value in theirs.items() if not torch.equal(value, given[name].float())}

@@ -1,11 +1,13 @@
 """What every model of ours is to lmms-eval: requests in, responses in their order out, failures counted and listed."""
 
+import weakref
 from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 from lmms_eval.api.model import lmms
 from loguru import logger
@@ -17,10 +19,11 @@ from .inputs.generation import KNOWN, unknown_arguments
 from .inputs.stats import MediaStats
 from .runtime.arguments import read_model_args
 from .runtime.failures import Failure, summary
-from .runtime.ledger import AnswerStore, RunLedger
-from .runtime.request import Request, Response
+from .runtime.ledger import AnswerStore, Ledger
+from .runtime.request import Request, RequestEncoder, Response
 from .runtime.settings import RunSettings
 from .runtime.signals import RunStopped, SigtermGuard, Terminated
+from .runtime.worker_pool import WorkerPool, worker_count
 
 FAILURE_MARK = "[request failed]"
 """What a response starts with when there is an error instead of an answer. Tasks score these characters as failed."""
@@ -71,6 +74,8 @@ class ChatModel(lmms):
         self._freed = False
         self.failures: list[Failure] = []
         self.remarks: defaultdict[str, set[str]] = defaultdict(set)
+        self._media_workers = 0
+        self._workers: WorkerPool | None = None
 
     @classmethod
     def create_from_arg_string(cls, arg_string: str, additional_config: dict[str, Any] | None = None) -> Any:
@@ -96,7 +101,7 @@ class ChatModel(lmms):
 
     @abstractmethod
     def respond(
-        self, requests: Sequence[Request], ledger: RunLedger, guard: SigtermGuard, on_response: Callable[[], Any]
+        self, requests: Sequence[Request], ledger: Ledger, guard: SigtermGuard, on_response: Callable[[], Any]
     ) -> Iterator[Response]:
         """Yield the response to every request, in order; `on_response` is called for each, as soon as it is there.
 
@@ -120,7 +125,7 @@ class ChatModel(lmms):
         if self._freed:
             raise RuntimeError("This model was freed at the end of a run; make a new one for another.")
         asked = [request for request in requests if not _is_padding(request)]
-        ledger = RunLedger(self.settings, len(asked), answers)
+        ledger = Ledger(self.settings, len(asked), answers)
         self.failures = ledger.failures
         self.remarks.clear()
         stopped = None
@@ -137,7 +142,7 @@ class ChatModel(lmms):
             if stopped is not None:
                 logger.error("{}", stopped.reason)
 
-    def _given(self, requests: list[Instance], ledger: RunLedger) -> Iterator[GenerationResult]:
+    def _given(self, requests: list[Instance], ledger: Ledger) -> Iterator[GenerationResult]:
         """The responses to requests, in their order."""
         bar = tqdm(total=len(requests), desc="Model Responding", disable=self.rank != 0)
         with SigtermGuard() as guard, bar as progress:
@@ -147,9 +152,26 @@ class ChatModel(lmms):
             except Terminated:
                 raise RunStopped(f"The run was ended by SIGTERM. {ledger.how_to_go_on()}") from None
 
+    def start_workers(self, make_encoder: Callable[[], RequestEncoder], device: torch.device | None) -> None:
+        """Start the processes that prepare media, if the settings want some and none are running.
+
+        Args:
+            make_encoder: Makes the encoder of the workers; see `WorkerPool`.
+            device: Where the model is, None if it is not on this machine.
+
+        Raises:
+            ValueError: The settings ask for workers, and this system cannot have them.
+        """
+        self._media_workers = worker_count(self.settings, device)
+        if self._media_workers and (self._workers is None or self._workers.closed):
+            self._workers = WorkerPool(make_encoder, self._media_workers, self.settings.media_timeout)
+            weakref.finalize(self, self._workers.close)  # also at the end of the program
+
     def clean(self) -> None:
-        """Nothing is asked after this."""
+        """End the workers. The model answers no request after this."""
         self._freed = True
+        if self._workers is not None:
+            self._workers.close()
         super().clean()
 
     def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:

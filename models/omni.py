@@ -1,7 +1,7 @@
 """`--model humansense_omni`: an omni model that sees and hears what the messages of a task hold."""
 
-import weakref
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -9,15 +9,14 @@ import torch
 from loguru import logger
 
 from .chat import ChatModel
-from .local.encoder import workers_of
+from .local.encoder import LocalEncoder
 from .local.engine import Engine
 from .local.loading import plan
 from .local.runner import LocalRunner
 from .local.settings import LocalSettings, read_local_settings
-from .runtime.ledger import RunLedger
+from .runtime.ledger import Ledger
 from .runtime.request import Request, Response
 from .runtime.signals import SigtermGuard
-from .runtime.worker_pool import WorkerPool, worker_count
 
 
 class HumanSenseOmni(ChatModel):
@@ -33,11 +32,10 @@ class HumanSenseOmni(ChatModel):
         super().__init__(read_local_settings({"pretrained": pretrained, **arguments}))
         self.batch_size = self.settings.batch_size
         loading = plan(self.settings)
-        self._media_workers = worker_count(self.settings, loading.device)
-        self._workers: WorkerPool | None = None
-        self._hire(loading.model_type)  # before the weights, so that they load at the same time
+        self._make_encoder = partial(LocalEncoder, self.settings, loading.model_type)
+        self._device = loading.device
+        self.start_workers(self._make_encoder, self._device)  # before the weights, so that both load at the same time
         self.engine = Engine(self.settings, loading)
-        self._device = self.engine.device
         self._model_info = {
             **self.engine.info,
             "media_workers": self._media_workers,
@@ -60,17 +58,17 @@ class HumanSenseOmni(ChatModel):
         return self.engine.identity()
 
     def respond(
-        self, requests: Sequence[Request], ledger: RunLedger, guard: SigtermGuard, on_response: Callable[[], Any]
+        self, requests: Sequence[Request], ledger: Ledger, guard: SigtermGuard, on_response: Callable[[], Any]
     ) -> Iterator[Response]:
         """See `ChatModel.respond`."""
-        self._hire(self.engine.encoder.model_type)
-        runner = LocalRunner(self.engine, self._workers, self._media_workers, ledger, guard)
+        self.start_workers(self._make_encoder, self._device)
+        runner = LocalRunner(self.engine, self._workers, ledger, guard)
         try:
             yield from runner.run(requests, on_response)
         finally:
             self._note_effort(runner, ledger)
 
-    def _note_effort(self, runner: LocalRunner, ledger: RunLedger) -> None:
+    def _note_effort(self, runner: LocalRunner, ledger: Ledger) -> None:
         effort = runner.effort
         self._effort = {
             "model_seconds": round(effort.model, 3),
@@ -85,14 +83,6 @@ class HumanSenseOmni(ChatModel):
         logger.info("{:.1%} of the prompt tokens of {} batches were padding.", padding.share, padding.batches)
 
     def clean(self) -> None:
-        """Free the model's memory and end the workers; nothing is asked after this."""
-        if self._workers is not None:
-            self._workers.close()
+        """Free the model's memory and end the workers. The model answers no request after this."""
         del self.engine
         super().clean()
-
-    def _hire(self, model_type: str) -> None:
-        """Have the workers started, if there are to be any and they are not there."""
-        if self._media_workers and (self._workers is None or self._workers.closed):
-            self._workers = workers_of(self.settings, model_type)
-            weakref.finalize(self, self._workers.close)  # also at the end of the program

@@ -1,6 +1,5 @@
 """`--model humansense_server`: the same questions to a model behind an OpenAI-compatible chat endpoint."""
 
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -16,11 +15,10 @@ from .endpoint.client import KNOWN_ARGUMENTS, EndpointClient
 from .endpoint.encoder import EndpointEncoder
 from .endpoint.runner import EndpointRunner
 from .endpoint.settings import EndpointSettings, read_endpoint_settings
-from .runtime.ledger import RunLedger
+from .runtime.ledger import Ledger
 from .runtime.pipeline import Pipeline
 from .runtime.request import Request, Response
 from .runtime.signals import SigtermGuard
-from .runtime.worker_pool import WorkerPool, worker_count
 
 _LIBRARIES = ("openai", "av", "decord", "librosa", "soxr", "qwen-omni-utils", "torch", "torchvision", "pillow")
 """What is sent depends on these, besides the media."""
@@ -57,9 +55,9 @@ class HumanSenseServer(ChatModel):
         self.client = EndpointClient(self.settings)
         self.client.check()
         self.encoder = EndpointEncoder(self.settings)
+        self._make_encoder = partial(EndpointEncoder, self.settings)
+        self.start_workers(self._make_encoder, None)
         self._device = torch.device("cpu")
-        self._media_workers = worker_count(self.settings, None)
-        self._workers: WorkerPool | None = None
         self._usage: dict[str, Any] = {}
 
     @property
@@ -92,10 +90,12 @@ class HumanSenseServer(ChatModel):
         }
 
     def respond(
-        self, requests: Sequence[Request], ledger: RunLedger, guard: SigtermGuard, on_response: Callable[[], Any]
+        self, requests: Sequence[Request], ledger: Ledger, guard: SigtermGuard, on_response: Callable[[], Any]
     ) -> Iterator[Response]:
         """See `ChatModel.respond`."""
-        runner = EndpointRunner(self.client, self.settings, self._pipeline(ledger), ledger, guard)
+        self.start_workers(self._make_encoder, None)
+        pipeline = Pipeline(self.encoder, self._workers, ledger, self.settings)
+        runner = EndpointRunner(self.client, self.settings, pipeline, ledger, guard)
         try:
             yield from runner.run(requests, on_response)
         finally:
@@ -105,16 +105,6 @@ class HumanSenseServer(ChatModel):
             logger.info("{} replies, {} tries again.", runner.usage.replies, runner.usage.retries)
 
     def clean(self) -> None:
-        """End the workers and all connections; nothing is asked after this."""
-        if self._workers is not None:
-            self._workers.close()
+        """End the workers and all connections. The model answers no request after this."""
         self.client.close()
         super().clean()
-
-    def _pipeline(self, ledger: RunLedger) -> Pipeline:
-        if self._media_workers and (self._workers is None or self._workers.closed):
-            self._workers = WorkerPool(partial(EndpointEncoder, self.settings), self.settings.media_timeout)
-            weakref.finalize(self, self._workers.close)  # also at the end of the program
-        most_bytes = int(self.settings.prefetch_gb * 1e9)
-        limit = self.settings.media_timeout
-        return Pipeline(self.encoder, self._workers, self._media_workers, ledger, limit=limit, most_bytes=most_bytes)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -30,10 +31,13 @@ from gpu_setup import (
 
 from lmms_humansense.models.local.batching import Padding, pick_batch
 from lmms_humansense.models.local.collation import EncodedPrompt
-from lmms_humansense.models.local.encoder import workers_of
+from lmms_humansense.models.local.encoder import LocalEncoder
 from lmms_humansense.models.local.engine import Engine
 from lmms_humansense.models.local.runner import LocalRunner
+from lmms_humansense.models.runtime.ledger import Ledger
 from lmms_humansense.models.runtime.request import Response
+from lmms_humansense.models.runtime.settings import RunSettings
+from lmms_humansense.models.runtime.signals import SigtermGuard
 from lmms_humansense.models.runtime.worker_pool import WorkerPool, worker_count
 
 
@@ -100,14 +104,14 @@ def run(bench: Bench) -> Told:
     engine = bench.engine(batch_size=8)
     docs = questions(6 if bench.small else None)
     count = worker_count(engine.settings, engine.device)
-    workers = workers_of(engine.settings, engine.encoder.model_type) if count else None
+    workers = _workers(engine, count) if count else None
     yield f"{len(docs)} questions, {count} workers for media, 4 new tokens of each; an answer is a letter and an end."
     failures: list[Response] = []
     try:
-        _whole_run(engine, workers, count, docs, 8)  # libraries load, and workers start
+        _whole_run(engine, workers, docs, 8)  # libraries load, and workers start
         for size, asked in ((8, len(docs)), (1, len(docs)), (8, 12 if bench.small else 300)):
             engine.settings = replace(engine.settings, batch_size=size)
-            row, failed = _whole_run(engine, workers, count, docs, asked)
+            row, failed = _whole_run(engine, workers, docs, asked)
             failures += failed
             yield row
     finally:
@@ -118,11 +122,16 @@ def run(bench: Bench) -> Told:
         raise FailedError(f"{len(failures)} requests failed, the first with {failures[0].error}")
 
 
+def _workers(engine: Engine, count: int) -> WorkerPool:
+    make = partial(LocalEncoder, engine.settings, engine.encoder.model_type)
+    return WorkerPool(make, count, engine.settings.media_timeout)
+
+
 def _whole_run(
-    engine: Engine, workers: WorkerPool | None, count: int, docs: Sequence[Any], asked: int
+    engine: Engine, workers: WorkerPool | None, docs: Sequence[Any], asked: int
 ) -> tuple[Row, list[Response]]:
     """A row on one run, and what failed in it."""
-    runner = LocalRunner(engine, workers, count)
+    runner = LocalRunner(engine, workers, Ledger(RunSettings(max_failures=1.0), asked), SigtermGuard())
     marks: list[dict[str, float]] = []
     requests = requests_of(docs, asked, {"max_new_tokens": 4, "min_new_tokens": 4, "until": []})
     restart_peak()
@@ -165,7 +174,7 @@ def memory(bench: Bench) -> Told:
     (prompt,) = encoded(engine, [doc])
     held = _held()
     with _short_of_memory(engine, prompt) as row:
-        runner = LocalRunner(engine, None, 0)
+        runner = LocalRunner(engine, None, Ledger(RunSettings(max_failures=1.0), len(requests)), SigtermGuard())
         responses = list(runner.run(requests))
         failed = [response for response in responses if response.text is None]
         yield {

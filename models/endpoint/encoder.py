@@ -7,6 +7,7 @@ files.
 import os
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,10 @@ from ..runtime.request import NOTHING_SHOWN, EncodingResult, error_result
 from .payload import (
     Payload,
     address_part,
+    clip_part,
     data_url,
-    frames_part,
     image_part,
     messages_of,
-    piece,
     sound_part,
     text_part,
 )
@@ -112,13 +112,13 @@ class _Packed:
     """What is packed already, by what it was made of: the same tensor for the same thing."""
 
     def __init__(self) -> None:
-        self._known: dict[Hashable, torch.Tensor] = {}
+        self._known: dict[Hashable, bytes] = {}
         self._kept: list[Any] = []
 
-    def once(self, key: Hashable, pack: Callable[[], str], *sources: Any) -> torch.Tensor:
-        """The piece of that key, packed now if it is not known; `sources` are kept, as the key may hold their ids."""
+    def once(self, key: Hashable, pack: Callable[[], bytes], *sources: Any) -> bytes:
+        """The part with this key, packed now if it is not known; `sources` are kept, as the key may hold their ids."""
         if key not in self._known:
-            self._known[key] = piece(pack())
+            self._known[key] = pack()
             self._kept += sources
         return self._known[key]
 
@@ -140,22 +140,19 @@ class _DecodedForm:
         shown = replace(decoded.stats, time_axis=None)  # pictures have none
         return EncodingResult(Payload(messages_of(turns)), shown, tuple(decoded.remarks))
 
-    def _part(self, item: Mapping[str, Any], media: "_InOrder") -> torch.Tensor:
+    def _part(self, item: Mapping[str, Any], media: "_InOrder") -> bytes:
         kind = item["type"]
         if kind == "text":
-            return piece(text_part(item["text"]))
+            return text_part(item["text"])
         if kind == "image":
-            return piece(image_part(media.image(), self._form))
+            return image_part(media.image(), self._form)
         if kind == "audio":
             return self._sound(media.sound())
         frames, sound = media.video()
-        if sound is None:
-            return self._packed.once(id(frames), lambda: frames_part(frames, self._form), frames)
-        both = id(frames), id(sound)
-        heard = sound
-        return self._packed.once(both, lambda: f"{frames_part(frames, self._form)}, {sound_part(heard)}", frames, heard)
+        pack = partial(clip_part, frames, sound, self._form)
+        return self._packed.once((id(frames), id(sound)), pack, frames, sound)
 
-    def _sound(self, samples: NDArray[np.float32]) -> torch.Tensor:
+    def _sound(self, samples: NDArray[np.float32]) -> bytes:
         return self._packed.once(id(samples), lambda: sound_part(samples), samples)
 
 
@@ -195,9 +192,9 @@ class _FileForm:
         shown = replace(shown, seconds_heard=shown.seconds_heard + heard, seconds_present=shown.seconds_present + heard)
         return EncodingResult(Payload(messages_of(turns), fields), shown, tuple(remarks))
 
-    def _part(self, part: Part) -> torch.Tensor:
+    def _part(self, part: Part) -> bytes:
         if isinstance(part, TextPart):
-            return piece(text_part(part.text))
+            return text_part(part.text)
         if isinstance(part, VideoPart):
             return self._file("video_url", part.path)
         if isinstance(part, AudioPart) and isinstance(part.source, str):
@@ -205,10 +202,10 @@ class _FileForm:
         # What is in memory is sent as a picture or a sound.
         decoded = decode((Turn("user", (part,)),), FRAME_FACTOR, self._media)
         if isinstance(part, ImagePart):
-            return piece(image_part(decoded.images[0], "png"))
-        return piece(sound_part(decoded.sounds[0]))
+            return image_part(decoded.images[0], "png")
+        return sound_part(decoded.sounds[0])
 
-    def _file(self, kind: str, path: str) -> torch.Tensor:
+    def _file(self, kind: str, path: str) -> bytes:
         return self._packed.once((kind, path), lambda: address_part(kind, self._address(Path(path))))
 
     def _address(self, path: Path) -> str:

@@ -29,44 +29,40 @@ _FULL_SCALE = 2**15
 
 @dataclass(frozen=True)
 class Payload:
-    """One request without its model and how to answer.
+    """One request without its model and its arguments of generation.
 
-    `pieces` are uint8 tensors (bytes,): together the JSON text of `messages` in UTF-8. Requests about one clip share
-    the piece that holds it. `fields` are what stands beside `messages`.
+    Attributes:
+        pieces: Together the JSON text of `messages`, in UTF-8. Requests about one clip share the piece that holds it.
+        fields: The fields beside `messages`.
     """
 
-    pieces: tuple[torch.Tensor, ...]
+    pieces: tuple[bytes, ...]
     fields: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def tensors(self) -> dict[str, torch.Tensor]:
-        """The pieces, by their place."""
-        return {str(place): piece for place, piece in enumerate(self.pieces)}
-
-    @property
     def tokens(self) -> int:
-        """How long the prompt is: only the server knows, and tells it with the answer."""
+        """0: only the server knows how long the prompt is, and says so in its reply."""
         return 0
 
     @property
     def messages(self) -> bytes:
         """The JSON text."""
-        return bytes(self.within(b"", b""))
+        return b"".join(self.pieces)
 
     def within(self, before: bytes, after: bytes) -> "ByteParts":
         """The JSON text between two others."""
-        return ByteParts([memoryview(before), *(piece.numpy().data for piece in self.pieces), memoryview(after)])
+        return ByteParts((before, *self.pieces, after))
 
 
 @dataclass(frozen=True)
 class ByteParts:
     """Bytes in several parts that are sent one after the other.
 
-    They may be megabytes, hundreds of times a second: they are never put together, as every copy would cost more than
-    all else.
+    They may be megabytes, hundreds of times a second: they are never joined, as every copy would cost more than
+    everything else.
     """
 
-    parts: list[memoryview]
+    parts: tuple[bytes, ...]
 
     def __len__(self) -> int:
         return sum(map(len, self.parts))
@@ -75,18 +71,18 @@ class ByteParts:
         """Slices of at most 1 MiB, so that a partial send copies little again."""
         for part in self.parts:
             for start in range(0, len(part), _SLICE):
-                yield part[start : start + _SLICE]
+                yield memoryview(part)[start : start + _SLICE]
 
     def __bytes__(self) -> bytes:
         return b"".join(self.parts)
 
 
-def text_part(text: str) -> str:
+def text_part(text: str) -> bytes:
     """Words."""
-    return json.dumps({"type": "text", "text": text})
+    return _json({"type": "text", "text": text})
 
 
-def image_part(image: PillowImage.Image, form: str) -> str:
+def image_part(image: PillowImage.Image, form: str) -> bytes:
     """A picture, as "png" (every bit of it) or "jpeg"."""
     packed = io.BytesIO()
     if form == "png":
@@ -94,16 +90,23 @@ def image_part(image: PillowImage.Image, form: str) -> str:
     else:
         image.save(packed, "JPEG", quality=_QUALITY, subsampling=0)
     url = f"data:image/{form};base64,{_base64(packed.getvalue())}"
-    return json.dumps({"type": "image_url", "image_url": {"url": url}})
+    return _json({"type": "image_url", "image_url": {"url": url}})
 
 
-def frames_part(frames: torch.Tensor, form: str) -> str:
-    """The frames of a clip, uint8 (frames, 3, height, width), as pictures one after the other."""
+def clip_part(frames: torch.Tensor, sound: NDArray[np.float32] | None, form: str) -> bytes:
+    """The pictures of a clip in their order, and then its sound.
+
+    Args:
+        frames: uint8 (frames, 3, height, width).
+        sound: float32 (samples,) at 16 kHz; None if the clip is not heard.
+        form: How pictures are packed; see `image_part`.
+    """
     pictures = (PillowImage.fromarray(frame.permute(1, 2, 0).contiguous().numpy()) for frame in frames)
-    return ", ".join(image_part(picture, form) for picture in pictures)
+    parts = [image_part(picture, form) for picture in pictures]
+    return b", ".join(parts if sound is None else [*parts, sound_part(sound)])
 
 
-def sound_part(samples: NDArray[np.float32]) -> str:
+def sound_part(samples: NDArray[np.float32]) -> bytes:
     """A sound, float32 (samples,) at 16 kHz, as WAV with 16 bits."""
     packed = io.BytesIO()
     whole = np.clip(np.round(samples * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1).astype("<i2")
@@ -112,12 +115,12 @@ def sound_part(samples: NDArray[np.float32]) -> str:
         file.setsampwidth(2)
         file.setframerate(SAMPLE_RATE)
         file.writeframes(whole.tobytes())
-    return json.dumps({"type": "input_audio", "input_audio": {"data": _base64(packed.getvalue()), "format": "wav"}})
+    return _json({"type": "input_audio", "input_audio": {"data": _base64(packed.getvalue()), "format": "wav"}})
 
 
-def address_part(kind: str, url: str) -> str:
+def address_part(kind: str, url: str) -> bytes:
     """A medium of the `kind` "video_url" or "audio_url" behind an address."""
-    return json.dumps({"type": kind, kind: {"url": url}})
+    return _json({"type": kind, kind: {"url": url}})
 
 
 def data_url(path: Path) -> str:
@@ -126,21 +129,20 @@ def data_url(path: Path) -> str:
     return f"data:{kind};base64,{_base64(path.read_bytes())}"
 
 
-def piece(text: str) -> torch.Tensor:
-    """A text as bytes in UTF-8: uint8 (bytes,)."""
-    return torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
-
-
-def messages_of(turns: Sequence[tuple[str, Sequence[torch.Tensor]]]) -> tuple[torch.Tensor, ...]:
-    """The pieces of a JSON array of messages, each a role and the pieces of its content."""
-    pieces: list[torch.Tensor] = []
+def messages_of(turns: Sequence[tuple[str, Sequence[bytes]]]) -> tuple[bytes, ...]:
+    """The pieces of a JSON array of messages, each a role and the parts of its content."""
+    pieces: list[bytes] = []
     opening = "["
     for role, parts in turns:
-        pieces.append(piece(f'{opening}{{"role": {json.dumps(role)}, "content": ['))
+        pieces.append(f'{opening}{{"role": {json.dumps(role)}, "content": ['.encode())
         for number, part in enumerate(parts):
-            pieces += [piece(", "), part] if number else [part]
+            pieces += [b", ", part] if number else [part]
         opening = "]}, "
-    return (*pieces, piece("]}]"))
+    return (*pieces, b"]}]")
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value).encode()
 
 
 def _base64(content: bytes) -> str:

@@ -64,35 +64,17 @@ class _Asked:
     retries: int = 0
 
 
-@dataclass
-class _Event:
-    """Something that whoever yields the answers has to know: a response, one to be made, or an error."""
-
-    response: Response | None = None
-    asked: _Asked | None = None
-    error: BaseException | None = None
+_Event = Response | _Asked | BaseException | None
+"""A response that needs no asking, a request that was asked, an error that ends the run, or a thread that has ended."""
 
 
 @dataclass
 class _State:
-    """What the threads of one run share."""
+    """What the threads of one run share. None in `waiting` ends one of the threads that ask."""
 
     waiting: "queue.Queue[_Asked | None]"
     events: "queue.Queue[_Event]" = field(default_factory=queue.Queue)
     ended: threading.Event = field(default_factory=threading.Event)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    at_work: int = 0
-
-    @contextlib.contextmanager
-    def busy(self) -> Iterator[None]:
-        """Within it, a thread asks a request, and has not told yet what became of it."""
-        with self.lock:
-            self.at_work += 1
-        try:
-            yield
-        finally:
-            with self.lock:
-                self.at_work -= 1
 
 
 class EndpointRunner:
@@ -132,7 +114,8 @@ class EndpointRunner:
         try:
             yield from in_order(requests, self._responses(len(requests), state), on_response)
         finally:
-            self._end(state)
+            self._end_asking(state)
+            self._pipeline.end()
 
     def _responses(self, count: int, state: _State) -> Iterator[Response]:
         """The responses, in the order in which they come."""
@@ -146,12 +129,12 @@ class EndpointRunner:
             yield self._settle(event)
 
     def _settle(self, event: _Event) -> Response:
-        if event.error is not None:
-            raise event.error
-        if event.response is not None:
-            return event.response
-        assert event.asked is not None
-        asked, request = event.asked, event.asked.request
+        if isinstance(event, BaseException):
+            raise event
+        if isinstance(event, Response):
+            return event
+        assert event is not None, "no thread ends before the last response"
+        asked, request = event, event.request
         self.usage.retries += asked.retries
         if asked.reply is None:
             response = request.failed(error_result(asked.error or RuntimeError("no reply")))
@@ -165,16 +148,19 @@ class EndpointRunner:
         return response
 
     def _drain(self, state: _State) -> None:
-        """Keep the answers of the requests that end soon; no other is made."""
-        state.ended.set()
+        """Keep the answers of the open requests that end soon; no other request is asked."""
+        self._end_asking(state)
         until = time.monotonic() + _GRACE
+        running = self._settings.concurrency
         with contextlib.suppress(queue.Empty):
-            while state.at_work or not state.events.empty():
+            while running:
                 event = state.events.get(timeout=max(0.0, until - time.monotonic()))
-                if event.asked is not None and event.asked.reply is not None:
+                running -= event is None
+                if isinstance(event, _Asked) and event.reply is not None:
                     self._settle(event)
 
-    def _end(self, state: _State) -> None:
+    def _end_asking(self, state: _State) -> None:
+        """Let every thread end after the request that it has open."""
         state.ended.set()
         self.limiter.end()
         with contextlib.suppress(queue.Empty):
@@ -183,7 +169,6 @@ class EndpointRunner:
         for _ in range(self._settings.concurrency):
             with contextlib.suppress(queue.Full):
                 state.waiting.put_nowait(None)
-        self._pipeline.end()
 
     # In threads of their own.
 
@@ -192,23 +177,23 @@ class EndpointRunner:
         try:
             for job in self._pipeline.ready(requests):
                 for response in job.responses:
-                    state.events.put(_Event(response=response))
+                    state.events.put(response)
                 for request, share in job.ready:
                     if not _put(state, _Asked(request, share)):
                         return
         except BaseException as error:  # raised again where the answers are yielded
-            state.events.put(_Event(error=error))
+            state.events.put(error)
 
     def _ask(self, state: _State) -> None:
         """Ask one request after the other."""
         while (asked := state.waiting.get()) is not None and not state.ended.is_set():
-            with state.busy():
-                try:
-                    self._answer(asked, state)
-                except Exception as error:
-                    asked.error = error
-                state.events.put(_Event(asked=asked))
+            try:
+                self._answer(asked, state)
+            except Exception as error:
+                asked.error = error
+            state.events.put(asked)
             del asked  # its payload is not held while the thread waits for another
+        state.events.put(None)
 
     def _answer(self, asked: _Asked, state: _State) -> None:
         """Try until there is a reply, or there will be none."""
@@ -220,6 +205,8 @@ class EndpointRunner:
 
         def one_try() -> Reply:
             place = entered.pop() if entered else self.limiter.enter()
+            if state.ended.is_set():
+                raise TroubleError("the run has ended")
             left = settings.deadline - (time.monotonic() - started)
             content = self._client.content(payload, generation_kwargs)
             return self._one_try(content, min(settings.timeout, max(_SHORTEST, left)), place)

@@ -1,17 +1,16 @@
-"""The arguments of `--model humansense_server`, checked before anything is asked. Standard library only."""
+"""The arguments of `--model humansense_server`, checked before anything is asked."""
 
-import inspect
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
-from ..runtime.arguments import check_arguments, given_of
-from ..runtime.settings import RunSettings
+from pydantic import PositiveFloat, PositiveInt
 
-_MODEL = "humansense_server"
+from ..runtime.arguments import read_settings
+from ..runtime.settings import RunSettings
 
 NO_KEY = "none"
 """What is sent as a key where there is none: servers of one's own take any."""
@@ -31,13 +30,13 @@ class EndpointSettings(RunSettings):
 
     base_url: str
     model: str
-    media: str
-    concurrency: int = 8
+    media: Literal["vllm", "frames", "frames-only"]
+    concurrency: PositiveInt = 8
     api_key_env: str = "OPENAI_API_KEY"
     allowed_path: str | None = None
-    frame_format: str = "jpeg"
-    timeout: float = 300.0
-    deadline: float = 900.0
+    frame_format: Literal["jpeg", "png"] = "jpeg"
+    timeout: PositiveFloat = 300.0
+    deadline: PositiveFloat = 900.0
 
     @property
     def shown_url(self) -> str:
@@ -63,26 +62,18 @@ class EndpointSettings(RunSettings):
         return os.environ.get(self.api_key_env, "").strip() or NO_KEY
 
 
-NAMES = tuple(inspect.signature(EndpointSettings).parameters)
-
-
 def read_endpoint_settings(arguments: Mapping[str, Any]) -> EndpointSettings:
-    """The settings that arguments name; None is the same as not given.
+    """Read the arguments of `humansense_server`; None is the same as no value.
 
-    Raises ValueError, in one sentence that names the argument, for an unknown one (with the nearest known one), a
-    missing one, a value that it does not take, two that contradict each other, and a key that is not there.
+    Raises:
+        ValueError: See `read_settings`; also where the environment holds no key for a server elsewhere.
     """
-    given = given_of(arguments)
-    checked = check_arguments(given, NAMES, _MODEL)
     needed = {
         "base_url": "the address before /chat/completions, such as http://localhost:8000/v1",
         "model": "the name under which the server has the model",
         "media": "what the server takes: vllm, frames or frames-only",
     }
-    for name, what in needed.items():
-        if not checked.get(name):
-            raise ValueError(f"{_MODEL} needs {name}=, {what}.")
-    settings = EndpointSettings(**checked)
+    settings = read_settings(EndpointSettings, arguments, needed, "humansense_server")
     _check_address(settings)
     _check_media(settings)
     if settings.api_key == NO_KEY and not settings.is_loopback:

@@ -1,8 +1,17 @@
-"""How a user overrules what the messages of a task say. Standard library only."""
+"""How a user overrules what the messages of a task say."""
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat
+
+_LEAST_FRAMES = 2
+"""Frames of one step of the time axis: `FRAME_FACTOR` of qwen-omni-utils."""
+
+_LEAST_PIXELS = 64 * 64
+"""Four tokens of Qwen3-Omni, so that a frame that is not square has a place."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,12 +26,12 @@ class Policy:
     and "never" overrule them.
     """
 
-    frames: str = "release"
-    fps: float | None = None
-    nframes: int | None = None
-    max_pixels: int | None = None
-    time_axis: str = "auto"
-    use_audio_in_video: str = "auto"
+    frames: Literal["release", "model"] = "release"
+    fps: PositiveFloat | None = None
+    nframes: Annotated[int, Field(ge=_LEAST_FRAMES)] | None = None
+    max_pixels: Annotated[int, Field(ge=_LEAST_PIXELS)] | None = None
+    time_axis: Literal["auto", "release", "true"] = "auto"
+    use_audio_in_video: Literal["auto", "always", "never"] = "auto"
 
 
 def system_prompt_text(value: str) -> str:

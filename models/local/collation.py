@@ -30,6 +30,11 @@ class EncodedPrompt:
     silent: bool
 
     @property
+    def pieces(self) -> list[torch.Tensor]:
+        """The tensors."""
+        return list(self.tensors.values())
+
+    @property
     def tokens(self) -> int:
         """How long the prompt is."""
         return self.tensors[IDS].shape[1]

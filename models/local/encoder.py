@@ -1,7 +1,6 @@
 """Conversations in, a model's inputs out: everything before the weights, for several conversations at once."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from ..inputs.conversation import AudioPart, Conversation, media_of, read_messages, with_system_prompt
@@ -9,7 +8,6 @@ from ..inputs.decoding import DecodedConversation, decode
 from ..inputs.media_cache import MediaCache
 from ..inputs.policy import system_prompt_text
 from ..runtime.request import NOTHING_SHOWN, EncodingResult, error_result
-from ..runtime.worker_pool import WorkerPool
 from .families import family_of
 from .families.base import Family
 from .settings import LocalSettings
@@ -58,8 +56,3 @@ class LocalEncoder:
             return EncodingResult(self.family.encode(decoded), stats, tuple(decoded.remarks))
         except Exception as error:
             return error_result(error, stats)
-
-
-def workers_of(settings: LocalSettings, model_type: str) -> WorkerPool:
-    """Workers with the encoder of a checkpoint of that type."""
-    return WorkerPool(partial(LocalEncoder, settings, model_type), settings.media_timeout)

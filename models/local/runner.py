@@ -44,33 +44,20 @@ class Effort:
 
 
 class LocalRunner:
-    """Answers requests with an engine; `count` processes of `workers` prepare media ahead, without workers it does so.
+    """Answers requests with an engine.
 
-    The `ledger` is told what becomes of each request. `guard` may end a run between two batches, or while it waits.
+    Args:
+        engine: The loaded checkpoint.
+        workers: Processes that prepare media ahead of the model; None to prepare them in this process.
+        ledger: Notes what becomes of each request.
+        guard: Ends the run between two batches, or while it waits for media.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        workers: WorkerPool | None,
-        count: int,
-        ledger: Ledger | None = None,
-        guard: SigtermGuard | None = None,
-    ) -> None:
-        ledger = ledger or Ledger()
+    def __init__(self, engine: Engine, workers: WorkerPool | None, ledger: Ledger, guard: SigtermGuard) -> None:
         self._engine = engine
-        self._count = count
-        self._guard = guard or SigtermGuard()
-        self._most_bytes = int(engine.settings.prefetch_gb * 1e9)
-        self._pipeline = Pipeline(
-            engine.encoder,
-            workers,
-            count,
-            ledger,
-            limit=engine.settings.media_timeout,
-            most_bytes=self._most_bytes,
-            fitting=engine.fitting,
-        )
+        self._workers = workers
+        self._guard = guard
+        self._pipeline = Pipeline(engine.encoder, workers, ledger, engine.settings, engine.fitting)
         self.effort = Effort()
         self._batches = BatchRunner(engine, ledger, self.effort.padding)
 
@@ -110,7 +97,7 @@ class LocalRunner:
     def _ask_batch(self, window: _Waiting) -> list[Response]:
         """The responses to the next batch, which leaves the window."""
         chosen = self._chosen([request for request, _ in window], self.batch_size)
-        with self.effort.timed("model"), cores_left(self._engine.device, self._count):
+        with self.effort.timed("model"), cores_left(self._engine.device, self._workers):
             responses = self._batches.ask([window[place][0] for place in chosen])
         for place in reversed(chosen):
             _, share = window.pop(place)
@@ -120,7 +107,7 @@ class LocalRunner:
     def _is_full(self, window: _Waiting, size: int) -> bool:
         """Whether the next batch may be picked. Half of the memory is for what is prepared meanwhile."""
         shares = {id(share): share.size for _, share in window}
-        if len(window) >= size and sum(shares.values()) >= self._most_bytes // 2:
+        if len(window) >= size and sum(shares.values()) >= self._engine.settings.prefetch_bytes // 2:
             return True
         return len(window) >= (size * _WINDOW if size > 1 else 1)
 

@@ -1,10 +1,12 @@
-"""The arguments of `--model humansense_omni`, checked before anything is loaded. Standard library only."""
+"""The arguments of `--model humansense_omni`, checked before anything is loaded."""
 
-import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from ..runtime.arguments import check_arguments, given_of
+from pydantic import PositiveInt
+
+from ..runtime.arguments import read_settings
 from ..runtime.settings import RunSettings
 
 
@@ -21,25 +23,20 @@ class LocalSettings(RunSettings):
     pretrained: str
     device: str = "auto"
     device_map: str | None = None
-    dtype: str = "auto"
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
     attn_implementation: str = "auto"
-    quantization: str | None = None
-    batch_size: int = 1
+    quantization: Literal["4bit", "8bit"] | None = None
+    batch_size: PositiveInt = 1
 
 
-NAMES = tuple(inspect.signature(LocalSettings).parameters)
+def read_local_settings(arguments: Mapping[str, Any]) -> LocalSettings:
+    """Read the arguments of `humansense_omni`; None is the same as no value.
 
-
-def read_local_settings(arguments: dict[str, Any]) -> LocalSettings:
-    """The settings that arguments name; None is the same as not given.
-
-    Raises ValueError, in one sentence that names the argument, for an unknown one (with the nearest known one), a
-    value that it does not take, and two that contradict each other.
+    Raises:
+        ValueError: See `read_settings`.
     """
-    given = given_of(arguments)
-    checked = check_arguments(given, NAMES, "humansense_omni")
-    if not given.get("pretrained"):
-        raise ValueError("humansense_omni needs pretrained=, the folder or Hub name of a checkpoint.")
-    if "device_map" in checked and checked.get("device", "auto") != "auto":
+    needed = {"pretrained": "the folder or Hub name of a checkpoint"}
+    settings = read_settings(LocalSettings, arguments, needed, "humansense_omni")
+    if settings.device_map is not None and settings.device != "auto":
         raise ValueError("humansense_omni takes device or device_map, not both.")
-    return LocalSettings(**checked)
+    return settings

@@ -36,23 +36,15 @@ class KeepingError(Exception):
 
 
 class Ledger:
-    """Who is told what became of each request, as soon as it is known. This one remembers nothing."""
+    """What became of each request of a run, noted as soon as it is known.
 
-    def recall(self, request: Request, conversation: Conversation) -> Recalled:
-        """What is known of a request. Called from several threads."""
-        return Recalled()
+    Args:
+        settings: How many requests may fail.
+        asked: How many requests the run has.
+        answers: Where responses are kept; None if they are not kept.
+    """
 
-    def keep(self, response: Response) -> None:
-        """Take note of a new response. What it raises ends the run."""
-
-    def failed(self, response: Response) -> None:
-        """Take note of why a request has no response. What it raises ends the run."""
-
-
-class RunLedger(Ledger):
-    """The ledger of a run of `asked` requests, with `answers` where they are kept."""
-
-    def __init__(self, settings: RunSettings, asked: int, answers: AnswerStore | None) -> None:
+    def __init__(self, settings: RunSettings, asked: int, answers: AnswerStore | None = None) -> None:
         self._settings = settings
         self._allowed = allowed(settings.max_failures, asked)
         self._answers = answers
@@ -65,7 +57,7 @@ class RunLedger(Ledger):
         return self._answers.recalled if self._answers else 0
 
     def recall(self, request: Request, conversation: Conversation) -> Recalled:
-        """See `Ledger.recall`."""
+        """What an earlier run knows of a request. Called from several threads."""
         return Recalled() if self._answers is None else self._answers.recall(request, conversation)
 
     def keep(self, response: Response) -> None:

@@ -22,6 +22,7 @@ from .request import (
     error_result,
     failed_response,
 )
+from .settings import RunSettings
 from .timeouts import StalledError, within
 from .worker_pool import WorkerPool
 
@@ -76,30 +77,28 @@ class PreparedJob:
 
 
 class Pipeline:
-    """Requests made ready to be asked: `count` processes of `workers` do jobs ahead; without workers each is done here.
+    """Makes requests ready for the model, ahead of it.
 
-    `limit` is the most seconds that decoding the media of one clip may take, `most_bytes` what may be held ahead. The
-    `ledger` is asked for known answers and told of requests that cannot be asked; `fitting` may refuse one by raising
-    PromptTooLongError.
+    Args:
+        encoder: Reads messages, and encodes conversations where there are no workers.
+        workers: Processes that encode ahead of the model; None to encode in this process, when the model waits.
+        ledger: Knows answers of earlier runs, and counts requests that cannot be asked.
+        settings: How long decoding may take, and how many bytes may be held ahead.
+        fitting: Takes an encoded prompt and returns it; raises PromptTooLongError if the model cannot take it.
     """
 
     def __init__(
         self,
         encoder: RequestEncoder,
         workers: WorkerPool | None,
-        count: int,
         ledger: Ledger,
-        *,
-        limit: float,
-        most_bytes: int,
+        settings: RunSettings,
         fitting: Callable[[Any], Any] = lambda encoded: encoded,
     ) -> None:
         self._encoder = encoder
         self._workers = workers
-        self._count = count
         self._ledger = ledger
-        self._limit = limit
-        self._most_bytes = most_bytes
+        self._settings = settings
         self._fitting = fitting
         self._fetching: Prefetch[list[Request], _Job] | None = None
         self._prefetch: Prefetch[_Job, _Results] | None = None
@@ -160,8 +159,9 @@ class Pipeline:
         """What became of the requests of each job, and how many bytes they hold."""
         if self._workers is None:
             return (_sized(_encode_job(job, self._encode_here, self._ledger)) for job in jobs)
-        hire = [partial(_hired, self._workers, self._ledger)] * self._count
-        self._prefetch = Prefetch(jobs, hire, self._most_bytes, _AHEAD_OF_WORKER * self._count)
+        count = self._workers.count
+        hire = [partial(_hired, self._workers, self._ledger)] * count
+        self._prefetch = Prefetch(jobs, hire, self._settings.prefetch_bytes, _AHEAD_OF_WORKER * count)
         return iter(self._prefetch)
 
     def _encode_here(self, conversations: Sequence[Conversation]) -> list[EncodingResult]:
@@ -169,7 +169,7 @@ class Pipeline:
             return self._encoder.encode(conversations)
         try:
             work = f"Decoding {media_names(conversations)}"
-            return within(self._limit, lambda: self._encoder.encode(conversations), work)
+            return within(self._settings.media_timeout, lambda: self._encoder.encode(conversations), work)
         except StalledError as error:
             return [error_result(error)] * len(conversations)
 

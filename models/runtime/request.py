@@ -23,8 +23,8 @@ class Encoded(Protocol):
     """A prompt as a model takes it: `local.collation.EncodedPrompt` or `endpoint.payload.Payload`."""
 
     @property
-    def tensors(self) -> Mapping[str, torch.Tensor]:
-        """What it consists of, on the CPU."""
+    def pieces(self) -> Sequence[torch.Tensor | bytes]:
+        """The parts that take memory. Several prompts may share one."""
 
     @property
     def tokens(self) -> int:
@@ -63,9 +63,9 @@ class RequestEncoder(Protocol):
 
 
 def bytes_of(results: Sequence[Encoded]) -> int:
-    """How much memory encoded prompts take; tensors that several of them share count once."""
-    tensors = [tensor for encoded in results for tensor in encoded.tensors.values()]
-    return sum({id(tensor): tensor.nbytes for tensor in tensors}.values())
+    """How many bytes of memory encoded prompts take; pieces that several of them share count once."""
+    pieces = {id(piece): piece for encoded in results for piece in encoded.pieces}
+    return sum(len(piece) if isinstance(piece, bytes) else piece.nbytes for piece in pieces.values())
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,12 @@
-"""What a user may say about any model. Standard library only."""
+"""What a user may say about any model."""
 
 from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BeforeValidator, ConfigDict, NonNegativeInt, PositiveFloat
 
 from ..inputs.policy import Policy
+from .failure_limit import read_limit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,9 +21,16 @@ class RunSettings(Policy):
     requests or (a float, from 0 to 1) a share of them.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(allow_inf_nan=False, coerce_numbers_to_str=True)
+
     system_prompt: str | None = None
-    media_timeout: float = 300.0
-    media_workers: int | None = None
-    prefetch_gb: float = 2.0
-    on_error: str = "continue"
-    max_failures: int | float = 0.01
+    media_timeout: PositiveFloat = 300.0
+    media_workers: NonNegativeInt | None = None
+    prefetch_gb: PositiveFloat = 2.0
+    on_error: Literal["continue", "raise"] = "continue"
+    max_failures: Annotated[int | float, BeforeValidator(read_limit)] = 0.01
+
+    @property
+    def prefetch_bytes(self) -> int:
+        """Bytes of prepared media that may wait for the model."""
+        return int(self.prefetch_gb * 1e9)

@@ -77,14 +77,14 @@ def _cores() -> int:
 
 
 @contextlib.contextmanager
-def cores_left(device: torch.device, workers: int) -> Iterator[None]:
-    """Within it, a model on the CPU computes on no more cores than its workers leave free, at least one.
+def cores_left(device: torch.device, workers: "WorkerPool | None") -> Iterator[None]:
+    """Within the context, a model on the CPU computes on the cores that its workers leave free, at least one.
 
-    Threads that share a core with a worker would make all others wait for them at every step.
+    A thread that shares a core with a worker would make all other threads wait for it at every step.
     """
     before = torch.get_num_threads()
-    if device.type == "cpu" and workers:
-        torch.set_num_threads(min(before, max(1, _cores() - workers)))
+    if device.type == "cpu" and workers is not None:
+        torch.set_num_threads(min(before, max(1, _cores() - workers.count)))
     try:
         yield
     finally:
@@ -92,13 +92,20 @@ def cores_left(device: torch.device, workers: int) -> Iterator[None]:
 
 
 class WorkerPool:
-    """Processes, each with a copy of the encoder that `make` returns, which may take `limit` seconds for a call.
+    """Processes that encode requests, each with a copy of one encoder.
 
-    The first starts to load at once, in the background. All end with `close`, or when this process ends in whatever
-    way. `make` is sent there by pickle: a class with its arguments, as a `functools.partial`.
+    The first process starts to load at once, in the background. All of them end with `close`, or when the process of
+    the model ends, however it ends.
+
+    Args:
+        make: Makes the encoder. It is sent to the first process by pickle, so it is a class with its arguments, as a
+            `functools.partial`.
+        count: How many workers are used at once.
+        limit: Seconds that one call of the encoder may take.
     """
 
-    def __init__(self, make: Callable[[], RequestEncoder], limit: float) -> None:
+    def __init__(self, make: Callable[[], RequestEncoder], count: int, limit: float) -> None:
+        self.count = count
         self._make = make
         self._limit = min(limit, _LONGEST_TIMEOUT)
         self._lock = threading.Lock()

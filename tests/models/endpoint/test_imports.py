@@ -32,8 +32,8 @@ url, clip = sys.argv[1:]
 settings = read_endpoint_settings({"base_url": url, "model": "m", "media": "frames"})
 shown = [{"type": "video", "url": clip, "fps": 1.0}, {"type": "audio", "url": clip}]
 messages = [{"role": "user", "content": [*shown, {"type": "text", "text": "Question 0"}]}]
-ledger = Ledger()
-pipeline = Pipeline(EndpointEncoder(settings), None, 0, ledger, limit=60, most_bytes=10**9)
+ledger = Ledger(settings, asked=1)
+pipeline = Pipeline(EndpointEncoder(settings), None, ledger, settings)
 runner = EndpointRunner(EndpointClient(settings), settings, pipeline, ledger, SigtermGuard())
 (response,) = runner.run([Request("task", 0, {}, lambda: messages)])
 print(response.text, response.error, *(name for name in FOREIGN if name in sys.modules))
@@ -68,7 +68,7 @@ class Telling(EndpointEncoder):
 
 def test_neither_do_the_workers() -> None:
     settings = read_endpoint_settings({"base_url": "http://127.0.0.1:1/v1", "model": "m", "media": "frames"})
-    pool = WorkerPool(partial(Telling, settings), 60)
+    pool = WorkerPool(partial(Telling, settings), 1, limit=60)
     try:
         (result,) = pool.worker().encode([()])
     finally:

@@ -28,6 +28,7 @@ from lmms_humansense.models.endpoint.settings import EndpointSettings, read_endp
 from lmms_humansense.models.runtime.ledger import Ledger, Recalled
 from lmms_humansense.models.runtime.pipeline import Pipeline
 from lmms_humansense.models.runtime.request import Request, Response
+from lmms_humansense.models.runtime.settings import RunSettings
 from lmms_humansense.models.runtime.signals import RunStopped, SigtermGuard, Terminated
 from tests.helpers.chat_server import ChatServer, Replies, Reply, answer, refusal
 from tests.helpers.responses import said
@@ -38,6 +39,7 @@ class Noting(Ledger):
     """Which samples were kept and which failed, in the order in which that was told."""
 
     def __init__(self) -> None:
+        super().__init__(RunSettings(), asked=0)
         self.kept: list[int] = []
         self.lost: list[int] = []
 
@@ -58,7 +60,7 @@ def sample(number: int) -> Request:
 
 
 def made(settings: EndpointSettings, ledger: Ledger, guard: SigtermGuard | None = None) -> EndpointRunner:
-    pipeline = Pipeline(EndpointEncoder(settings), None, 0, ledger, limit=60, most_bytes=10**9)
+    pipeline = Pipeline(EndpointEncoder(settings), None, ledger, settings)
     return EndpointRunner(EndpointClient(settings), settings, pipeline, ledger, guard or SigtermGuard())
 
 

@@ -1,5 +1,7 @@
 """Raw messages become the right turns: what is heard with a video, what stands alone, in which order."""
 
+from typing import Any
+
 import pytest
 
 from lmms_humansense.models.inputs.conversation import (
@@ -95,15 +97,15 @@ def only_video(policy: Policy, *content: dict[str, object]) -> VideoPart:
         ("never", [SHOWN, SPOKEN], False, False),
     ],
 )
-def test_the_sound_policy(policy: str, content: list[dict[str, object]], heard: bool, needs_sound: bool) -> None:
+def test_the_sound_policy(policy: Any, content: list[dict[str, object]], heard: bool, needs_sound: bool) -> None:
     video = only_video(Policy(use_audio_in_video=policy), *content)
     assert (video.heard, video.needs_sound) == (heard, needs_sound)
 
 
-def test_a_sound_of_its_own_is_heard_under_every_policy() -> None:
-    for policy in ("auto", "always", "never"):
-        (turn,) = read_messages(user({"type": "audio", "url": "/b.wav"}), Policy(use_audio_in_video=policy))
-        assert turn.parts == (AudioPart("/b.wav"),)
+@pytest.mark.parametrize("policy", ["auto", "always", "never"])
+def test_a_sound_of_its_own_is_heard_under_every_policy(policy: Any) -> None:
+    (turn,) = read_messages(user({"type": "audio", "url": "/b.wav"}), Policy(use_audio_in_video=policy))
+    assert turn.parts == (AudioPart("/b.wav"),)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +126,7 @@ def test_the_frame_rule_of_the_messages_and_what_overrules_it(policy: Policy, ru
 @pytest.mark.parametrize(
     ("policy", "hinted", "plain"), [("auto", False, True), ("release", False, False), ("true", True, True)]
 )
-def test_the_time_axis_is_the_releases_where_the_task_asks_for_it(policy: str, hinted: bool, plain: bool) -> None:
+def test_the_time_axis_is_the_releases_where_the_task_asks_for_it(policy: Any, hinted: bool, plain: bool) -> None:
     assert only_video(Policy(time_axis=policy), HINTED).true_time is hinted
     assert only_video(Policy(time_axis=policy), SHOWN).true_time is plain
 

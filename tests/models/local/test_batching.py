@@ -16,6 +16,7 @@ from lmms_humansense.models.local.engine import Engine
 from lmms_humansense.models.local.settings import read_local_settings
 from lmms_humansense.models.runtime.ledger import Ledger
 from lmms_humansense.models.runtime.request import EncodedRequest, Request, Response
+from lmms_humansense.models.runtime.settings import RunSettings
 from lmms_humansense.models.runtime.signals import RunStopped
 from tests.helpers.engines import encoded
 from tests.helpers.responses import said
@@ -38,6 +39,7 @@ class Noted(Ledger):
     """Notes, in order, how many samples are asked and which of them are kept or failed."""
 
     def __init__(self) -> None:
+        super().__init__(RunSettings(), asked=0)
         self.events: list[tuple[str, int]] = []
 
     def keep(self, response: Response) -> None:
@@ -281,7 +283,7 @@ def test_what_ends_the_run_is_no_failure_of_a_sample(
 ) -> None:
     limit(at_most(most), other)
     with pytest.raises(RunStopped) as stopped:
-        BatchRunner(engine, Full(), Padding()).ask(batch)
+        BatchRunner(engine, Full(RunSettings(), asked=0), Padding()).ask(batch)
     assert stopped.value.reason == reason
     assert ledger.of("asked") == ([4] if most else [4, 1])
 

@@ -352,7 +352,7 @@ def test_samples_that_are_encoded_together_get_what_each_gets_alone(
     twice = [engine.encoder.read(shown[name]) for name in [*takes, *takes]]
     together = engine.encoder.encode(twice)
     for name, outcome in zip([*takes, *takes], together, strict=True):
-        assert outcome.encoded is not None, outcome.reason
+        assert isinstance(outcome.encoded, EncodedPrompt), outcome.reason
         alone = encoded(engine, shown[name]).tensors
         assert outcome.encoded.tensors.keys() == alone.keys(), name
         assert all(torch.equal(outcome.encoded.tensors[key], alone[key]) for key in alone), name

@@ -12,14 +12,14 @@ import pytest
 
 from lmms_humansense.models.inputs import media_cache
 from lmms_humansense.models.local.collation import EncodedPrompt
-from lmms_humansense.models.local.encoder import workers_of
 from lmms_humansense.models.local.engine import Engine
-from lmms_humansense.models.local.runner import Effort, LocalRunner
+from lmms_humansense.models.local.runner import Effort
 from lmms_humansense.models.local.settings import read_local_settings
 from lmms_humansense.models.media.video import read_clip
 from lmms_humansense.models.runtime.request import Request
 from lmms_humansense.models.runtime.worker_pool import WorkerPool
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
+from tests.helpers.engines import local_runner, local_workers
 from tests.helpers.responses import said
 from tests.helpers.waits import LIMIT
 
@@ -34,7 +34,7 @@ def engine(tiny_model: Path) -> Engine:
 
 @pytest.fixture(scope="module")
 def pool(engine: Engine) -> Iterator[WorkerPool]:
-    made = workers_of(engine.settings, "qwen2_5_omni")
+    made = local_workers(engine.settings)
     yield made
     made.close()
 
@@ -83,9 +83,9 @@ def test_with_and_without_workers_the_same_samples_share_batches_and_answers(
     engine: Engine, pool: WorkerPool, batches: list[list[int]], monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     monkeypatch.setattr(engine, "settings", read_local_settings({"pretrained": "x", "batch_size": size}))
-    alone = list(LocalRunner(engine, None, 0).run(mixed()))
+    alone = list(local_runner(engine).run(mixed()))
     made, batches[:] = list(batches), []
-    ahead = list(LocalRunner(engine, pool, 2).run(mixed()))
+    ahead = list(local_runner(engine, pool).run(mixed()))
     assert batches == made
     assert [one.request.doc_id for one in ahead] == list(range(12))
     assert [(said(one), one.error) for one in ahead] == [(said(one), one.error) for one in alone]
@@ -104,7 +104,7 @@ def test_inputs_are_dropped_once_they_were_used(
         return respond(samples, generation_kwargs)
 
     monkeypatch.setattr(engine, "respond", noted)
-    answered = list(LocalRunner(engine, pool if workers else None, workers).run(mixed()))
+    answered = list(local_runner(engine, pool if workers else None).run(mixed()))
     gc.collect()
     assert len(answered) == 12
     assert used
@@ -112,7 +112,7 @@ def test_inputs_are_dropped_once_they_were_used(
 
 
 def test_answers_come_as_soon_as_those_before_them_are_there(engine: Engine, batches: list[list[int]]) -> None:
-    answers = LocalRunner(engine, None, 0).run([sample(number, words="Who? " * number) for number in range(20)])
+    answers = local_runner(engine).run([sample(number, words="Who? " * number) for number in range(20)])
     next(answers)
     assert len(batches) == 1
     rest = list(answers)
@@ -121,7 +121,7 @@ def test_answers_come_as_soon_as_those_before_them_are_there(engine: Engine, bat
 
 def test_progress_counts_every_sample_once_and_before_it_is_given_out(engine: Engine) -> None:
     counted: list[int] = []
-    for given, _ in enumerate(LocalRunner(engine, None, 0).run(mixed(), lambda: counted.append(1)), start=1):
+    for given, _ in enumerate(local_runner(engine).run(mixed(), lambda: counted.append(1)), start=1):
         assert len(counted) >= given
     assert len(counted) == 12
 
@@ -129,7 +129,7 @@ def test_progress_counts_every_sample_once_and_before_it_is_given_out(engine: En
 def test_a_clip_is_decoded_once_wherever_its_questions_stand(engine: Engine, decoded: list[str]) -> None:
     files = [COUNT / "park.mp4", COUNT / "parade.mp4"]
     samples = [sample(number, files[number % 2]) for number in range(8)]
-    assert [one.request.doc_id for one in LocalRunner(engine, None, 0).run(samples)] == list(range(8))
+    assert [one.request.doc_id for one in local_runner(engine).run(samples)] == list(range(8))
     assert decoded == ["park.mp4", "parade.mp4"]
 
 
@@ -138,7 +138,7 @@ def test_neighbours_about_one_clip_share_it_also_where_their_task_tells_no_name(
 ) -> None:
     files = [COUNT / "park.mp4"] * 3 + [COUNT / "parade.mp4"] * 2 + [COUNT / "park.mp4"]
     samples = [sample(number, file, hint=False) for number, file in enumerate(files)]
-    assert len(list(LocalRunner(engine, None, 0).run(samples))) == 6
+    assert len(list(local_runner(engine).run(samples))) == 6
     assert decoded == ["park.mp4", "parade.mp4", "park.mp4"]
 
 
@@ -147,13 +147,13 @@ def test_a_wrong_name_costs_nothing_but_time(engine: Engine) -> None:
         made = [sample(0, COUNT / "park.mp4"), sample(1, COUNT / "parade.mp4"), sample(2, COUNT / "park.mp4")]
         return [replace(one, clip=clip) for one in made]
 
-    right = [said(one) for one in LocalRunner(engine, None, 0).run(asked(None))]
-    assert [said(one) for one in LocalRunner(engine, None, 0).run(asked("all the same"))] == right
+    right = [said(one) for one in local_runner(engine).run(asked(None))]
+    assert [said(one) for one in local_runner(engine).run(asked("all the same"))] == right
 
 
 def test_prompts_of_like_length_share_a_batch(engine: Engine, batches: list[list[int]]) -> None:
     samples = [sample(number, words="Who? " * (40 if number % 2 else 1)) for number in range(8)]
-    answering = LocalRunner(engine, None, 0)
+    answering = local_runner(engine)
     assert [one.request.doc_id for one in answering.run(samples)] == list(range(8))
     assert [len(set(lengths)) for lengths in batches] == [1, 1, 1, 1]
     assert answering.effort.padding.share == 0
@@ -162,7 +162,7 @@ def test_prompts_of_like_length_share_a_batch(engine: Engine, batches: list[list
 
 def test_samples_that_ask_for_other_generation_share_no_batch(engine: Engine, batches: list[list[int]]) -> None:
     samples = [sample(number, generation={"max_new_tokens": 1 + number % 2}) for number in range(4)]
-    answered = list(LocalRunner(engine, None, 0).run(samples))
+    answered = list(local_runner(engine).run(samples))
     assert [one.output_tokens for one in answered if said(one)] == [1, 2, 1, 2]
     assert [len(lengths) for lengths in batches] == [2, 2]
 
@@ -170,28 +170,28 @@ def test_samples_that_ask_for_other_generation_share_no_batch(engine: Engine, ba
 def test_little_memory_makes_small_windows_and_the_same_answers(
     engine: Engine, pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = [said(one) for one in LocalRunner(engine, None, 0).run(mixed())]
+    expected = [said(one) for one in local_runner(engine).run(mixed())]
     little = read_local_settings({"pretrained": "x", "batch_size": 2, "prefetch_gb": 1e-6})
     monkeypatch.setattr(engine, "settings", little)
-    assert [said(one) for one in LocalRunner(engine, pool, 2).run(mixed())] == expected
+    assert [said(one) for one in local_runner(engine, pool).run(mixed())] == expected
 
 
 def test_what_ends_a_run_comes_after_the_answers_before_it(engine: Engine, tiny_model: Path) -> None:
     def no_data() -> Any:
         raise SystemExit("HumanSense: no such file")
 
-    workers = workers_of(engine.settings, "qwen2_5_omni")
+    workers = local_workers(engine.settings)
     samples = [sample(0), sample(1), sample(2), Request("task", 3, GREEDY, no_data), sample(4)]
-    for pool, count in ((None, 0), (workers, 1)):
-        run = LocalRunner(engine, pool, count).run(samples)
+    for pool in (None, workers):
+        run = local_runner(engine, pool).run(samples)
         with pytest.raises(SystemExit, match="no such file"):
             list(run)
     assert workers.closed
 
 
 def test_a_run_that_is_left_ends_the_workers(engine: Engine) -> None:
-    workers = workers_of(engine.settings, "qwen2_5_omni")
-    run = LocalRunner(engine, workers, 2).run([sample(number, COUNT / "park.mp4", hint=False) for number in range(40)])
+    workers = local_workers(engine.settings)
+    run = local_runner(engine, workers).run([sample(number, COUNT / "park.mp4", hint=False) for number in range(40)])
     next(run)
     run.close()
     assert workers.closed
@@ -209,9 +209,9 @@ def test_leaving_a_run_does_not_wait_for_a_clip_that_is_being_fetched(
         over.set()
         return sample(1).messages()
 
-    workers = workers_of(read_local_settings({"pretrained": engine.info["pretrained"]}), "qwen2_5_omni")
+    workers = local_workers(read_local_settings({"pretrained": engine.info["pretrained"]}), count=1)
     samples = [sample(0, COUNT / "park.mp4"), sample(1), sample(2), Request("task", 3, GREEDY, fetching)]
-    run = LocalRunner(engine, workers, 1).run(samples)
+    run = local_runner(engine, workers).run(samples)
     next(run)
     assert begun.wait(LIMIT)
     run.close()
@@ -222,7 +222,7 @@ def test_leaving_a_run_does_not_wait_for_a_clip_that_is_being_fetched(
 
 def test_what_was_given_up_does_not_disturb_what_follows(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without workers, decoding that stalls is left behind in a thread, and may go on much later."""
-    expected = [said(one) for one in LocalRunner(engine, None, 0).run(mixed())]
+    expected = [said(one) for one in local_runner(engine).run(mixed())]
     stalled, go_on = threading.Event(), threading.Event()
 
     def stalling(*arguments: Any, **options: Any) -> Any:
@@ -234,10 +234,10 @@ def test_what_was_given_up_does_not_disturb_what_follows(engine: Engine, monkeyp
     monkeypatch.setattr(media_cache, "read_clip", stalling)
     hurried = read_local_settings({"pretrained": "x", "batch_size": 2, "media_timeout": 0.3})
     monkeypatch.setattr(engine, "settings", hurried)
-    (first,) = LocalRunner(engine, None, 0).run([sample(0, COUNT / "park.mp4")])
+    (first,) = local_runner(engine).run([sample(0, COUNT / "park.mp4")])
     assert first.error.startswith("StalledError: Decoding ")
     monkeypatch.setattr(engine, "settings", read_local_settings({"pretrained": "x", "batch_size": 2}))
-    run = LocalRunner(engine, None, 0).run(mixed())
+    run = local_runner(engine).run(mixed())
     responses = [said(next(run))]
     go_on.set()
     assert [*responses, *(said(one) for one in run)] == expected
@@ -250,6 +250,6 @@ def test_effort_says_how_busy_the_model_was() -> None:
 
 def test_two_runs_of_one_answering_pool_follow_each_other(engine: Engine, pool: WorkerPool) -> None:
     make: Callable[[], list[Request]] = lambda: [sample(0, COUNT / "park.mp4"), sample(1)]  # noqa: E731
-    first = [said(one) for one in LocalRunner(engine, pool, 2).run(make())]
-    assert [said(one) for one in LocalRunner(engine, pool, 2).run(make())] == first
+    first = [said(one) for one in local_runner(engine, pool).run(make())]
+    assert [said(one) for one in local_runner(engine, pool).run(make())] == first
     assert not pool.closed

@@ -7,7 +7,7 @@ import pytest
 
 from lmms_humansense.models.inputs.conversation import Conversation
 from lmms_humansense.models.local.settings import read_local_settings
-from lmms_humansense.models.runtime.ledger import KeepingError, Recalled, RunLedger
+from lmms_humansense.models.runtime.ledger import KeepingError, Ledger, Recalled
 from lmms_humansense.models.runtime.request import Request, Response, error_result, failed_response
 from lmms_humansense.models.runtime.signals import RunStopped
 from tests.helpers.responses import said
@@ -36,8 +36,8 @@ class InMemory:
         self.kept += 1
 
 
-def ledger(asked: int = 100, answers: InMemory | None = None, **arguments: Any) -> RunLedger:
-    return RunLedger(read_local_settings({"pretrained": "x", **arguments}), asked, answers)
+def ledger(asked: int = 100, answers: InMemory | None = None, **arguments: Any) -> Ledger:
+    return Ledger(read_local_settings({"pretrained": "x", **arguments}), asked, answers)
 
 
 def sample(number: int, reason: str = "") -> Response:
@@ -47,7 +47,7 @@ def sample(number: int, reason: str = "") -> Response:
     return Response(request, f"answer {number}", output_tokens=1, media=media)
 
 
-def why_stopped(ledger: RunLedger, *samples: Response) -> str:
+def why_stopped(ledger: Ledger, *samples: Response) -> str:
     """The last sentence of a run that the last of the failed samples ends."""
     for one in samples[:-1]:
         ledger.failed(one)

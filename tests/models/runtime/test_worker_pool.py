@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import joblib
 import psutil
@@ -18,9 +19,8 @@ import pytest
 import torch
 
 from lmms_humansense.models.inputs.conversation import Conversation
-from lmms_humansense.models.local import encoder as local_encoder
 from lmms_humansense.models.local.collation import EncodedPrompt
-from lmms_humansense.models.local.encoder import LocalEncoder, workers_of
+from lmms_humansense.models.local.encoder import LocalEncoder
 from lmms_humansense.models.local.settings import LocalSettings, read_local_settings
 from lmms_humansense.models.runtime import worker_pool
 from lmms_humansense.models.runtime.ipc import ClosedError
@@ -30,6 +30,7 @@ from lmms_humansense.tasks.humansense import utils
 from lmms_humansense.tasks.humansense.taxonomy import BY_CODE
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
 from tests.helpers import clips
+from tests.helpers.engines import local_workers
 from tests.helpers.shared_memory import shared_memory
 from tests.helpers.stuck import StuckEncoding, StuckLoading, StuckLocalEncoder
 from tests.helpers.waits import LIMIT, until
@@ -48,7 +49,7 @@ def encoder(tiny_model: Path) -> LocalEncoder:
 
 @pytest.fixture(scope="module")
 def pool(tiny_model: Path) -> Iterator[WorkerPool]:
-    made = workers_of(settings_of(tiny_model), "qwen2_5_omni")
+    made = local_workers(settings_of(tiny_model))
     yield made
     made.close()
 
@@ -114,7 +115,7 @@ def test_samples_about_one_clip_share_its_memory(encoder: LocalEncoder, pool: Wo
     worker = pool.worker()
     first, second = worker.encode([encoder.read(one) for one in messages])
     worker.close()
-    assert first.encoded is not None and second.encoded is not None
+    assert isinstance(first.encoded, EncodedPrompt) and isinstance(second.encoded, EncodedPrompt)
     assert first.encoded.tensors["pixel_values_videos"] is second.encoded.tensors["pixel_values_videos"]
     assert first.encoded.tokens != second.encoded.tokens
 
@@ -162,9 +163,9 @@ def test_where_a_worker_is_killed_over_several_clips_the_others_are_tried_alone(
     worker.close()
 
 
-def test_a_stalled_worker_is_given_up(encoder: LocalEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local_encoder, "LocalEncoder", StuckLocalEncoder)
-    hurried = workers_of(settings_of(tmp_path, media_timeout=0.02), "qwen2_5_omni")
+def test_a_stalled_worker_is_given_up(encoder: LocalEncoder, tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, media_timeout=0.02)
+    hurried = WorkerPool(partial(StuckLocalEncoder, settings, "qwen2_5_omni"), 1, settings.media_timeout)
     worker = hurried.worker()
     stuck = psutil.Process(worker._pid)
     (outcome,) = worker.encode([encoder.read(ask(ROOT / "videos" / "count" / "parade.mp4", nframes=70))])
@@ -176,7 +177,7 @@ def test_a_stalled_worker_is_given_up(encoder: LocalEncoder, tmp_path: Path, mon
 
 
 def test_when_the_first_process_is_gone_all_is_started_anew(tiny_model: Path, encoder: LocalEncoder) -> None:
-    pool = workers_of(settings_of(tiny_model), "qwen2_5_omni")
+    pool = local_workers(settings_of(tiny_model))
     worker = pool.worker()
     pool._first.kill()
     pool._first.wait()
@@ -187,7 +188,7 @@ def test_when_the_first_process_is_gone_all_is_started_anew(tiny_model: Path, en
 
 
 def test_workers_that_cannot_load_say_why(tmp_path: Path) -> None:
-    pool = workers_of(LocalSettings(str(tmp_path)), "qwen2_5_omni")
+    pool = local_workers(LocalSettings(str(tmp_path)))
     with pytest.raises(RuntimeError, match=r"media_workers=0 does without them: (?s:.*)cannot be loaded"):
         pool.worker()
     pool.close()
@@ -229,7 +230,7 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_closing_ends_every_process_whatever_it_does_and_leaves_no_zombie(
     encoder: LocalEncoder, tmp_path: Path
 ) -> None:
-    pool = WorkerPool(partial(StuckEncoding, tmp_path), limit=2 * LIMIT)
+    pool = WorkerPool(partial(StuckEncoding, tmp_path), 3, limit=2 * LIMIT)
     workers = [pool.worker() for _ in range(3)]
     processes = processes_of(pool)
     assert len(processes) == 4
@@ -255,7 +256,7 @@ def _ignoring_errors(worker: Any, conversations: list[Conversation]) -> None:
 
 @pytest.mark.usefixtures("_patience")
 def test_closing_does_not_wait_for_what_loads(tmp_path: Path) -> None:
-    pool = WorkerPool(partial(StuckLoading, tmp_path), limit=2 * LIMIT)
+    pool = WorkerPool(partial(StuckLoading, tmp_path), 1, limit=2 * LIMIT)
     until(lambda: any(tmp_path.iterdir()))
     processes = processes_of(pool)
     pool.close()
@@ -327,7 +328,8 @@ def test_a_model_on_the_cpu_leaves_cores_to_its_workers(monkeypatch: pytest.Monk
     monkeypatch.setattr(joblib, "cpu_count", lambda: 4)
     monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
     before = torch.get_num_threads()
-    for device, workers, expected in (("cpu", 3, 1), ("cpu", 0, before), ("cuda", 3, before), ("cpu", 9, 1)):
-        with cores_left(torch.device(device), workers):
+    for device, count, expected in (("cpu", 3, 1), ("cpu", 0, before), ("cuda", 3, before), ("cpu", 9, 1)):
+        pool = SimpleNamespace(count=count) if count else None
+        with cores_left(torch.device(device), cast(WorkerPool | None, pool)):
             assert torch.get_num_threads() == expected
         assert torch.get_num_threads() == before
