@@ -1,4 +1,4 @@
-"""What an engine makes of raw messages, step by step and without a run."""
+"""What an engine turns raw messages into, step by step and without a run."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,10 +9,10 @@ from lmms_humansense.models.local.engine import Engine
 
 
 def decoded(engine: Engine, messages: Sequence[Mapping[str, Any]]) -> DecodedConversation:
-    """What the messages show, decoded."""
+    """The decoded media of the messages."""
     return engine.encoder.decode(engine.encoder.read(messages))
 
 
 def encoded(engine: Engine, messages: Sequence[Mapping[str, Any]]) -> EncodedPrompt:
-    """The model's inputs for the messages; raises PromptTooLongError where they exceed its context."""
+    """The model's inputs for the messages. Raises PromptTooLongError if they exceed its context."""
     return engine.fitting(engine.family.encode(decoded(engine, messages)))
