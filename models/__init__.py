@@ -1,1 +1,1 @@
-"""How a model is asked: media, inputs, runtime, caching, and models of one's own (local) or served ones (endpoint)."""
+"""How a model is asked: media, inputs, runtime, caching, local models (local) and served models (endpoint)."""

@@ -1,1 +1,1 @@
-"""What is shown and asked: conversations, how a user overrules them, and their decoded media."""
+"""What is shown and asked: conversations, how a user overrides them, and their decoded media."""

@@ -19,35 +19,41 @@ from .media_cache import MediaCache
 from .stats import MediaStats
 
 _GRID = 1024
-"""A step of the time axis is a whole number of 1/1024 s, so that the processor's float64 and the model's float32 reckon
-the same times. Other steps put sound tokens where the model looks for pictures (seen in 145 of 15,360 clips)."""
+"""A step of the time axis is a whole number of 1/1024 s, so that the processor in float64 and the model in float32
+compute the same times. Other steps put sound tokens where the model expects pictures (seen in 145 of 15,360 clips)."""
 
 _POSITIONS_PER_SECOND = 25
-"""Of Qwen2.5-Omni's time axis; Qwen3-Omni has 13."""
+"""Positions per second on Qwen2.5-Omni's time axis; Qwen3-Omni has 13."""
 
 _EXACT = 2**24
-"""Whole numbers up to this are exact in float32."""
+"""Whole numbers up to this one are exact in float32."""
 
 _FRAMES_PER_STEP = 2
-"""Frames that become one step of the time axis: `temporal_patch_size` of every Qwen omni model."""
+"""Frames in one step of the time axis: `temporal_patch_size` of every Qwen omni model."""
 
 SOUNDLESS = "Shown without sound, as there is none"
-_APART = "Heard after the picture instead of with it, beside silent videos or other frame rates"
-_BOTH = "Shown and heard, as lmms-eval calls every .webm a sound"
+_APART = "Heard after its pictures, because another video of the question is silent or has another frame rate"
+_BOTH = "Shown and heard, because lmms-eval calls every .webm a sound"
 _STILL = "Only the first picture of an animation is shown"
 
 _LEAST_SAMPLES = 400
-"""The shortest sound that can be heard: one window of the mel spectrogram, 25 ms (`n_fft` of the extractors)."""
+"""Samples of the shortest sound that a model can take: one window of the mel spectrogram, 25 ms (`n_fft` of the feature
+extractors)."""
 
 
 @dataclass
 class DecodedConversation:
     """A conversation with its media decoded, in the order in which they appear.
 
-    `messages` is what the chat template takes, `images` are RGB pictures, `videos` uint8 tensors (frames, 3, height,
-    width), `sounds` float32 arrays (samples,) at 16 kHz. `rates` says for each video the frames per second that the
-    model is told, or None where it is told none. `sound_of_video` says for each sound the place of its video, or None
-    where it stands for itself. `remarks` say what is shown otherwise than asked, each with the name of its file.
+    Attributes:
+        messages: What the chat template takes.
+        images: RGB pictures.
+        videos: Tensors of shape (frames, 3, height, width), dtype uint8.
+        rates: For each video, the frames per second that the model is given, or None if it is given none.
+        sounds: Arrays of shape (samples,), dtype float32, at 16 kHz.
+        sound_of_video: For each sound, the index of its video in `videos`, or None for a sound without a video.
+        remarks: What is shown in another way than requested: a sentence and the name of the file.
+        stats: How much is shown and heard.
     """
 
     messages: list[dict[str, Any]] = field(default_factory=list)
@@ -67,7 +73,7 @@ class DecodedConversation:
 
 @dataclass
 class _DecodedPart:
-    """One part with its medium decoded: at most one picture, at most one clip, at most one sound."""
+    """A part with its medium decoded: at most one picture, one clip and one sound."""
 
     part: Part
     image: PillowImage.Image | None = None
@@ -79,22 +85,30 @@ class _DecodedPart:
 
 
 def decode(conversation: Conversation, frame_factor: int, media: MediaCache | None = None) -> DecodedConversation:
-    """Decode all media of a conversation; frame sizes are multiples of `frame_factor` pixels.
+    """Decode all media of a conversation.
 
-    What `media` holds already, from other conversations about the same clips, is not decoded again.
+    The sound of a video is interleaved with it. Models take one frame rate for all videos, and either all videos with
+    sound or all without. If a conversation mixes these, the sound of each video follows the video as a sound of its
+    own, and a remark says so.
 
-    The sound of a video is interleaved with it. Models take one frame rate and either all videos with sound or all
-    without, so where a conversation mixes these, the sounds of its videos follow them, each on its own, and a remark
-    says so.
+    Args:
+        conversation: What to decode.
+        frame_factor: Height and width of frames are multiples of it, in pixels. `media` has to have the same.
+        media: Media that are decoded already, from other conversations about the same clips. What is missing is added.
 
-    Raises MediaError when a file can not be used.
+    Returns:
+        The messages for the chat template, with the media in their order.
+
+    Raises:
+        MediaError: A file cannot be used.
     """
     media = media or MediaCache(frame_factor)
     turns = [(turn, [_decoded(part, media) for part in turn.parts]) for turn in conversation]
-    clips = [one for _, parts in turns for one in parts if one.frames is not None]
+    everything = [one for _, parts in turns for one in parts]
+    clips = [one for one in everything if one.frames is not None]
     alike = all(one.sound is not None for one in clips) and len({one.rate for one in clips}) == 1
-    decoded = DecodedConversation(stats=_stats([one for _, parts in turns for one in parts]))
-    decoded.remarks += [(one.remark, _name(one.part)) for _, parts in turns for one in parts if one.remark]
+    decoded = DecodedConversation(stats=_stats(everything))
+    decoded.remarks += [(one.remark, _name(one.part)) for one in everything if one.remark]
     if not alike:
         decoded.remarks += [(_APART, _name(one.part)) for one in clips if one.sound is not None]
     for turn, parts in turns:
@@ -132,23 +146,38 @@ def _clip(video: VideoPart, media: MediaCache) -> _DecodedPart:
 
 
 def hears(video: VideoPart, seconds: float | None) -> bool:
-    """Whether to read the clip's sound; `seconds` is its length, None without a sound track.
+    """Whether to read the sound of a clip.
 
-    Raises MediaError where the task wants it heard and there is none.
+    Args:
+        video: How the clip is shown.
+        seconds: Duration of the sound track of the whole file; None if there is no sound track.
+
+    Returns:
+        True if the video is to be heard and has sound in the shown part.
+
+    Raises:
+        MediaError: The task needs the sound, and there is no sound track.
     """
     if video.needs_sound and seconds is None:
         raise MediaError(
-            f"{video.path} has no sound track, but the task has it heard (use_audio_in_video=never shows it silent)."
+            f"{video.path} has no sound track, but the task needs it (use_audio_in_video=never shows it silent)."
         )
     over = seconds is not None and video.start is not None and video.start >= seconds and not video.needs_sound
     return video.heard and seconds is not None and not over
 
 
 def snapped(rate: float, frames: int) -> float:
-    """The frame rate near `rate` at which the steps of the time axis are the same numbers in both precisions.
+    """Find a frame rate near `rate` at which the steps of the time axis are the same numbers in float32 and float64.
 
-    They are whole numbers of 1/1024 s; of a longer unit where `frames` last so long (11 minutes) that float32 could
-    not hold their positions exactly.
+    The steps are whole numbers of 1/1024 s; of a longer unit if the clip is so long (11 minutes) that float32 could not
+    represent its positions exactly.
+
+    Args:
+        rate: Shown frames per second.
+        frames: Number of shown frames.
+
+    Returns:
+        Frames per second.
     """
     grid = _GRID
     while grid > 1 and frames / rate * _POSITIONS_PER_SECOND * grid >= _EXACT:
@@ -156,12 +185,12 @@ def snapped(rate: float, frames: int) -> float:
     nearest = max(1, round(_FRAMES_PER_STEP / rate * grid))
     steps = sorted(range(max(1, nearest - 9), nearest + 10), key=lambda step: abs(step - nearest))
     rates = (_FRAMES_PER_STEP * grid / step for step in steps)
-    # The processor divides again, and not every quotient comes back as a whole number of units.
+    # The processor divides again, and not every quotient is again a whole number of units.
     return next(rate for rate in rates if (_FRAMES_PER_STEP / rate * grid).is_integer())
 
 
 def _place(one: _DecodedPart, decoded: DecodedConversation, interleave: bool) -> Iterator[dict[str, Any]]:
-    """Add what was decoded to `decoded`, and yield its places in the message."""
+    """Add a decoded part to `decoded`, and yield its items for the content of the message."""
     if isinstance(one.part, TextPart):
         yield {"type": "text", "text": one.part.text}
     if one.image is not None:
@@ -190,14 +219,14 @@ def _stats(parts: Sequence[_DecodedPart]) -> MediaStats:
 
 
 def _name(part: Part) -> str:
-    """How a medium is called in a sentence: by its path, if it has one, or that of the file that it was read from."""
+    """The name of a medium in a sentence: its path, or the path of the file from which it was read into memory."""
     source = getattr(part, "source", None) or getattr(part, "image", None)
     named = source.get("path") if isinstance(source, dict) else None
     return named or path_of(part) or f"A {'picture' if isinstance(part, ImagePart) else 'sound'} in memory"
 
 
 def _waveform(source: Any, media: MediaCache) -> tuple[NDArray[np.float32], float]:
-    """A sound from a file or from memory, and how many seconds of sound the source holds."""
+    """A sound from a file or from memory, and the seconds of sound in the source."""
     if isinstance(source, dict):
         if "array" in source:
             samples = resampled(source["array"], source["sampling_rate"])
@@ -211,5 +240,6 @@ def _waveform(source: Any, media: MediaCache) -> tuple[NDArray[np.float32], floa
 def _audible(samples: NDArray[np.float32], source: Any) -> NDArray[np.float32]:
     if len(samples) < _LEAST_SAMPLES:
         seconds = len(samples) / SAMPLE_RATE
-        raise MediaError(f"{_name(AudioPart(source))} has {seconds:.3g} s of sound, too little to be heard.")
+        least = _LEAST_SAMPLES / SAMPLE_RATE
+        raise MediaError(f"{_name(AudioPart(source))} has {seconds:.3g} s of sound, and a model needs {least:g} s.")
     return samples

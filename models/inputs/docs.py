@@ -1,9 +1,9 @@
-"""A doc as tasks expect it, with its sounds as waveforms in memory.
+"""Prepares docs as tasks expect them, with their sounds as waveforms in memory.
 
-Two habits of the libraries around would lose a doc's sound on its way into messages. From 4.0 on, `datasets` decodes
+For two reasons the sound of a doc would otherwise get lost on its way into messages. From 4.0 on, `datasets` decodes
 sound columns with torchcodec, which needs FFmpeg libraries of the system, into objects that lmms-eval's conversion
-refuses; and where a sound has a file name beside its samples, that conversion passes on the name alone, often of a file
-that does not exist.
+refuses. And where a sound has a file name beside its samples, that conversion passes on only the name, often that of a
+file that does not exist.
 """
 
 import importlib
@@ -21,29 +21,29 @@ from ..media.errors import MediaError
 from ..media.types import SAMPLE_RATE
 
 _CLIP_COLUMN = "media"
-"""The column of docs that names their clip."""
+"""The column of docs with the name of their clip."""
 
 
 class DocAudio(dict[str, Any]):
-    """A sound as `{"array", "sampling_rate", "path"}`, which also answers as torchcodec's decoder does.
+    """A sound as `{"array", "sampling_rate", "path"}`, which also behaves like torchcodec's decoder.
 
-    Tasks ask in either way, and some drop what they can not ask. The path is None, so that nobody takes the file for
-    the sound: lmms-eval's conversion passes on a path alone, and calls what is behind it a video.
+    Tasks read sounds in either way, and some drop a sound that they cannot read in theirs. The path is None, because
+    lmms-eval's conversion would pass on only the path, and call its file a video.
     """
 
     def __init__(self, array: Any, sampling_rate: int) -> None:
         super().__init__(array=array, sampling_rate=sampling_rate, path=None)
 
     def get_all_samples(self) -> SimpleNamespace:
-        """The samples as a float tensor (channels, N) and their rate."""
+        """Return `data`, float32 of shape (channels, N), and `sample_rate`, as torchcodec's decoder does."""
         data = torch.as_tensor(np.atleast_2d(np.asarray(self["array"], dtype=np.float32)))
         return SimpleNamespace(data=data, sample_rate=self["sampling_rate"])
 
 
 def decode_audio_without_torchcodec() -> None:
-    """Have `datasets` decode sound columns with PyAV in this process, where it could not decode them at all.
+    """Make `datasets` decode sound columns with PyAV in this process, if torchcodec does not work.
 
-    lmms-eval reads the first doc of a task before any model sees it, so that such tasks would not even start.
+    lmms-eval reads the first doc of a task before any model gets it, so tasks with such columns would not even start.
     """
     try:
         importlib.import_module("torchcodec.decoders")
@@ -52,7 +52,7 @@ def decode_audio_without_torchcodec() -> None:
 
 
 def with_decoded_audio(doc: Any) -> Any:
-    """The doc with every sound as a `DocAudio`."""
+    """Return the doc with every sound, at any depth, as a `DocAudio`."""
     if isinstance(doc, Mapping) and {"array", "sampling_rate"} <= doc.keys():
         return DocAudio(doc["array"], doc["sampling_rate"])
     if hasattr(doc, "get_all_samples"):  # torchcodec's decoder
@@ -66,17 +66,27 @@ def with_decoded_audio(doc: Any) -> Any:
 
 
 class ClipNames:
-    """Which docs are about the same clip, as far as their tasks tell: in a column `media` of names.
+    """Says which docs are about the same clip. Tasks may give the names of clips in a column `media`.
 
-    It only decides which requests are prepared together, so a wrong name costs time and nothing else.
+    The names only decide which requests are prepared together, so a wrong name costs only time.
     """
 
     def __init__(self, task_dict: Mapping[str, Any]) -> None:
+        """Use lmms-eval's mapping from a task to its splits, and from a split to its docs."""
         self._task_dict = task_dict
         self._columns: dict[tuple[str, str], Any] = {}
 
     def of(self, task: str, split: str, doc_id: int) -> str | None:
-        """The name of the clip of one doc; None where its task tells none."""
+        """Return the name of the clip of one doc.
+
+        Args:
+            task: The name of the doc's task.
+            split: The split of the task.
+            doc_id: The number of the doc in the split.
+
+        Returns:
+            The name; None if the task gives none.
+        """
         if (task, split) not in self._columns:
             self._columns[task, split] = self._column(self._task_dict[task][split])
         column = self._columns[task, split]
@@ -88,7 +98,7 @@ class ClipNames:
 
 
 def _decode_example(feature: datasets.Audio, value: dict[str, Any], token_per_repo_id: Any = None) -> DocAudio:
-    """What `datasets.Audio.decode_example` does, mono and at 16 kHz whatever the feature says."""
+    """Replaces `datasets.Audio.decode_example`: mono and at 16 kHz, whatever the feature says."""
     path = value["path"] or ""
     if value["bytes"] is not None:
         samples = waveform_of_bytes(value["bytes"], path)

@@ -1,4 +1,4 @@
-"""Media that several conversations are about: each is decoded once."""
+"""Decodes media that several conversations are about only once."""
 
 from collections.abc import Callable, Hashable
 
@@ -9,25 +9,36 @@ from .conversation import VideoPart
 
 
 class MediaCache:
-    """Clips and sounds by what they are decoded from: the file, the part of it, and the rule of its frames.
+    """Decoded clips and sounds. The keys are the file, the part of it, and the rule that chooses its frames.
 
-    Frame sizes are multiples of `frame_factor` pixels. Everything is kept until the object is dropped, except what
-    could not be decoded. Whoever gets a clip or a sound shares it with others and must not change it.
+    Everything is kept until the object is dropped, except media that could not be decoded. Callers share the returned
+    clips and sounds, and must not change them.
     """
 
     def __init__(self, frame_factor: int) -> None:
+        """Create an empty cache of clips whose frames have multiples of `frame_factor` pixels as height and width."""
         self._frame_factor = frame_factor
         self._clips: dict[Hashable, Clip] = {}
         self._clip_sounds: dict[Hashable, Waveform] = {}
         self._sounds: dict[str, tuple[Waveform, float | None]] = {}
 
     def clip(self, video: VideoPart, hears: Callable[[float | None], bool]) -> Clip:
-        """The frames of a video, and its sound if `hears` says so: what `video.read_clip` returns and raises."""
+        """Read the frames of a video and, if wanted, its sound.
+
+        Args:
+            video: Which file, which part of it, and how it is shown.
+            hears: Says whether the sound is wanted, as in `video.read_clip`.
+
+        Returns:
+            What `video.read_clip` returns.
+
+        Raises:
+            MediaError: The clip cannot be read. An exception of `hears` is not changed.
+        """
         shown = (video.path, video.rule, video.start, video.end)
         heard = (video.path, video.start, video.end, video.true_time)
         if shown not in self._clips:
-            where = video.path, video.rule, self._frame_factor, video.start, video.end
-            clip = read_clip(*where, hears, align=video.true_time)
+            clip = read_clip(video.path, video.rule, self._frame_factor, video.start, video.end, hears, video.true_time)
             self._clips[shown] = clip
             if clip.sound is not None:
                 self._clip_sounds[heard] = clip.sound
@@ -39,7 +50,14 @@ class MediaCache:
         return Clip(clip.frames, self._clip_sounds[heard], clip.sound_seconds)
 
     def sound(self, path: str) -> tuple[Waveform, float | None]:
-        """A whole sound, and how long its file says it is: what `audio.read_waveform` returns and raises."""
+        """Read a whole sound.
+
+        Returns:
+            The sound, and how many seconds it lasts according to its file, as `audio.sound_seconds` returns them.
+
+        Raises:
+            MediaError: The file cannot be read.
+        """
         if path not in self._sounds:
             self._sounds[path] = read_waveform(path), sound_seconds(path)
         return self._sounds[path]

@@ -1,4 +1,4 @@
-"""How a user overrules what the messages of a task say."""
+"""How a user overrides what the messages of a task say."""
 
 import os
 from dataclasses import dataclass
@@ -16,14 +16,19 @@ _LEAST_PIXELS = 64 * 64
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """How things are shown, where a user overrules what the messages of a task say.
+    """How media are shown, where a user overrides what the messages of a task say.
 
-    `frames` says where the number and size of frames come from: "release" from the messages of the task (HumanSense
-    tasks tell the release's rule; others tell none and get qwen-omni-utils' default), "model" from qwen-omni-utils'
-    default for every task. `fps`, `nframes` and `max_pixels` (of one frame) overrule both; a number of frames is
-    rounded to an even one. `time_axis` "release" does not tell the model the rate of the frames, as the release, "true"
-    does, "auto" does where the task does not ask otherwise. `use_audio_in_video` "auto" follows the messages, "always"
-    and "never" overrule them.
+    Attributes:
+        frames: Where number and size of frames come from. "release": from the messages of the task (HumanSense tasks
+            give the release's rule; other tasks give none and get the default of qwen-omni-utils). "model": from the
+            default of qwen-omni-utils for every task.
+        fps: Frames per second. Overrides `frames`.
+        nframes: Number of frames, rounded to an even one. Overrides `frames`.
+        max_pixels: Largest height x width of one frame. Overrides `frames`.
+        time_axis: Whether the model is given the rate of the frames. "release": no, as in the release. "true": yes.
+            "auto": yes, unless the task asks for "release".
+        use_audio_in_video: Whether the sound of videos is heard. "auto" follows the messages; "always" and "never"
+            override them.
     """
 
     frames: Literal["release", "model"] = "release"
@@ -35,16 +40,17 @@ class Policy:
 
 
 def system_prompt_text(value: str) -> str:
-    """The system prompt that an argument means: the text of the file of that name, or else the argument itself.
+    """Read the system prompt that an argument gives: the content of a file of that name, or else the argument itself.
 
-    Raises ValueError for an empty text, and for what can only be the name of a file that is not there.
+    Raises:
+        ValueError: The text is empty, or the argument can only be the name of a file, and there is no such file.
     """
     if not value.strip():
-        raise ValueError("system_prompt is empty; leave it out to get the family's own.")
+        raise ValueError("system_prompt is empty; leave it out to use the model family's own prompt.")
     try:
         if Path(value).is_file():
             return Path(value).read_text(encoding="utf-8").strip()
-    except OSError:  # a long text is no file name
+    except OSError:  # a long text is not a file name
         return value
     if len(value.split()) == 1 and (os.sep in value or Path(value).suffix in (".txt", ".md")):
         raise ValueError(f"system_prompt={value} is neither a file nor a text.")

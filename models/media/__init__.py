@@ -1,1 +1,1 @@
-"""A file becomes frames and a waveform. Knows nothing of models, benchmarks and lmms-eval."""
+"""Turns a file into frames and a waveform. Knows nothing of models, benchmarks and lmms-eval."""

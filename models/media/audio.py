@@ -1,7 +1,7 @@
-"""A file's sound becomes the waveform that librosa would load from it.
+"""Turns the sound of a file into the waveform that librosa would load from it.
 
-The reference is `librosa.load(..., sr=16000, mono=True)` as qwen-omni-utils calls it: sound files are decoded by
-libsndfile, anything else by the ffmpeg program, which hands on 16 bits per sample. Here PyAV decodes both, so that no
+The reference is `librosa.load(..., sr=16000, mono=True)` as qwen-omni-utils calls it: libsndfile decodes sound files,
+and the ffmpeg program decodes all other files and passes on 16 bits per sample. Here PyAV decodes both, so that no
 program is needed.
 """
 
@@ -16,7 +16,6 @@ import numpy as np
 import soxr
 from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
-from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
@@ -28,40 +27,41 @@ from .types import SAMPLE_RATE, Waveform
 logger = logging.getLogger(__name__)
 
 _LOSS_ALLOWED = 0.1
-"""Share of the packets that may be undecodable. ffmpeg leaves them out, too, and a stray one is common in clips that
-were cut without being encoded anew; with a tenth of them gone it is no longer the sound that is asked about."""
+"""Share of the packets that may be undecodable. ffmpeg leaves such packets out, too, and a single one is common in
+clips that were cut without being encoded again. With a tenth of them gone, it is no longer the sound in question."""
 
 _INTEGERS = {"u8": (128, 2**7), "s16": (0, 2**15), "s32": (0, 2**31)}
-"""FFmpeg's integer sample formats: what silence is and how far full scale is from it, as in libsndfile."""
+"""FFmpeg's integer sample formats: the value of silence, and its distance from full scale, as in libsndfile."""
 
 _LIBSNDFILE = frozenset({"aiff", "au", "caf", "flac", "mp3", "ogg", "w64", "wav"})
 """FFmpeg's names of the formats for which librosa needs no ffmpeg."""
 
 _BITS = 2**15
-"""Full scale of the 16-bit samples that ffmpeg hands to librosa."""
+"""Full scale of the 16-bit samples that ffmpeg passes to librosa."""
 
 _LEAST_RATE = 2_000
-"""Samples per second that every sound has: the least of any format in use is 4,000. A damaged header that names fewer
-would have a small file last for days."""
+"""Least number of samples per second: the lowest rate of any format in use is 4,000. With the lower rate of a damaged
+header, a small file would last for days."""
 
 _BLOCK = 2**16
-"""Samples that are turned into an array at once: enough to make the calls few, few enough for a processor's cache."""
+"""Samples that are turned into an array at once: enough for few calls, and few enough for a processor's cache."""
 
 
 def sound_seconds(path: str | Path) -> float | None:
-    """How long the sound stream of a file lasts, be it silent; None where there is none.
+    """Read from a file how long its sound stream lasts, even if it is silent. Nothing is decoded.
 
-    This is what the file says of itself, found without decoding: 0.0 if it says nothing.
+    Returns:
+        Seconds; 0.0 if the file does not say it, None if there is no sound stream.
 
     Raises:
-        MediaError: the file cannot be opened.
+        MediaError: The file cannot be opened.
     """
     with open_media(Path(path)) as container:
         return stated_seconds(container)
 
 
 def stated_seconds(container: InputContainer) -> float | None:
-    """What `sound_seconds` says of a file that is open."""
+    """Do the same as `sound_seconds` for an open file."""
     if not container.streams.audio:
         return None
     stream = container.streams.audio[0]
@@ -75,15 +75,22 @@ def read_waveform(
 ) -> Waveform:
     """Load the first sound stream of an audio or video file.
 
-    The padding that encoders put before a sound is cut off where the file tells of it (edit lists, LAME and Opus
-    headers), as FFmpeg does. `start` and `end` bound the part that is loaded, in seconds.
+    The padding that encoders put before a sound is cut off where the file states it (edit lists, LAME and Opus
+    headers), as FFmpeg does.
 
-    By default the waveform starts with the stream's first sample, whenever that is to be heard: this is what
-    `ffmpeg -i` hands to librosa. With `align` it starts with the picture: silence is put before a sound that comes in
-    later, and what is heard before the first picture is cut off.
+    Args:
+        path: An audio or video file that FFmpeg can read.
+        start: Start of the part to load, in seconds. None means the start of the waveform.
+        end: End of the part to load, in seconds. None means the end of the waveform.
+        align: If False, the waveform starts with the stream's first sample, at whatever time it is heard: this is what
+            `ffmpeg -i` passes to librosa. If True, it starts with the first picture: silence is put before a sound
+            that starts later, and sound before the first picture is cut off.
+
+    Returns:
+        The sound, mono, at 16 kHz.
 
     Raises:
-        MediaError: the file cannot be used, has no sound, or none between `start` and `end`.
+        MediaError: The file cannot be used, has no sound, or has none between `start` and `end`.
     """
     file = Path(path)
     with open_media(file) as container:
@@ -97,14 +104,21 @@ def read_waveform(
 
 
 class AudioDecoder:
-    """The first sound stream of an open file, decoded packet by packet; damaged ones are left out, as by ffmpeg.
+    """Decodes the first sound stream of an open file, packet by packet. Leaves out damaged packets, as ffmpeg does.
+
+    Attributes:
+        stream: The sound stream, whose packets `feed` takes.
 
     Raises:
-        MediaError: there is no sound stream, or FFmpeg cannot decode it.
+        MediaError: There is no sound stream, or FFmpeg cannot decode it.
     """
 
     def __init__(self, file: Path, container: InputContainer) -> None:
-        self.stream = _sound_stream(file, container)
+        if not container.streams.audio:
+            raise MediaError(f"{file} has no sound stream.")
+        self.stream = container.streams.audio[0]
+        if self.stream.codec_context is None:
+            raise MediaError(f"{file} has a sound stream for which FFmpeg has no decoder.")
         self._file = file
         self._coarse = container.format.name not in _LIBSNDFILE
         self._picture_start = _picture_start(container)
@@ -115,10 +129,10 @@ class AudioDecoder:
         self._blocks: list[tuple[int, NDArray[np.float32]]] = []
 
     def feed(self, packet: av.Packet) -> None:
-        """Decode the stream's next packet; the empty one ends it.
+        """Decode the next packet of the stream. An empty packet ends the stream.
 
         Raises:
-            MediaError: it has fewer samples per second than any sound.
+            MediaError: The packet has fewer samples per second than any sound.
         """
         self._packets += packet.size > 0
         try:
@@ -128,45 +142,54 @@ class AudioDecoder:
             self._lost += 1
 
     def waveform(self, start: float | None, end: float | None, align: bool) -> Waveform:
-        """What was decoded, once everything was fed; `read_waveform` says what the arguments mean.
+        """Return what was decoded, after all packets were fed.
+
+        Args:
+            start: See `read_waveform`.
+            end: See `read_waveform`.
+            align: See `read_waveform`.
+
+        Returns:
+            The sound, mono, at 16 kHz.
 
         Raises:
-            MediaError: there are no samples (between `start` and `end`), or too many packets are damaged.
+            MediaError: There are no samples (between `start` and `end`), or too many packets are damaged.
         """
         self._refuse_losses()
         self._empty()
         rate = self._blocks[0][0]
         samples = _joined(self._blocks, rate)
-        samples = _shifted(samples, round(self._lead * rate) if align else 0)
+        if align:
+            lead = round(self._lead * rate)
+            samples = np.pad(samples, (lead, 0)) if lead > 0 else samples[-lead:]
         samples = samples[round((start or 0) * rate) : None if end is None else round(end * rate)]
         if not len(samples):
             until = "its end" if end is None else f"{end:g} s"
             raise MediaError(f"{self._file} has no sound between {start or 0:g} s and {until}.")
-        return Waveform(_resampled(samples, rate, SAMPLE_RATE))
+        return Waveform(resample(samples, rate, SAMPLE_RATE))
 
     def _keep(self, frame: AudioFrame) -> None:
-        if frame.sample_rate < _LEAST_RATE:
-            rate = frame.sample_rate
-            raise MediaError(f"{self._file} has a damaged sound: {rate} samples per second are too few to be any.")
+        rate = frame.sample_rate
+        if rate < _LEAST_RATE:
+            raise MediaError(f"{self._file} has a damaged sound: {rate} samples per second are too few for a sound.")
         if not self._samples and self._picture_start is not None:
             self._lead = (frame.time or 0.0) - self._picture_start
         self._samples += frame.samples
-        kind = (frame.sample_rate, frame.format.name, frame.layout.name)
+        kind = (rate, frame.format.name, frame.layout.name)
         if kind != self._kind:
             self._empty()
             self._kind, self._waiting = kind, AudioFifo()
-        frame.pts = None  # gaps in the times of presentation are not filled, as ffmpeg does not
+        frame.pts = None  # gaps in the times of presentation are not filled, as in ffmpeg
         self._waiting.write(frame)
-        # A frame lasts some 20 ms; turning many at once into an array takes half the time.
+        # A frame lasts some 20 ms. Turning many of them into one array takes half the time.
         if self._waiting.samples >= _BLOCK:
             self._empty()
 
     def _empty(self) -> None:
-        """Turn what was gathered into samples."""
-        if self._kind is not None and self._waiting.samples:
-            block = self._waiting.read(self._waiting.samples)
-            assert isinstance(block, AudioFrame)
-            self._blocks.append((self._kind[0], _mono(block, self._coarse)))
+        """Turn the waiting frames into one block of samples."""
+        block = self._waiting.read()
+        if block is not None:
+            self._blocks.append((block.sample_rate, _mono(block, self._coarse)))
 
     def _refuse_losses(self) -> None:
         lost, packets = self._lost, self._packets
@@ -179,22 +202,8 @@ class AudioDecoder:
             logger.warning(what, self._file, lost, packets)
 
 
-def _sound_stream(file: Path, container: InputContainer) -> AudioStream:
-    """The first sound stream.
-
-    Raises:
-        MediaError: there is none, or FFmpeg cannot decode it.
-    """
-    if not container.streams.audio:
-        raise MediaError(f"{file} has no sound stream.")
-    stream = container.streams.audio[0]
-    if stream.codec_context is None:
-        raise MediaError(f"{file} has a sound stream for which FFmpeg has no decoder.")
-    return stream
-
-
 def _picture_start(container: InputContainer) -> float | None:
-    """When the first picture is shown, in seconds; None where there is no picture."""
+    """The time of the first picture, in seconds; None where there is no picture."""
     stream = container.streams.best("video")
     if not isinstance(stream, VideoStream) or stream.start_time is None or stream.time_base is None:
         return None
@@ -202,16 +211,16 @@ def _picture_start(container: InputContainer) -> float | None:
 
 
 def _joined(blocks: Iterable[tuple[int, NDArray[np.float32]]], rate: int) -> NDArray[np.float32]:
-    """Blocks, each with its rate, as one array at `rate`, to which a part that runs at another rate is resampled."""
+    """Join blocks of (own rate, samples) into one array at `rate`. Blocks of another rate are resampled."""
     parts = [
-        _resampled(np.concatenate([samples for _, samples in group]), own_rate, rate)
+        resample(np.concatenate([samples for _, samples in group]), own_rate, rate)
         for own_rate, group in groupby(blocks, key=lambda block: block[0])
     ]
     return np.concatenate(parts)
 
 
 def _mono(frame: AudioFrame, coarse: bool) -> NDArray[np.float32]:
-    """Samples as float32 (N,): the plain mean of their channels, like librosa's (FFmpeg would weigh them)."""
+    """The samples as float32 (N,): the plain mean of the channels, as in librosa (FFmpeg would weight them)."""
     channels = frame.layout.nb_channels
     values = frame.to_ndarray()
     if frame.format.is_packed:
@@ -219,23 +228,26 @@ def _mono(frame: AudioFrame, coarse: bool) -> NDArray[np.float32]:
     zero, full = _INTEGERS.get(frame.format.packed.name, (0, 1))
     sound = (values.astype(np.float32) - zero) / np.float32(full)
     if coarse:
-        # What librosa gets from ffmpeg: rounded, and cut off where a lossy codec overshoots full scale.
+        # What librosa gets from ffmpeg: rounded, and cut off where a lossy codec exceeds full scale.
         sound = np.clip(np.rint(sound * _BITS), -_BITS, _BITS - 1) / np.float32(_BITS)
     return sound.mean(axis=0, dtype=np.float32)
 
 
-def _resampled(samples: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.float32]:
-    """The samples at another rate, as `librosa.resample` does it, which takes seconds to be loaded.
+def resample(samples: NDArray[np.float32], rate: float, wanted: int) -> NDArray[np.float32]:
+    """Resample as `librosa.resample` does, without importing librosa, which takes seconds.
 
-    FFmpeg's own resampler would do for the ear, but has another filter and other edges.
+    FFmpeg's own resampler sounds the same, but has another filter and other edges.
+
+    Args:
+        samples: float32 of shape (N,).
+        rate: Samples per second of `samples`.
+        wanted: Samples per second of the result.
+
+    Returns:
+        float32 of shape (N * wanted / rate, rounded up,).
     """
     if rate == wanted:
         return samples
     length = math.ceil(len(samples) * (wanted / rate))
     resampled = soxr.resample(samples, rate, wanted, quality="HQ")[:length]
     return np.pad(resampled, (0, length - len(resampled)))
-
-
-def _shifted(samples: NDArray[np.float32], by: int) -> NDArray[np.float32]:
-    """The samples with `by` samples of silence before them, or with so many cut off if it is negative."""
-    return np.concatenate([np.zeros(by, np.float32), samples]) if by > 0 else samples[-by:]

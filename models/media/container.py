@@ -1,4 +1,4 @@
-"""An audio or video file is opened, or refused in one sentence."""
+"""Opens an audio or video file, or says in one sentence why this is not possible."""
 
 import os
 from collections.abc import Iterator
@@ -16,17 +16,17 @@ _MP4_FIRST_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 
 @contextmanager
 def open_media(path: Path) -> Iterator[InputContainer]:
-    """Open an audio or video file for reading, and close it however the block ends.
+    """Open an audio or video file for reading, and close it at the end of the block.
 
     Raises:
-        MediaError: there is no such file, or it is not one that FFmpeg can read.
+        MediaError: The file does not exist, or FFmpeg cannot read it.
     """
     _check_file(path)
     try:
-        # An absolute path, because FFmpeg takes "take: 1.mp4" for an address with the scheme "take". Only files may
-        # be opened, because a playlist that calls itself .mp4 could otherwise make it fetch from the network (as a
-        # container option: plain options crash PyAV on formats whose streams show up late, such as FLV). Titles that
-        # are not UTF-8 are no reason to refuse a clip.
+        # The path is absolute, because FFmpeg takes "take: 1.mp4" for an address with the scheme "take". Only files may
+        # be opened, because a playlist that calls itself .mp4 could otherwise make FFmpeg fetch from the network. (This
+        # is a container option: plain options crash PyAV on formats whose streams show up late, such as FLV.) Titles
+        # that are not UTF-8 are no reason to refuse a clip.
         container = av.open(
             os.path.abspath(path), mode="r", container_options={"protocol_whitelist": "file"}, metadata_errors="replace"
         )
@@ -37,19 +37,19 @@ def open_media(path: Path) -> Iterator[InputContainer]:
 
 
 def _check_file(path: Path) -> None:
-    """Refuse what is no file with something in it, in words that FFmpeg would not find."""
+    """Refuse what is not a file with content, with clearer messages than those of FFmpeg."""
     if path.is_dir():
         raise MediaError(f"{path} is a folder, not an audio or video file.")
     if not path.exists():
         raise MediaError(f"{path} does not exist.")
     if not path.is_file():
-        raise MediaError(f"{path} is no regular file.")
+        raise MediaError(f"{path} is not a regular file.")
     if path.stat().st_size == 0:
         raise MediaError(f"{path} is empty (0 bytes).")
 
 
 def _why_unreadable(path: Path, error: Exception) -> str:
-    """One sentence on why FFmpeg refused the file."""
+    """One sentence that says why FFmpeg refused the file."""
     try:
         with path.open("rb") as file:
             head = file.read(8)

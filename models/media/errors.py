@@ -6,4 +6,4 @@ class MediaError(Exception):
 
 
 class UnsuitableReaderError(Exception):
-    """This way of reading cannot give the frames; the message says why. Another reader may be able to."""
+    """This reader cannot give the frames, but another one may. The message says why."""

@@ -1,4 +1,4 @@
-"""A picture, from a file or from memory, becomes an RGB picture."""
+"""Turns a picture, from a file or from memory, into an RGB picture."""
 
 import base64
 from io import BytesIO
@@ -12,13 +12,17 @@ from .errors import MediaError
 
 
 def read_image(source: Any, name: str) -> tuple[PillowImage.Image, bool]:
-    """A picture as RGB, by qwen-omni-utils' own rule: what is transparent becomes white.
+    """Read a picture as RGB. As in qwen-omni-utils, transparent parts become white.
 
-    `source` is a PIL image, an array uint8 (height, width, 3), a path, a data URI, or `{"bytes", "path"}`; `name` is
-    what a message calls it. The second value says whether more pictures follow in it, as in an animation.
+    Args:
+        source: A PIL image, an array of shape (H, W, 3) and dtype uint8, a path, a data URI, or `{"bytes", "path"}`.
+        name: What an error message calls the picture.
+
+    Returns:
+        The picture, and whether it is the first one of several, as in an animation.
 
     Raises:
-        MediaError: there is no picture that can be read.
+        MediaError: The source cannot be read as a picture.
     """
     if isinstance(source, PillowImage.Image):
         return qwen.to_rgb(source), False
@@ -29,11 +33,11 @@ def read_image(source: Any, name: str) -> tuple[PillowImage.Image, bool]:
             return qwen.to_rgb(image), getattr(image, "n_frames", 1) > 1
     except (OSError, TypeError, ValueError, KeyError, PillowImage.DecompressionBombError) as error:
         reason = str(error).partition("\n")[0][:200]
-        raise MediaError(f"{name} is no picture that can be read ({reason}).") from error
+        raise MediaError(f"{name} cannot be read as a picture ({reason}).") from error
 
 
 def _file(source: Any) -> Any:
-    """What Pillow opens: a path, or the content of a file that comes as bytes or as a data URI."""
+    """What Pillow opens: a path, or a stream of the bytes that `source` holds."""
     if isinstance(source, dict):
         source = source["bytes"] if source.get("bytes") is not None else source["path"]
     if isinstance(source, bytes):

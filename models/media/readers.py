@@ -1,4 +1,4 @@
-"""Ways of reading numbered frames from a video file: with PyAV, and with decord where that cannot."""
+"""Two readers of numbered frames from a video file: PyAV, and decord for files that PyAV cannot read."""
 
 import logging
 import os
@@ -12,50 +12,66 @@ import torch
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 
+from .audio import AudioDecoder
 from .container import open_media
 from .errors import MediaError, UnsuitableReaderError
 from .video_decoder import FrameConverter, VideoDecoder
-from .video_index import DecodeSpan, PacketSink, decode_spans, demux, read_index, video_stream
+from .video_index import DecodeSpan, decode_spans, demux, read_index, video_stream
 
 logger = logging.getLogger(__name__)
 
 
 class FrameReader(Protocol):
-    """A file of `count` frames at `fps` frames per second."""
+    """Reads frames of one file.
+
+    Attributes:
+        count: Number of frames of the file.
+        fps: Frames per second of the file.
+    """
 
     count: int
     fps: float
 
     def pictures(self, numbers: Sequence[int]) -> Iterator[tuple[int, torch.Tensor]]:
-        """Yield each of `numbers` (ascending, no repeats) with its picture: uint8 (H, W, 3), RGB, upright.
+        """Read frames.
 
-        A number without a picture is left out. One may come twice: the later picture is the better.
+        Args:
+            numbers: Frame numbers, ascending, without repetition.
+
+        Yields:
+            A frame number and its picture: uint8 of shape (H, W, 3), RGB, upright. A number without a picture is left
+            out. A number may come twice: then the later picture is the better one.
         """
 
 
 class PyavReader:
-    """Frames by PyAV: one pass over the packets for the index, then only the needed groups of pictures are decoded."""
+    """Reads frames with PyAV: indexes the packets in one pass, then decodes only the needed groups of pictures."""
 
-    def __init__(self, file: Path, container: InputContainer, beside: PacketSink | None = None) -> None:
-        """Index the open file, and give the packets of another stream to `beside` on the way.
+    def __init__(self, file: Path, container: InputContainer, sound: AudioDecoder | None = None) -> None:
+        """Index the open file.
+
+        Args:
+            file: The path of the file.
+            container: The open file, at its start. It has to stay open while frames are read.
+            sound: A decoder that gets the packets of its sound stream in the same pass.
 
         Raises:
-            MediaError: there is no video stream, or it holds no frames.
-            UnsuitableReaderError: FFmpeg has no decoder for it.
+            MediaError: There is no video stream, or it has no frames.
+            UnsuitableReaderError: FFmpeg has no decoder for the video stream.
         """
         self._file = file
         self._container = container
         self._stream = video_stream(file, container)
-        self._index = read_index(file, container, self._stream, beside)
+        self._index = read_index(file, container, self._stream, sound)
         self._decoder = VideoDecoder(self._stream)
         self._converter = FrameConverter(self._stream)
         self.count = len(self._index.seeks)
         self.fps = float(self._stream.average_rate or self._stream.guessed_rate or 0)
 
     def pictures(self, numbers: Sequence[int]) -> Iterator[tuple[int, torch.Tensor]]:
-        """See `FrameReader.pictures`."""
+        """Read frames, as `FrameReader.pictures` says."""
         if not self._index.timed:
-            logger.info("%s is decoded from its start, because it does not tell when frames are shown", self._file)
+            logger.info("%s is decoded from its start, because it does not say when frames are shown", self._file)
             yield from self._by_counting(numbers)
             return
         try:
@@ -65,26 +81,26 @@ class PyavReader:
             yield from self._by_time(numbers, self._from_start)
 
     def _by_time(
-        self, numbers: Sequence[int], way: Callable[[Sequence[int]], Iterator[tuple[int, VideoFrame]]]
+        self, numbers: Sequence[int], decode: Callable[[Sequence[int]], Iterator[tuple[int, VideoFrame]]]
     ) -> Iterator[tuple[int, torch.Tensor]]:
-        """Find frames by their times of presentation, which `way` decodes."""
+        """Find frames by their times of presentation. `decode` yields the pictures at given times."""
         by_time: dict[int, list[int]] = {}
         for number in numbers:
             by_time.setdefault(self._index.shown[number], []).append(number)
-        for pts, frame in way(sorted(by_time)):
+        for pts, frame in decode(sorted(by_time)):
             picture = self._converter.convert(frame)
             for number in by_time[pts]:
                 yield number, picture
 
     def _seeking(self, times: Sequence[int]) -> Iterator[tuple[int, VideoFrame]]:
-        """Decode the pictures at `times` (ascending) from the key frame before each, and nothing else.
+        """Decode the pictures at `times` (ascending), each group from the key frame before it, and no others.
 
         Raises:
-            UnsuitableReaderError: the file cannot be positioned, or one of the pictures did not come out whole.
+            UnsuitableReaderError: A seek failed, or one of the pictures is missing or damaged.
         """
         for span in decode_spans(self._index, times):
             found = 0
-            # A "key frame" that gives no picture is none: decoding has to start before it (periodic intra refresh).
+            # A "key frame" that gives no picture is not one: decoding has to start before it (periodic intra refresh).
             key = self._index.pts[span.first]
             started = key in self._index.hidden
             for frame in self._decoder.decode(self._packets(span), span.wanted | {key}):
@@ -96,32 +112,32 @@ class PyavReader:
                 raise UnsuitableReaderError("frames are missing after a seek")
 
     def _packets(self, span: DecodeSpan) -> Iterator[av.Packet]:
-        """The packets of a span, found by seeking.
+        """Find the packets of a span by seeking.
 
         Raises:
-            UnsuitableReaderError: the file cannot be positioned.
+            UnsuitableReaderError: The seek failed or ended at a wrong place.
         """
         try:
             self._container.seek(self._index.seeks[span.first], stream=self._stream)
         except (av.FFmpegError, OSError) as error:
-            raise UnsuitableReaderError(f"it cannot be positioned ({error})") from error
+            raise UnsuitableReaderError(f"a seek in it failed ({error})") from error
         reached = False
         for packet in demux(self._file, self._container, self._stream):
             place = self._index.place.get(packet.pts, -1)
             if place == span.first:
                 reached = packet.is_keyframe == (place in self._index.keys)
             if not reached and not 0 <= place < span.first:
-                raise UnsuitableReaderError("a seek went astray")
-            # Where the file lists only some key frames, the seek ends at an earlier one: no need to decode from there.
+                raise UnsuitableReaderError("a seek ended at a wrong place")
+            # If the file lists only some key frames, the seek ends at an earlier one, and these packets are not needed.
             if reached:
                 yield packet
             if place == span.last:
                 return
 
     def _from_start(self, times: Sequence[int]) -> Iterator[tuple[int, VideoFrame]]:
-        """Decode from the start up to the last of `times` (ascending); where there is no picture, the one before.
+        """Decode from the start up to the last of `times` (ascending). The picture before stands for a missing one.
 
-        If the decoder reports damage, a missing picture may be a broken one, and is left out.
+        If the decoder reports damage, a missing picture may be a damaged one, and is left out.
         """
         last = max(self._index.place[pts] for pts in times)
         waiting = list(reversed(times))
@@ -143,10 +159,10 @@ class PyavReader:
             yield from ((pts, before) for pts in reversed(waiting))
 
     def _by_counting(self, numbers: Sequence[int]) -> Iterator[tuple[int, torch.Tensor]]:
-        """Decode from the start and count what comes out.
+        """Decode from the start and count the pictures.
 
         Raises:
-            UnsuitableReaderError: there are fewer pictures than packets, and no damage that explains it.
+            UnsuitableReaderError: There are fewer pictures than packets, and no damage explains it.
         """
         wanted = frozenset(numbers)
         counted = 0
@@ -160,11 +176,11 @@ class PyavReader:
                 if counted > numbers[-1]:
                     return
         if not decoder.damaged:
-            raise UnsuitableReaderError(f"its {self.count} packets hold only {counted} pictures")
+            raise UnsuitableReaderError(f"its {self.count} packets contain only {counted} pictures")
 
 
 class DecordReader:
-    """Frames by decord, which has an FFmpeg of its own."""
+    """Reads frames with decord, which has its own FFmpeg."""
 
     def __init__(self, file: Path) -> None:
         """Open the file.
@@ -186,7 +202,7 @@ class DecordReader:
             raise MediaError(f"{file} can be read neither with PyAV nor with decord.") from error
 
     def pictures(self, numbers: Sequence[int]) -> Iterator[tuple[int, torch.Tensor]]:
-        """See `FrameReader.pictures`."""
+        """Read frames, as `FrameReader.pictures` says."""
         for number in numbers:
             try:
                 yield number, torch.from_numpy(self._video[number].asnumpy())

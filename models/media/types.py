@@ -1,4 +1,4 @@
-"""What a file becomes: frames and a waveform, and the rule by which frames are picked."""
+"""What a file is turned into, frames and a waveform, and the rule that chooses the frames."""
 
 from dataclasses import dataclass
 
@@ -7,26 +7,24 @@ import torch
 from numpy.typing import NDArray
 
 SAMPLE_RATE = 16_000
-"""Samples per second of every waveform; `SAMPLE_RATE` of qwen_omni_utils.v2_5.audio_process, and what Whisper wants."""
+"""Samples per second of every waveform: `SAMPLE_RATE` of qwen_omni_utils.v2_5.audio_process, and what Whisper takes."""
 
 
 @dataclass(frozen=True)
 class FrameRule:
-    """How many frames of a clip are shown and how large, in the words of qwen-omni-utils.
+    """How many frames of a clip are shown, and how large. The names are those of qwen-omni-utils.
 
-    `fps` (frames per second of the clip) or `nframes` (frames of the whole clip), not both; neither means that
-    library's default. `min_frames` and `max_frames` bound what `fps` gives. `min_pixels` and `max_pixels` bound
-    height x width of one frame. None is that library's default.
+    Attributes:
+        fps: Frames per second of the clip. If `fps` and `nframes` are None, the default of qwen-omni-utils is used.
+        nframes: Frames of the whole clip. Excludes `fps`.
+        max_pixels: Largest height x width of one frame. None means the default of qwen-omni-utils.
 
     Raises:
-        ValueError: both `fps` and `nframes` are given.
+        ValueError: Both `fps` and `nframes` are given.
     """
 
     fps: float | None = None
     nframes: int | None = None
-    min_frames: int | None = None
-    max_frames: int | None = None
-    min_pixels: int | None = None
     max_pixels: int | None = None
 
     def __post_init__(self) -> None:
@@ -38,9 +36,12 @@ class FrameRule:
 class Frames:
     """The frames of a clip as a model gets them.
 
-    `pixels` is uint8 of shape (T, C, H, W), RGB, upright and resized; `indices` are the T frame numbers in the file
-    (from 0, in the order of presentation); `video_fps` and `total_frames` describe the whole file; `sample_fps` is
-    frames shown per second of the part that was asked for.
+    Attributes:
+        pixels: uint8 of shape (T, C, H, W), RGB, upright and resized.
+        indices: The T frame numbers in the file, from 0, in the order of presentation.
+        video_fps: Frames per second of the whole file.
+        total_frames: Number of frames of the whole file.
+        sample_fps: Shown frames per second of the requested part.
     """
 
     pixels: torch.Tensor
@@ -52,19 +53,29 @@ class Frames:
 
 @dataclass(frozen=True)
 class Waveform:
-    """A sound: `samples` is float32 of shape (N,), mono, `SAMPLE_RATE` per second, full scale at -1 and 1."""
+    """A sound.
+
+    Attributes:
+        samples: float32 of shape (N,), mono, `SAMPLE_RATE` per second, full scale at -1 and 1.
+    """
 
     samples: NDArray[np.float32]
 
     @property
     def seconds(self) -> float:
-        """How long the sound lasts."""
+        """The duration of the sound."""
         return len(self.samples) / SAMPLE_RATE
 
 
 @dataclass(frozen=True)
 class Clip:
-    """The frames of a clip, its sound if that was asked for, and how long its sound stream lasts (None: has none)."""
+    """The frames of a clip, and its sound.
+
+    Attributes:
+        frames: The frames.
+        sound: The sound; None if it was not requested.
+        sound_seconds: Duration of the sound stream of the whole file; None if there is no sound stream.
+    """
 
     frames: Frames
     sound: Waveform | None
@@ -73,9 +84,13 @@ class Clip:
 
 @dataclass(frozen=True)
 class FramePlan:
-    """How many frames of a clip are shown, at which rate per second of it, how large, and how long its sound lasts.
+    """What would be shown of a clip.
 
-    `pixels` are the least and the most of one frame.
+    Attributes:
+        frames: Number of frames.
+        sample_fps: Shown frames per second of the clip.
+        pixels: The least and the most pixels of one frame.
+        sound_seconds: Duration of the sound stream; None if there is no sound stream.
     """
 
     frames: int

@@ -1,7 +1,7 @@
-"""A video file becomes the frames that Qwen's own reader would show.
+"""Turns a video file into the frames that Qwen's own reader would show.
 
-The reference is `fetch_video` of qwen-omni-utils with its decord reader. Which frames and how large is asked of that
-library; decoding is PyAV's, which seeks to the key frames that are needed where decord decodes or seeks blindly.
+The reference is `fetch_video` of qwen-omni-utils with its decord reader. That library decides which frames are shown
+and how large they are. PyAV decodes them: it seeks to the needed key frames, where decord decodes or seeks blindly.
 """
 
 import logging
@@ -23,8 +23,8 @@ from .video_index import video_stream
 
 logger = logging.getLogger(__name__)
 
-# fetch_video's limits, counted in patches of factor x factor pixels. They are read when they are used, and the
-# defaults are those of qwen-omni-utils 0.0.9, because the library has renamed its constants before.
+# The limits of fetch_video, in patches of factor x factor pixels. They are read from qwen-omni-utils at each use. These
+# defaults are those of its release 0.0.9, because the library has renamed its constants before.
 _MIN_PATCHES = 128
 _MAX_PATCHES = 768
 _CONTEXT_PATCHES = 128_000
@@ -41,22 +41,31 @@ def read_clip(
     hears: Callable[[float | None], bool] = lambda seconds: False,
     align: bool = False,
 ) -> Clip:
-    """The frames of a clip and, in the same pass over the file, its sound.
+    """Read the frames of a clip and, in the same pass over the file, its sound.
 
-    The frames are those of `fetch_video` of qwen-omni-utils with decord: the same numbers, size and pixels. `rule` says
-    how many and how large, `factor` is what height and width are multiples of (28 for Qwen2.5-Omni, 32 for Qwen3-Omni:
-    twice the patch size), `start` and `end` bound the part shown, in seconds. `hears` is asked once with
-    `Clip.sound_seconds`, before anything is decoded, and says whether the sound is wanted; `align` is that of
-    `audio.read_waveform`, and so is the sound.
+    The frames are those of `fetch_video` of qwen-omni-utils with decord: the same numbers, size and pixels.
 
-    Frames are numbered as decord does: one for each packet of the stream, in the order of presentation. A packet
-    without a picture of its own (cut off by an edit list, or before the first key frame) stands for what is on the
-    screen at its time. Where decord itself loses count (such packets, open groups of pictures, MPEG-TS, AVI), this
-    gives the frame that it should have given. `fetch_video` refuses a file of one frame, which is shown twice here, and
-    one of fewer than `nframes`, which is shown whole here.
+    Frames are numbered as in decord: one for each packet of the stream, in the order of presentation. A packet without
+    a picture of its own (cut off by an edit list, or before the first key frame) stands for the picture that is on the
+    screen at its time. Where decord itself counts wrongly (such packets, open groups of pictures, MPEG-TS, AVI), this
+    function gives the frame that decord should have given. `fetch_video` refuses a file of one frame, which is shown
+    twice here, and a file of fewer than `nframes` frames, which is shown whole here.
+
+    Args:
+        path: A video file that FFmpeg or decord can read.
+        rule: How many frames are shown, and how large.
+        factor: Height and width are multiples of it: twice the patch size, 28 for Qwen2.5-Omni, 32 for Qwen3-Omni.
+        start: Start of the part to show, in seconds. None means the start of the clip.
+        end: End of the part to show, in seconds. None means the end of the clip.
+        hears: Says whether to read the sound. It is called once, before anything is decoded, with
+            `Clip.sound_seconds`.
+        align: Whether the sound starts with the picture, as in `audio.read_waveform`.
+
+    Returns:
+        The frames and the sound.
 
     Raises:
-        MediaError: the file cannot be used, or not with this rule and part. What `hears` raises is raised as it is.
+        MediaError: The file cannot be used, or not with this rule and part. An exception of `hears` is not changed.
     """
     file = Path(path)
     sound: AudioDecoder | None = None
@@ -73,10 +82,18 @@ def read_clip(
 
 
 def plan_frames(path: str | Path, rule: FrameRule, factor: int = 28) -> FramePlan:
-    """What `read_clip` would show of a whole clip, without decoding it.
+    """Plan what `read_clip` would show of a whole clip, without decoding it.
+
+    Args:
+        path: A video file that FFmpeg or decord can read.
+        rule: How many frames are shown, and how large.
+        factor: Height and width are multiples of it, as in `read_clip`.
+
+    Returns:
+        Number, rate and size of the frames, and the duration of the sound.
 
     Raises:
-        MediaError: the file cannot be used, or not with this rule.
+        MediaError: The file cannot be used, or not with this rule.
     """
     file = Path(path)
     with open_media(file) as container:
@@ -85,16 +102,15 @@ def plan_frames(path: str | Path, rule: FrameRule, factor: int = 28) -> FramePla
             reader: FrameReader = PyavReader(file, container)
         except UnsuitableReaderError:
             reader = DecordReader(file)
-        indices, part = _choose(file, reader, rule, None, None)
-        sizes = _pixels(len(indices), rule, factor)
-        return FramePlan(len(indices), len(indices) / part * reader.fps, sizes, seconds)
+        indices, sample_fps = _choose(file, reader, rule, None, None)
+        return FramePlan(len(indices), sample_fps, _pixels(len(indices), rule, factor), seconds)
 
 
 def has_pictures(path: str | Path) -> bool:
-    """Whether the file has a video stream; the cover of an album is none.
+    """Whether the file has a video stream. The cover of an album does not count.
 
     Raises:
-        MediaError: the file cannot be opened.
+        MediaError: The file cannot be opened.
     """
     file = Path(path)
     with open_media(file) as container:
@@ -102,7 +118,7 @@ def has_pictures(path: str | Path) -> bool:
             return bool(video_stream(file, container))
         except MediaError:
             return False
-        except UnsuitableReaderError:  # there is one, which another reader may decode
+        except UnsuitableReaderError:  # another reader may decode it
             return True
 
 
@@ -110,11 +126,11 @@ def _read(
     file: Path, reader: FrameReader, rule: FrameRule, factor: int, start: float | None, end: float | None
 ) -> Frames:
     """Choose, decode and resize."""
-    indices, part = _choose(file, reader, rule, start, end)
+    indices, sample_fps = _choose(file, reader, rule, start, end)
     wanted = sorted(set(indices))
     size: list[int] = []
     shown: dict[int, torch.Tensor] = {}
-    # One at a time: a picture fits into the processor's cache, and resizing many at once takes twice as long.
+    # One at a time: one picture fits into the processor's cache, and resizing many at once takes twice as long.
     for number, picture in reader.pictures(wanted):
         size = size or _size(file, picture, len(indices), rule, factor)
         shown[number] = _resized(picture, size)
@@ -125,28 +141,24 @@ def _read(
         indices=tuple(indices),
         video_fps=reader.fps,
         total_frames=reader.count,
-        sample_fps=len(indices) / part * reader.fps,
+        sample_fps=sample_fps,
     )
 
 
 def _resized(picture: torch.Tensor, size: list[int]) -> torch.Tensor:
-    """A picture (H, W, 3) as (3, *size), by the same call as fetch_video's."""
+    """Resize a picture (H, W, 3) to (3, *size), with the same call as fetch_video."""
     return resize(picture.permute(2, 0, 1), size, interpolation=InterpolationMode.BICUBIC, antialias=True)
-
-
-def _given(**options: float | None) -> dict[str, Any]:
-    """The options that are set: qwen-omni-utils looks at which keys are there."""
-    return {name: value for name, value in options.items() if value is not None}
 
 
 def _choose(
     file: Path, reader: FrameReader, rule: FrameRule, start: float | None, end: float | None
-) -> tuple[list[int], int]:
-    """The numbers of the frames to show, ascending, and of how many frames the part consists."""
+) -> tuple[list[int], float]:
+    """The numbers of the frames to show, ascending, and how many frames per second of the part they are."""
     if reader.count == 1:
-        return [0, 0], 1
-    options = _given(fps=rule.fps, nframes=rule.nframes, min_frames=rule.min_frames, max_frames=rule.max_frames)
-    options |= _given(video_start=start, video_end=end)
+        return [0, 0], 2 * reader.fps
+    given = {"fps": rule.fps, "nframes": rule.nframes, "video_start": start, "video_end": end}
+    # qwen-omni-utils looks at which keys are present.
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     try:
         first, last, part = qwen.calculate_video_frame_range(options, reader.count, reader.fps)
         if rule.nframes is not None:
@@ -156,11 +168,11 @@ def _choose(
         asked = ", ".join(f"{name}={value:g}" for name, value in options.items()) or "the default rate"
         held = f"{reader.count} frames at {reader.fps:g} per second"
         raise MediaError(f"{file} has too few frames ({held}) for what is asked ({asked}).") from error
-    return torch.linspace(first, last, nframes).round().long().tolist(), part
+    return torch.linspace(first, last, nframes).round().long().tolist(), nframes / part * reader.fps
 
 
 def _size(file: Path, picture: torch.Tensor, nframes: int, rule: FrameRule, factor: int) -> list[int]:
-    """Height and width of the shown frames, in pixels: fetch_video's budget, then qwen-omni-utils' smart_resize."""
+    """Height and width of the shown frames, in pixels: smart_resize of qwen-omni-utils within fetch_video's limits."""
     least, most = _pixels(nframes, rule, factor)
     height, width, _ = picture.shape
     try:
@@ -173,16 +185,15 @@ def _size(file: Path, picture: torch.Tensor, nframes: int, rule: FrameRule, fact
 
 
 def _pixels(nframes: int, rule: FrameRule, factor: int) -> tuple[int, float]:
-    """The least and the most pixels of one frame: fetch_video's budget for so many frames."""
+    """The least and the most pixels of one frame if `nframes` are shown: the limits of fetch_video."""
     patch = factor * factor
     context = getattr(qwen, "MODEL_SEQ_LEN", _CONTEXT_PATCHES) * patch * _CONTEXT_SHARE
     frame = getattr(qwen, "VIDEO_MAX_TOKEN_NUM", _MAX_PATCHES) * patch
-    least = getattr(qwen, "VIDEO_MIN_TOKEN_NUM", _MIN_PATCHES) * patch if rule.min_pixels is None else rule.min_pixels
+    least = getattr(qwen, "VIDEO_MIN_TOKEN_NUM", _MIN_PATCHES) * patch
     most = max(min(frame, context / nframes * qwen.FRAME_FACTOR), int(least * _MIN_PIXELS_SLACK))
     if rule.max_pixels is not None:
         most = min(most, rule.max_pixels)
-    if rule.min_pixels is None and most < least:
-        least = patch
-    if most < least:
-        raise ValueError(f"max_pixels ({most}) is below min_pixels ({least})")
-    return least, most
+    if most < patch:
+        raise ValueError(f"max_pixels={most} is below {patch}, the smallest frame of {factor}x{factor} pixels")
+    # fetch_video refuses a max_pixels below its own minimum; here the minimum gives way.
+    return (least if least <= most else patch), most

@@ -1,16 +1,16 @@
-"""The packets of a video stream: which there are, when each is shown, and where decoding can start."""
+"""The packets of a video stream: when each is shown, and where decoding can start."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 import av
 from av.container import InputContainer
-from av.stream import Disposition, Stream
+from av.stream import Disposition
 from av.video.stream import VideoStream
 
+from .audio import AudioDecoder
 from .errors import MediaError, UnsuitableReaderError
 
 MOST_PIXELS = 139_264 * 256
@@ -20,11 +20,16 @@ A few kilobytes can hold pictures whose decoding takes gigabytes."""
 
 @dataclass(frozen=True)
 class VideoIndex:
-    """The packets of a video stream in the order of the file: when each is shown, and where decoding can start.
+    """The packets of a video stream in the order of the file. A place is the number of a packet in that order.
 
-    Times are in units of the stream's time base: `pts` of presentation; `seeks` those that lead to the packets, which
-    are of decoding where the file has them. `keys` are the places of key frames in the file. `hidden` are the times of
-    presentation of packets that an edit list cuts off. `timed` says whether `pts` can be relied on.
+    Times are in units of the stream's time base.
+
+    Attributes:
+        pts: Times of presentation of the packets.
+        seeks: Times that a seek needs to reach the packets: those of decoding where the file has them.
+        keys: Places of the key frames.
+        hidden: Times of presentation of the packets that an edit list cuts off.
+        timed: Whether `pts` can be relied on.
     """
 
     pts: tuple[int, ...]
@@ -40,7 +45,7 @@ class VideoIndex:
 
     @cached_property
     def shown(self) -> list[int]:
-        """By frame number, the time of presentation of the picture that is on the screen then."""
+        """By frame number, the time of presentation of the picture that is on the screen at that frame."""
         times = sorted(self.pts)
         on_screen = next((pts for pts in times if pts not in self.hidden), times[0])
         result = []
@@ -50,10 +55,10 @@ class VideoIndex:
         return result
 
     def key_before(self, pts: int) -> int:
-        """The place from which the picture at `pts` can be decoded.
+        """Return the place from which the picture at the time of presentation `pts` can be decoded.
 
-        A key frame may be followed in the file by pictures that are shown before it and lean on the group before
-        (an open group of pictures), so it has to be before `pts` in both orders.
+        A key frame may be followed in the file by pictures that are shown before it and refer to the group before it
+        (an open group of pictures). So the key frame has to be before `pts` in both orders.
         """
         place = self.place[pts]
         return max((key for key in self.keys if key <= place and self.pts[key] <= pts), default=0)
@@ -61,7 +66,13 @@ class VideoIndex:
 
 @dataclass(frozen=True)
 class DecodeSpan:
-    """What is decoded in one go: from the packet at `first` to that at `last`, for the pictures shown at `wanted`."""
+    """Packets that are decoded in one go.
+
+    Attributes:
+        first: Place of the first packet.
+        last: Place of the last packet.
+        wanted: Times of presentation of the needed pictures.
+    """
 
     first: int
     last: int
@@ -69,9 +80,16 @@ class DecodeSpan:
 
 
 def decode_spans(index: VideoIndex, times: Sequence[int]) -> list[DecodeSpan]:
-    """Group the times (ascending) by the key frame that they are decoded from.
+    """Group pictures by the key frame from which they are decoded.
 
-    What lies between two groups is thereby never decoded, and no packet is decoded twice.
+    So packets between two groups are never decoded, and no packet is decoded twice.
+
+    Args:
+        index: The packets of the stream.
+        times: Times of presentation of the needed pictures, ascending.
+
+    Returns:
+        The spans to decode, in the order of `times`.
     """
     groups: dict[int, list[int]] = {}
     for pts in times:
@@ -82,15 +100,20 @@ def decode_spans(index: VideoIndex, times: Sequence[int]) -> list[DecodeSpan]:
 
 
 def video_stream(file: Path, container: InputContainer) -> VideoStream:
-    """The video stream that FFmpeg finds best, as decord does; the cover of an album is none.
+    """Choose the video stream that FFmpeg finds best, as decord does. The cover of an album does not count.
+
+    Args:
+        file: The path of the file, for messages.
+        container: The open file.
+
+    Returns:
+        The stream, which FFmpeg can decode.
 
     Raises:
-        MediaError: there is no video stream, or its pictures are larger than any decoder has to take.
-        UnsuitableReaderError: FFmpeg has no decoder for it.
+        MediaError: There is no video stream, or its pictures are larger than `MOST_PIXELS`.
+        UnsuitableReaderError: FFmpeg has no decoder for the stream.
     """
     stream = container.streams.best("video")
-    if stream is None and container.streams.video:
-        raise UnsuitableReaderError("PyAV has no decoder for its video stream")
     if not isinstance(stream, VideoStream) or stream.disposition & Disposition.attached_pic:
         raise MediaError(f"{file} has no video stream.")
     context = stream.codec_context
@@ -101,31 +124,27 @@ def video_stream(file: Path, container: InputContainer) -> VideoStream:
     return stream
 
 
-class PacketSink(Protocol):
-    """Takes the packets of another stream of the same file, while it is gone through."""
-
-    @property
-    def stream(self) -> Stream:
-        """Whose packets it takes."""
-
-    def feed(self, packet: av.Packet) -> None:
-        """Take the stream's next packet; the empty one ends it."""
-
-
 def demux(
-    file: Path, container: InputContainer, stream: VideoStream, beside: PacketSink | None = None
+    file: Path, container: InputContainer, stream: VideoStream, sound: AudioDecoder | None = None
 ) -> Iterator[av.Packet]:
-    """The packets of a stream; without the empty ones, which PyAV's decoder would take for the end.
+    """Read the packets of a stream.
 
-    Those of another stream are given to `beside` on the way.
+    Args:
+        file: The path of the file, for messages.
+        container: The open file.
+        stream: The video stream to read.
+        sound: A decoder that gets the packets of its own stream on the way.
+
+    Yields:
+        The packets of `stream`, without the empty ones, which PyAV's decoder would take for the end.
 
     Raises:
-        MediaError: the file is broken where FFmpeg cannot go on.
+        MediaError: The file is damaged in such a way that FFmpeg cannot continue.
     """
     try:
-        for packet in container.demux(stream if beside is None else [stream, beside.stream]):
-            if beside is not None and packet.stream_index == beside.stream.index:
-                beside.feed(packet)
+        for packet in container.demux(stream if sound is None else [stream, sound.stream]):
+            if sound is not None and packet.stream_index == sound.stream.index:
+                sound.feed(packet)
             elif packet.size:
                 yield packet
     except (av.FFmpegError, IndexError) as error:  # PyAV stumbles over streams that show up late in damaged files
@@ -133,18 +152,27 @@ def demux(
 
 
 def read_index(
-    file: Path, container: InputContainer, stream: VideoStream, beside: PacketSink | None = None
+    file: Path, container: InputContainer, stream: VideoStream, sound: AudioDecoder | None = None
 ) -> VideoIndex:
-    """Go through the packets of a stream, decoding none; those of another are given to `beside`.
+    """Read all packets of a stream without decoding them.
+
+    Args:
+        file: The path of the file, for messages.
+        container: The open file, at its start.
+        stream: The video stream to read.
+        sound: A decoder that gets the packets of its own stream on the way.
+
+    Returns:
+        The index of the stream.
 
     Raises:
-        MediaError: there are none, or the file breaks off in the midst of one.
+        MediaError: There are no packets, or the file breaks off in the middle of one.
     """
     packets: list[tuple[int | None, int | None]] = []
     keys: list[int] = []
     hidden: set[int] = set()
     broken_off = False
-    for place, packet in enumerate(demux(file, container, stream, beside)):
+    for place, packet in enumerate(demux(file, container, stream, sound)):
         packets.append((packet.pts, packet.dts))
         if packet.is_keyframe:
             keys.append(place)
@@ -154,7 +182,7 @@ def read_index(
     if not packets:
         raise MediaError(f"{file} has a video stream without frames.")
     if broken_off:
-        raise MediaError(f"{file} breaks off in the midst of a frame, as after a broken download.")
+        raise MediaError(f"{file} breaks off in the middle of a frame, as after a broken download.")
     times = tuple(pts for pts, _ in packets if pts is not None)
     return VideoIndex(
         pts=times,
@@ -162,6 +190,6 @@ def read_index(
         seeks=tuple(next((time for time in (dts, pts) if time is not None), 0) for pts, dts in packets),
         keys=tuple(keys),
         hidden=frozenset(hidden),
-        # AVI keeps no times of presentation: FFmpeg makes them up, and wrongly where pictures are reordered.
+        # AVI stores no times of presentation: FFmpeg makes them up, and wrongly where pictures are reordered.
         timed=len(set(times)) == len(packets) and container.format.name != "avi",
     )

@@ -1,4 +1,4 @@
-"""A small chat server on loopback whose replies a test decides, good and bad."""
+"""A small chat server on loopback. A test decides its replies, good and bad."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from tests.helpers.waits import until
 When = Callable[[], object]
 
 Replies = Callable[[int, int], "Reply"]
-"""The reply to the question of a number when it is asked for the so manieth time (from 1)."""
+"""From the number of a question, and how many times it was asked so far (from 1), to the reply."""
 
 
 def at_once() -> bool:
-    """The condition that always holds."""
+    """A condition that always holds."""
     return True
 
 
 class Reply:
-    """What is sent: a status, a body and headers. `cut` ends the connection in its midst, `reset` before it.
+    """What is sent: a status, a body and headers. `cut` ends the connection in the middle of it, `reset` before it.
 
-    It is sent once the condition `when` holds; when that never comes, after `LIMIT`, so that a test fails.
+    It is sent when the condition `when` holds. If it never holds, it is sent after `LIMIT`, so that a test fails.
     """
 
     def __init__(
@@ -51,19 +51,20 @@ def answer(text: str | None, *, when: When = at_once, **changes: Any) -> Reply:
     """A good reply."""
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
     usage = {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12, "cost": 0.5}
-    told = {"id": "1", "object": "chat.completion", "choices": [choice], "usage": usage, **changes}
-    return Reply(json.dumps(told), when=when)
+    content = {"id": "1", "object": "chat.completion", "choices": [choice], "usage": usage, **changes}
+    return Reply(json.dumps(content), when=when)
 
 
 def refusal(status: int, message: str = "no", code: str | None = None, **headers: Any) -> Reply:
-    """An error in OpenAI's form."""
+    """An error in the form of OpenAI's API."""
     return Reply(json.dumps({"error": {"message": message, "code": code}}), status, **headers)
 
 
 class ChatServer:
     """Serves `replies` until the block ends.
 
-    `asked` counts by the number in the question's text ("Question 7"); `open` are those that wait for their reply.
+    `asked` counts requests by the number in the question's text ("Question 7"). `open` is the number of requests that
+    wait for their reply, `most_open` the most at one time.
     """
 
     def __init__(self, replies: Replies, certificate: ssl.SSLContext | None = None) -> None:
@@ -112,7 +113,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 256
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that is gone is what some tests are about."""
+        """Do nothing: in some tests a client disconnects."""
 
 
 def _handler(server: ChatServer) -> type[BaseHTTPRequestHandler]:

@@ -1,4 +1,4 @@
-"""Git checkouts of lmms-eval: the installed package, and round it the few texts that a change writes into."""
+"""Git checkouts of lmms-eval: the installed package, and the few other text files that a change writes into."""
 
 import shutil
 import subprocess
@@ -87,14 +87,14 @@ _MODULES = (
 
 
 def installed() -> Path:
-    """The folder of the lmms-eval that is installed."""
+    """The folder of the installed lmms-eval."""
     spec = find_spec("lmms_eval")
     assert spec is not None and spec.submodule_search_locations
     return Path(next(iter(spec.submodule_search_locations)))
 
 
 def write_checkout(folder: Path, whole: bool = True) -> Path:
-    """A checkout in `folder`, of all of lmms-eval or of the modules that changes write into."""
+    """Write a checkout into `folder`, of all of lmms-eval or only of the modules that changes write into."""
     if whole:
         shutil.copytree(installed(), folder / "lmms_eval", ignore=shutil.ignore_patterns("__pycache__"))
     else:
@@ -110,7 +110,7 @@ def write_checkout(folder: Path, whole: bool = True) -> Path:
 
 
 def commit(folder: Path) -> None:
-    """Commit all that is there."""
+    """Commit all files."""
     git(folder, "add", "--all")
     git(
         folder,
@@ -127,5 +127,5 @@ def commit(folder: Path) -> None:
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """What git says."""
+    """Run git and return its output."""
     return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout

@@ -1,4 +1,4 @@
-"""Real clips, written with PyAV: pictures that carry their own number, and sounds that are known sample by sample."""
+"""Real clips, written with PyAV: pictures that show their own number, and sounds with known samples."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def picture(number: int, width: int = 160, height: int = 120) -> NDArray[np.uint
 
 
 def number_in(pixels: Any) -> int:
-    """The number that a picture of any size (C, H, W) shows."""
+    """Read the number that a picture of any size (C, H, W) shows."""
     row = np.asarray(pixels)[:, np.asarray(pixels).shape[1] // 4].mean(axis=0)
     middles = ((np.arange(_BITS) + 0.5) * len(row) / _BITS).astype(int)
     return int(sum(1 << bit for bit in range(_BITS) if row[middles[bit]] > (_BLACK + _WHITE) / 2))
@@ -77,7 +77,7 @@ Change = Callable[[int, av.Packet], "av.Packet | None"]
 
 
 def copy(source: Path, target: Path, change: Change = lambda place, packet: packet, **muxing: str) -> Path:
-    """Copy the packets of the first stream as `change(place, packet)` returns them, without encoding them anew."""
+    """Copy the packets of the first stream as `change(place, packet)` returns them, without encoding them again."""
     with av.open(str(source)) as read, av.open(str(target), "w", options=muxing) as written:
         stream = read.streams[0]
         copied = written.add_stream_from_template(stream)
@@ -90,7 +90,7 @@ def copy(source: Path, target: Path, change: Change = lambda place, packet: pack
 
 
 def moved(by: int) -> Change:
-    """Every packet later by so many frames."""
+    """Move every packet later by so many frames."""
 
     def change(place: int, packet: av.Packet) -> av.Packet:
         shift = by * packet.duration
@@ -101,7 +101,7 @@ def moved(by: int) -> Change:
 
 
 def with_bytes(make: Callable[[bytes], bytes], places: Iterable[int]) -> Change:
-    """Other bytes in the packets at `places`."""
+    """Replace the bytes of the packets at `places` by what `make` returns for them."""
     chosen = set(places)
 
     def change(place: int, packet: av.Packet) -> av.Packet:
@@ -116,7 +116,7 @@ def with_bytes(make: Callable[[bytes], bytes], places: Iterable[int]) -> Change:
 
 
 def turn(source: Path, target: Path, degrees: int) -> Path:
-    """Write a display matrix into an MP4 file: a player turns the picture clockwise by `degrees`."""
+    """Write a display matrix into an MP4 file, so that a player rotates the picture clockwise by `degrees`."""
     cos, sin = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
     one = 1 << 16
     matrix = struct.pack(">9i", cos * one, sin * one, 0, -sin * one, cos * one, 0, 0, 0, 1 << 30)
@@ -130,7 +130,7 @@ def turn(source: Path, target: Path, degrees: int) -> Path:
 
 
 def tones(rate: int, channels: int, seconds: float = 1.5) -> NDArray[np.float32]:
-    """A sound (channels, N), no channel like another: sweeps that fade in and out, at most 0.8 loud."""
+    """A sound (channels, N), each channel different: sweeps that fade in and out, with amplitudes up to 0.8."""
     t = np.arange(int(rate * seconds)) / rate
     fade = np.minimum(1, 20 * np.minimum(t, seconds - t))
     sweeps = [np.sin(2 * np.pi * (200 + 60 * channel + (300 - 20 * channel) * t) * t) for channel in range(channels)]
@@ -150,7 +150,7 @@ def write_sound(
     muxing: dict[str, str] | None = None,
     **options: str,
 ) -> Path:
-    """Encode a sound (channels, N), to be heard `late` seconds after the first of so many pictures."""
+    """Encode a sound (channels, N) that starts `late` seconds after the first of so many pictures."""
     with av.open(str(path), "w", options=muxing or {}) as container:
         video = container.add_stream("mpeg4", rate=RATE) if pictures else None
         if video is not None:
@@ -173,5 +173,5 @@ def write_sound(
 def read_frames(
     path: str | Path, rule: FrameRule, factor: int = 28, start: float | None = None, end: float | None = None
 ) -> Frames:
-    """What is shown of a clip that is not heard."""
+    """The frames of a clip, read without its sound."""
     return read_clip(path, rule, factor, start, end).frames

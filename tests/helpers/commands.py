@@ -1,4 +1,4 @@
-"""Commands as a user types them, as separate processes, and what they write."""
+"""Runs commands as a user types them, as separate processes, and reads what they write."""
 
 import contextlib
 import json
@@ -13,20 +13,20 @@ from typing import Any
 SCRIPTS = Path(sys.executable).parent
 
 QUICKLY = str(Path(__file__).with_name("libyaml"))
-"""A folder of modules that spare each program seconds of its start."""
+"""A folder of modules that save each program seconds at its start."""
 
 
 def run(
     *command: str, cwd: Path, check: bool = True, only: Mapping[str, str] | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command in this process's environment, or in `only`, with more or other variables."""
+    """Run a command in the environment of this process, or in `only`, with `environment` added."""
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     environment = {**(os.environ if only is None else only), "PYTHONPATH": QUICKLY, **environment}
     with subprocess.Popen(command, cwd=cwd, env=environment, start_new_session=True, **pipes) as process:
         try:
             out, err = process.communicate(timeout=400)
         finally:
-            with contextlib.suppress(ProcessLookupError):  # whatever it started ends with it
+            with contextlib.suppress(ProcessLookupError):  # the processes that it started end with it
                 os.killpg(process.pid, signal.SIGKILL)
     assert not check or process.returncode == 0, out[-3000:] + err[-3000:]
     return subprocess.CompletedProcess(command, process.returncode, out, err)
@@ -39,7 +39,7 @@ def results_of(folder: Path) -> dict[str, Any]:
 
 
 def responses_of(folder: Path) -> dict[tuple[str, int], tuple[Any, Any]]:
-    """What was logged of each sample: its response, and what was shown."""
+    """What was logged for each sample: its response, and what was shown."""
     logged = {}
     for file in folder.rglob("*_samples_*.jsonl"):
         for line in file.read_text().splitlines():

@@ -16,12 +16,12 @@ from tests.helpers.ledgers import open_ledger
 
 
 def decoded(engine: Engine, messages: Sequence[Mapping[str, Any]]) -> DecodedConversation:
-    """What the messages show, decoded."""
+    """The decoded media of the messages."""
     return engine.encoder.decode(engine.encoder.read(messages))
 
 
 def encoded(engine: Engine, messages: Sequence[Mapping[str, Any]]) -> EncodedPrompt:
-    """The model's inputs for the messages; raises PromptTooLongError where they exceed its context."""
+    """The model's inputs for the messages. Raises PromptTooLongError if they exceed its context."""
     return engine.fitting(engine.family.encode(decoded(engine, messages)))
 
 

@@ -1,4 +1,4 @@
-"""Small HTTP servers on loopback that count what they send: plain folders, and one dataset repository of the Hub."""
+"""Small HTTP servers on loopback that count the bytes they send: plain folders, and a dataset repository of the Hub."""
 
 import hashlib
 import io
@@ -27,7 +27,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Request:
-    """One request as it was answered; `sent` counts the bytes of the body that went out."""
+    """One request and its answer. `sent` is the number of bytes of the body that were sent."""
 
     method: str
     path: str
@@ -37,19 +37,19 @@ class Request:
 
 @dataclass
 class Server:
-    """A running server and what it was asked for."""
+    """A running server and the requests that it got."""
 
     url: str
     requests: list[Request] = field(default_factory=list)
     under_way: list[str] = field(default_factory=list)
 
     def settled(self) -> "Server":
-        """This server once every answer is written down: a client may have one before that."""
+        """Wait until every answer is recorded, which may be after the client has it, and return this server."""
         until(lambda: not self.under_way)
         return self
 
     def paths(self) -> set[str]:
-        """The paths that were asked for, percent-decoded."""
+        """The requested paths, percent-decoded."""
         return {request.path for request in self.requests}
 
     def sent(self, part: str = "") -> int:
@@ -59,10 +59,10 @@ class Server:
 
 @dataclass(frozen=True)
 class Answer:
-    """What an application answers: a file is sent with range requests, if the application allows them.
+    """What an application answers. Parts of the body can be requested if `ranges` is true.
 
-    `cut_after` is the number of bytes of the body after which the connection is lost, `excess` is how many more are
-    announced than come.
+    `cut_after` is the number of bytes of the body after which the connection is lost. `excess` is the number of bytes
+    that are announced but never sent.
     """
 
     status: int = 200
@@ -74,7 +74,7 @@ class Answer:
 
 
 Application = Callable[[str, str, bytes], Answer]
-"""From the percent-encoded path, the query and the body of a request to its answer."""
+"""A function from the percent-encoded path, the query and the body of a request to its answer."""
 
 
 @contextmanager
@@ -97,7 +97,7 @@ def serving(application: Application) -> Iterator[Server]:
 
 
 def folder(root: Path, ranges: bool = True) -> Application:
-    """An application that serves the files below `root`, and a page of links for a folder, as web servers do."""
+    """An application that serves the files below `root`, and a page of links for each folder, as web servers do."""
 
     def answer(path: str, query: str, body: bytes) -> Answer:
         file = root / unquote(path).strip("/")
@@ -113,10 +113,10 @@ def folder(root: Path, ranges: bool = True) -> Application:
 
 
 def dataset(revisions: Mapping[str, Path], repository: str = REPOSITORY) -> Application:
-    """An application that speaks the Hub's endpoints for one dataset repository.
+    """An application with the Hub's endpoints for one dataset repository.
 
-    `revisions` holds a folder with the repository's files for each branch or tag. As on the Hub, archives are large
-    files: their address answers with a redirect to where the bytes lie.
+    `revisions` maps each branch or tag to a folder with the repository's files. As on the Hub, archives are large
+    files: their address answers with a redirect to the address of the bytes.
     """
 
     by_commit = {commit(revision): root for revision, root in revisions.items()}
@@ -153,7 +153,7 @@ def dataset(revisions: Mapping[str, Path], repository: str = REPOSITORY) -> Appl
 
 
 def refusing(application: Application, status: int, code: str, message: str) -> Application:
-    """The application, which refuses to give any file, as the Hub does: `code` is its name for the reason."""
+    """The application, except that it refuses all files as the Hub does. `code` is the Hub's name for the reason."""
 
     def answer(path: str, query: str, body: bytes) -> Answer:
         refused = any(kind in path for kind in ("/resolve/", "/paths-info/", "/tree/", "/revision/"))
@@ -163,7 +163,7 @@ def refusing(application: Application, status: int, code: str, message: str) -> 
 
 
 def client_environment(home: Path, endpoint: str, **settings: str) -> dict[str, str]:
-    """The environment of a process for which the Hub is at `endpoint`, and nothing can be reached but loopback."""
+    """The environment of a process for which the Hub is at `endpoint`, and which can only connect to loopback."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -182,13 +182,13 @@ from tests.helpers import hub
 
 hub.refuse_other_addresses(builtins)
 """
-"""Python runs a module of the name sitecustomize when it starts."""
+"""The text of a module `sitecustomize`, which Python runs at its start."""
 
 
 def refuse_other_addresses(patch: Any) -> None:
-    """Let nothing in this process connect to anything but loopback.
+    """Refuse all connections of this process except those to loopback.
 
-    `patch` is pytest's monkeypatch, or anything else with a `setattr`.
+    `patch` is pytest's monkeypatch, or another object with a `setattr`.
     """
     connect, look_up = socket.socket.connect, socket.getaddrinfo
 
@@ -211,7 +211,7 @@ class _HTTPServer(ThreadingHTTPServer):
     block_on_close = False
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exc_info()[1], OSError):  # a client may hang up when it has heard enough
+        if not isinstance(sys.exc_info()[1], OSError):  # a client may disconnect when it has enough
             super().handle_error(request, client_address)
 
 
@@ -223,7 +223,7 @@ class _Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # Small buffers: what counts as sent has nearly all been taken by the client.
+        # With small buffers, the client has received nearly everything that counts as sent.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 15)
 
     def do_GET(self) -> None:
@@ -316,5 +316,5 @@ def _digest_of_state(file: Path, size: int, changed: int) -> str:
 
 
 def commit(revision: str) -> str:
-    """The commit that a branch or tag stands for."""
+    """The commit hash of a branch or tag."""
     return hashlib.sha1(revision.encode()).hexdigest()

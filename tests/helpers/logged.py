@@ -1,4 +1,4 @@
-"""Results as lmms-eval logs them, of made-up answers to made-up questions of all tasks."""
+"""Results as lmms-eval logs them, of invented answers to invented questions of all tasks."""
 
 import json
 import random
@@ -14,7 +14,7 @@ Answer = Callable[[Doc, random.Random], str]
 
 
 def docs(task: Task, count: int | None = None) -> list[Doc]:
-    """As many questions of a task as it has (or `count`); every two share a clip."""
+    """As many questions as a task has (or `count`). Every two questions share a clip."""
     chance = random.Random(task.code)
     return [_doc(task, number, chance) for number in range(count or task.count)]
 
@@ -42,7 +42,7 @@ def _doc(task: Task, number: int, chance: random.Random) -> Doc:
 
 
 def mostly_right(share: float) -> Answer:
-    """Right in this share of the questions, else the last option, or one of several that are right."""
+    """The right answer for this share of the questions; else the last option, or only one of several right options."""
     wrong = {"count": "9", "multi": "A"}
 
     def answer(doc: Doc, chance: random.Random) -> str:
@@ -64,7 +64,7 @@ def write(
     variant: str = "",
     file: Path | None = None,
 ) -> Path:
-    """Write a results file and its samples, for tasks by code with commas (or all); returns the results file."""
+    """Write a results file and its samples, for task codes with commas between (or all). Return the results file."""
     folder.mkdir(parents=True, exist_ok=True)
     asked = [task for task in TASKS if not tasks or task.code in tasks.split(",")]
     setting = variants.split(variant.removeprefix("sample").lstrip("_"))[0]
@@ -93,7 +93,7 @@ def write(
 
 
 def _sample(place: int, doc: Doc, response: str, file: Path | None, setting: variants.Variant) -> dict[str, Any]:
-    # lmms-eval scores what a model says without the white space around it, and logs it as it is.
+    # lmms-eval scores a response without the white space around it, and logs it with it.
     metrics = results.metrics(doc, response.strip(), 60.0, str(file) if file else None, setting.style)
     return {
         "doc_id": place,

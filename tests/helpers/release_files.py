@@ -1,4 +1,4 @@
-"""Result files as the release's scripts leave them, of made-up answers to made-up questions."""
+"""Result files as the release's scripts write them, of invented answers to invented questions."""
 
 import copy
 import json
@@ -17,9 +17,9 @@ Items = list[dict[str, Any]]
 
 
 def items(key: str, count: int | None = None, answer: Callable[[Doc], str | None] | None = None) -> Items:
-    """The questions of a file ("VQA", "AQA"), `count` of each task or all; with answers of the model "M", if wanted.
+    """The questions of a file ("VQA", "AQA"), `count` of each task or all, with the answers of a model "M".
 
-    A question to which `answer` gives None was not asked.
+    A question for which `answer` returns None was not asked. Without `answer`, none was asked.
     """
     found = []
     for task in TASKS:
@@ -60,7 +60,7 @@ def read(path: Path) -> Items:
 
 
 def some(seed: int, share_asked: float = 1.0) -> Callable[[Doc], str | None]:
-    """Answers of all sorts: right, wrong, wordy, tagged and empty."""
+    """Answers of all kinds: right, wrong, in a sentence, tagged and empty."""
     chance = random.Random(seed)
 
     def answer(doc: Doc) -> str | None:
@@ -75,7 +75,7 @@ def some(seed: int, share_asked: float = 1.0) -> Callable[[Doc], str | None]:
 
 
 def changed(content: Items, place: int, **fields: Any) -> Items:
-    """The items with fields of one question set, or taken away where the value is `...`."""
+    """A copy of the items with fields of one question set, or removed where the value is `...`."""
     copied = copy.deepcopy(content)
     for name, value in fields.items():
         copied[place]["questions"].pop(name, None)

@@ -1,4 +1,4 @@
-"""Small hand-made releases, in every layout in which one may lie on a disk."""
+"""Small hand-made releases, in every layout that a release may have on a disk."""
 
 import io
 import json
@@ -19,7 +19,7 @@ COUNT = "Question and answer (Arabic numerals)"
 YESNO = "Judgment question (Yes or No)"
 
 LAYOUTS = ("unpacked", "packed", "packed without its folder", "packed below bench_data", "packed flat", "repository")
-"""How a release may lie in a folder. "repository" is the dataset repository: `bench_data` beside the training data."""
+"""Layouts of a release in a folder. "repository" is the dataset repository: `bench_data` beside the training data."""
 
 _MEMBER = {
     "packed": "{folder}/{name}",
@@ -32,7 +32,7 @@ _MEMBER = {
 
 @dataclass(frozen=True)
 class Content:
-    """What a release holds: the items of both annotation files, and the media by their names in the media folder."""
+    """The content of a release: the items of both annotation files, and the media by name in the media folder."""
 
     videos: Mapping[str, bytes] = field(default_factory=dict)
     audios: Mapping[str, bytes] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Content:
 
 
 def questions(**changes: Any) -> dict[str, Any]:
-    """The `questions` object of a well-formed item; a field that is set to None is null, one set to `...` is absent."""
+    """The `questions` object of a well-formed item. A field that is set to None is null, one set to `...` is absent."""
     fields: dict[str, Any] = {
         "question": "What is the person doing",
         "task_type": "Action_Recognition",
@@ -65,7 +65,7 @@ def audio_item(path: Any = "data/audios/calls/call.wav", **changes: Any) -> dict
 
 
 def small() -> Content:
-    """A release with two clips that share a folder, one clip of another task, and one real sound of half a second."""
+    """A release with two clips in one folder, one clip of another task, and one real sound of half a second."""
     return Content(
         videos={
             "action/one.mp4": b"the first clip" * 20,
@@ -83,7 +83,7 @@ def small() -> Content:
 
 
 def write(folder: Path, layout: str, content: Content, compression: int = zipfile.ZIP_STORED) -> str:
-    """Write a release into `folder` in one of `LAYOUTS`; returns the root to give to the loader."""
+    """Write a release into `folder` in one of `LAYOUTS`. Return the root for the loader."""
     base = folder / "bench_data" if layout == "repository" else folder
     write_annotations(base, content)
     for name, files in (("videos", content.videos), ("audios", content.audios)):
@@ -98,7 +98,7 @@ def write(folder: Path, layout: str, content: Content, compression: int = zipfil
 
 
 def write_annotations(folder: Path, content: Content) -> None:
-    """Write the two annotation files; one that would be empty is left out."""
+    """Write the two annotation files, except one that would be empty."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, items in (("HumanSense_VQA.json", content.vqa), ("HumanSense_AQA.json", content.aqa)):
         if items:
@@ -117,7 +117,7 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
 def write_zip(
     path: Path, members: Mapping[str, bytes], folders: Iterable[str] = (), compression: int = zipfile.ZIP_STORED
 ) -> Path:
-    """Write a zip file with members of exactly these names, `folders` ("videos/") before them."""
+    """Write a zip file with members of exactly these names, after members for `folders` ("videos/")."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w", compression) as archive:
         for name in folders:
@@ -139,7 +139,7 @@ def damage(archive: Path, member: str, place: float, count: int = 4) -> None:
 
 
 def mark_as_encrypted(archive: Path) -> None:
-    """Set the flag of every member that says it needs a password."""
+    """Set the flag of every member which says that it needs a password."""
     data = bytearray(archive.read_bytes())
     for signature, offset in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
         place = data.find(signature)
@@ -170,7 +170,7 @@ def _member(layout: str, folder: str, name: str) -> str:
 
 
 def _write_training_data(folder: Path, content: Content) -> None:
-    """Training data with the benchmark's own names and other content: what must never be read."""
+    """Write training data with the names of the benchmark's files and other content. It must never be read."""
     write_annotations(folder, content)
     for name, files in (("videos", content.videos), ("audios", content.audios)):
         write_zip(folder / f"{name}.zip", {f"{name}/{path}": b"training data" for path in files})

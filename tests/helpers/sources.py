@@ -1,4 +1,4 @@
-"""Which source the tasks read questions and media from, for as long as a test takes."""
+"""Sets the source from which the tasks read questions and media, for the time of a test."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from lmms_humansense.tasks.humansense.source import Source
 
 @contextmanager
 def used(wanted: Source) -> Iterator[None]:
-    """Within it, the tasks read through this source."""
+    """Within the block, the tasks read through this source."""
     before = source.use(wanted)
     try:
         yield

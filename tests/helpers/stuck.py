@@ -1,4 +1,4 @@
-"""Encoders for worker processes that never come to an end by themselves, and tell when they have begun."""
+"""Encoders for worker processes that never finish by themselves, and report when they have begun."""
 
 import os
 import signal
@@ -14,20 +14,20 @@ from tests.helpers.waits import LIMIT
 
 
 class StuckEncoding:
-    """Is loaded at once, and stuck as soon as it has something to encode, like a decoder in an endless loop.
+    """Loads at once, and gets stuck when it has something to encode, like a decoder in an endless loop.
 
-    Its process leaves a file in the folder then, with its number for a name.
+    Its process then writes a file into the folder, with its process ID as the name.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def read(self, messages: Sequence[Mapping[str, Any]]) -> Conversation:
-        """No worker reads messages."""
+        """Workers never read messages."""
         raise NotImplementedError
 
     def encode(self, conversations: Sequence[Conversation]) -> list[EncodingResult]:
-        """Say that it has begun, and stay."""
+        """Report that it has begun, and never return."""
         self._begun()
         while True:
             signal.pause()
@@ -37,7 +37,7 @@ class StuckEncoding:
 
 
 class StuckLoading(StuckEncoding):
-    """The same, stuck while it loads; it gives up after `LIMIT`, when the test has failed."""
+    """The same, but stuck while it loads. It gives up after `LIMIT`, when the test has failed."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -46,7 +46,7 @@ class StuckLoading(StuckEncoding):
 
 
 class StuckLocalEncoder(StuckEncoding):
-    """The same in place of `LocalEncoder`; its file comes into a folder called `pretrained`."""
+    """The same in place of `LocalEncoder`. It writes its file into the folder `settings.pretrained`."""
 
     def __init__(self, settings: LocalSettings, model_type: str) -> None:
         super().__init__(Path(settings.pretrained))

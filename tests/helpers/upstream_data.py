@@ -1,7 +1,7 @@
-"""Small local copies of the data of tasks that lmms-eval has itself, in the form in which its hooks find them.
+"""Small local data for lmms-eval's own tasks, in the form that the hooks of these tasks expect.
 
-A local task is upstream's YAML file with another name and other data: prompts, hooks, metrics and generation arguments
-stay what they are. Media are those of the embedded sample.
+A local task is upstream's YAML file with another name and other data. Prompts, hooks, metrics and generation arguments
+stay the same. The media are those of the embedded sample.
 """
 
 import io
@@ -28,9 +28,9 @@ OPTIONS = ["A. one", "B. two", "C. three", "D. four"]
 class LocalTask:
     """A task of lmms-eval on local data.
 
-    `path` is its YAML file among lmms-eval's tasks. `make_rows` writes the media and returns the rows, `features` are
-    those of the parquet file; None is JSON lines. `cache` is the folder in HF_HOME into which lmms-eval unpacks videos,
-    `needs` what upstream's module imports besides what lmms-eval requires.
+    `path` is its YAML file among lmms-eval's tasks. `make_rows` writes the media and returns the rows. `features` are
+    those of the parquet file; None means JSON lines. `cache` is the folder in HF_HOME into which lmms-eval unpacks
+    videos. `needs` are the modules that upstream's module imports and lmms-eval does not require.
     """
 
     path: str
@@ -41,7 +41,7 @@ class LocalTask:
     needs: tuple[str, ...] = ()
 
     def write(self, name: str, folder: Path) -> None:
-        """Write data and YAML into `folder`, which has to be HF_HOME and XMODBENCH, where upstream looks for media."""
+        """Write data and YAML into `folder`. HF_HOME and XMODBENCH, where upstream finds media, have to be `folder`."""
         media = folder / (self.cache or "media")
         media.mkdir()
         rows = self.make_rows(media)
@@ -71,12 +71,12 @@ def upstream_tasks() -> Path:
 
 
 def _picture(width: int, height: int) -> Image.Image:
-    """A picture of so many patches of 28 x 28 pixels, each of which is one token of the model."""
+    """A picture of `width` x `height` patches of 28 x 28 pixels. Each patch is one token of the model."""
     return Image.linear_gradient("L").convert("RGB").resize((28 * width, 28 * height))
 
 
 def _sound(name: str, format: str) -> dict[str, Any]:
-    """A sound as in published parquet files: bytes, and the bare name of a file that is not there."""
+    """A sound as in published parquet files: bytes, and the mere name of a file that does not exist."""
     samples, rate = soundfile.read(ROOT / "audios" / name)
     content = io.BytesIO()
     soundfile.write(content, samples, rate, format=format)

@@ -1,21 +1,21 @@
-"""How long tests wait for what has to come: so long that none fails for a busy machine, and none hangs."""
+"""How long tests wait for an event: so long that no test fails on a busy machine, and no test hangs."""
 
 import threading
 import time
 from collections.abc import Callable
 
 LIMIT = 60.0
-"""Seconds after which a test fails instead of hanging. No test measures anything by it."""
+"""Seconds after which a test fails instead of hanging. It is not used for measurements."""
 
 
 def until(condition: Callable[[], object]) -> None:
-    """Return once the condition holds; fails after `LIMIT`."""
+    """Return when the condition holds. Fail after `LIMIT`."""
     deadline = time.monotonic() + LIMIT
     while not condition():
-        assert time.monotonic() < deadline, "what the test waits for has not come"
+        assert time.monotonic() < deadline, "the condition that the test waits for did not become true"
         time.sleep(0.002)
 
 
 def all_ended(threads: list[threading.Thread]) -> None:
-    """Return once all threads have ended; fails after `LIMIT`."""
+    """Return when all threads have ended. Fail after `LIMIT`."""
     until(lambda: not any(thread.is_alive() for thread in threads))

@@ -61,14 +61,14 @@ FAILING: dict[str, tuple[Write, str]] = {
     "missing": (lambda path: None, "does not exist"),
     "empty": (lambda path: path.write_bytes(b""), "is empty (0 bytes)"),
     "folder": (lambda path: path.mkdir(), "is a folder"),
-    "pipe": (lambda path: __import__("os").mkfifo(path), "is no regular file"),
+    "pipe": (lambda path: __import__("os").mkfifo(path), "is not a regular file"),
     "truncated": (truncated, "index (moov) is missing or damaged"),
     "text": (lambda path: path.write_text("This is a text.\n" * 99), "is not an audio or video file"),
     "no frames": (
         lambda path: clips.write_video(path, 0, codec="mpeg4", muxing={"movflags": "frag_keyframe+empty_moov"}),
         "has a video stream without frames",
     ),
-    "no sound track": (clips.write_video, "has no sound track, but the task has it heard"),
+    "no sound track": (clips.write_video, "has no sound track, but the task needs it"),
     "corrupt sound": (with_corrupt_sound, "has a damaged sound"),
     "unknown codec": (of_an_unknown_codec, "can be read neither with PyAV nor with decord"),
     "vast pictures": (
@@ -127,7 +127,7 @@ def test_a_bad_file_is_one_clear_failure_of_its_sample(model: omni.HumanSenseOmn
 def test_a_sound_that_would_last_for_hours_is_refused(model: omni.HumanSenseOmni, tmp_path: Path) -> None:
     of_two_samples_per_second(tmp_path / "long.wav")
     (result,) = model.generate_until([Request({"type": "audio", "url": str(tmp_path / "long.wav")})])
-    assert "long.wav has a damaged sound: 2 samples per second are too few to be any." in result.text
+    assert "long.wav has a damaged sound: 2 samples per second are too few for a sound." in result.text
 
 
 @pytest.mark.parametrize("kind", ANSWERED)

@@ -1,6 +1,6 @@
-"""Has the programs that tests start read YAML with libyaml: lmms-eval reads 2,000 files at every start.
+"""Makes the programs that tests start read YAML with libyaml: lmms-eval reads 2,000 files at every start.
 
-Python imports this module by itself from a folder in PYTHONPATH.
+Python imports this module at its start, from a folder in PYTHONPATH.
 """
 
 from typing import Any
@@ -15,4 +15,4 @@ if hasattr(yaml, "CFullLoader"):
             self.name = getattr(stream, "name", "")  # lmms-eval looks for functions beside the file
 
     for module in (yaml, yaml.loader):
-        setattr(module, "FullLoader", QuickLoader)  # noqa: B010  # types are not assigned to
+        setattr(module, "FullLoader", QuickLoader)  # noqa: B010  # mypy forbids assigning to a type

@@ -1,4 +1,4 @@
-"""A conversation becomes decoded media: which sound runs with which video, on which time axis."""
+"""A conversation becomes decoded media: which sound is heard with which video, and on which time axis."""
 
 import base64
 from pathlib import Path
@@ -19,7 +19,7 @@ from lmms_humansense.models.media.audio_memory import resampled
 from lmms_humansense.models.media.errors import MediaError
 from tests.helpers import clips
 
-APART = "Heard after the picture instead of with it, beside silent videos or other frame rates"
+APART = "Heard after its pictures, because another video of the question is silent or has another frame rate"
 SOUNDLESS = "Shown without sound, as there is none"
 
 
@@ -53,7 +53,7 @@ def types(result: DecodedConversation) -> list[str]:
     return [item["type"] for item in result.messages[0]["content"]]
 
 
-def test_a_heard_video_runs_with_its_sound(folder: Path) -> None:
+def test_a_heard_video_is_shown_with_its_sound(folder: Path) -> None:
     result = prepared(folder, video("heard.mp4"), sound("heard.mp4"))
     assert types(result) == ["video"]
     assert result.sound_of_video == [0]
@@ -82,11 +82,11 @@ def test_heard_videos_of_different_rates_are_heard_after_their_pictures(folder: 
     items = video("heard.mp4"), sound("heard.mp4"), video("long.mp4", fps=0.5), sound("long.mp4")
     assert types(prepared(folder, *items)) == ["video", "audio", "video", "audio"]
     assert len(prepared(folder, *items).remarks) == 2
-    # Where rates are not told, they do not differ.
+    # If the model is not given the rates, they do not differ.
     assert types(prepared(folder, *items, time_axis="release")) == ["video", "video"]
 
 
-def test_the_time_axis_tells_the_sampled_rate_or_nothing(folder: Path) -> None:
+def test_the_time_axis_gives_the_sampled_rate_or_none(folder: Path) -> None:
     true, release = prepared(folder, video("silent.mp4")), prepared(folder, video("silent.mp4", time_axis="release"))
     assert (true.stats.time_axis, release.stats.time_axis) == ("true", "release")
     assert release.rates == [None]
@@ -127,8 +127,8 @@ def test_nframes_and_pixels_overrule_the_task(folder: Path) -> None:
     assert result.videos[0].shape[2] * result.videos[0].shape[3] <= 112 * 112 * 4
 
 
-def test_a_missing_sound_track_fails_where_the_task_has_it_heard(folder: Path) -> None:
-    with pytest.raises(MediaError, match=r"silent.mp4 has no sound track, but the task has it heard"):
+def test_a_missing_sound_track_fails_where_the_task_needs_it(folder: Path) -> None:
+    with pytest.raises(MediaError, match=r"silent.mp4 has no sound track, but the task needs it"):
         prepared(folder, video("silent.mp4"), sound("silent.mp4"))
     shown = prepared(folder, video("silent.mp4"), sound("silent.mp4"), use_audio_in_video="never")
     assert (len(shown.videos), shown.sounds) == (1, [])
@@ -152,7 +152,7 @@ def test_sound_in_memory_is_resampled_by_librosa(rate: int) -> None:
 
 
 @pytest.mark.parametrize("shape", [(2, 16_000), (16_000, 2)])
-def test_channels_are_mixed_whichever_way_they_lie(shape: tuple[int, int]) -> None:
+def test_channels_are_mixed_in_both_orders_of_dimensions(shape: tuple[int, int]) -> None:
     channels = np.stack([np.full(16_000, 0.25), np.full(16_000, 0.75)], axis=shape.index(2))
     assert resampled(channels, 16_000) == pytest.approx(0.5)
 
@@ -167,19 +167,19 @@ def test_whole_numbers_are_scaled_to_one() -> None:
         ([], "has shape"),
         (np.zeros((2, 2, 2)), "has shape"),
         (["a"], "has shape"),
-        ([1, 2, 3], "type int64, which is no waveform"),
-        (np.zeros(9, np.uint8), "type uint8, which is no waveform"),
-        ([0.0, float("nan")], "values that are no numbers"),
+        ([1, 2, 3], "type int64, which is not a waveform"),
+        (np.zeros(9, np.uint8), "type uint8, which is not a waveform"),
+        ([0.0, float("nan")], "contains NaN or infinity"),
     ],
 )
-def test_what_is_no_waveform_is_refused(array: Any, sentence: str) -> None:
+def test_what_is_not_a_waveform_is_refused(array: Any, sentence: str) -> None:
     with pytest.raises(MediaError, match=sentence):
         resampled(array, 16_000)
 
 
 def test_a_sound_too_short_for_one_window_is_refused() -> None:
     waveform = {"array": np.zeros(399, np.float32), "sampling_rate": 16_000}
-    with pytest.raises(MediaError, match=r"0.0249 s of sound, too little to be heard"):
+    with pytest.raises(MediaError, match=r"0.0249 s of sound, and a model needs 0.025 s"):
         decode(read_messages([{"role": "user", "content": [{"type": "audio", "url": waveform}]}]), 28)
 
 
@@ -206,9 +206,9 @@ def test_pictures_in_other_forms(tmp_path: Path) -> None:
         assert picture(source).getpixel((1, 1)) == (9, 9, 9)
 
 
-def test_a_picture_in_memory_that_can_not_be_read_is_not_spelled_out() -> None:
+def test_a_picture_in_memory_that_cannot_be_read_is_not_spelled_out() -> None:
     for source in ("data:image/png;base64," + "AAAA" * 10_000, {"bytes": b"x" * 10_000, "path": None}):
-        with pytest.raises(MediaError, match="A picture in memory is no picture that can be read") as caught:
+        with pytest.raises(MediaError, match="A picture in memory cannot be read as a picture") as caught:
             picture(source)
         assert len(str(caught.value)) < 300
 
@@ -253,8 +253,8 @@ def test_a_part_behind_the_end_of_the_sound_is_shown_without(tmp_path: Path) -> 
     assert result.remarks == [(SOUNDLESS, str(tmp_path / "short.mp4"))]
 
 
-def test_a_picture_that_can_not_be_read_is_named(tmp_path: Path) -> None:
+def test_a_picture_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("no picture")
     for name in ("text.png", "missing.png"):
-        with pytest.raises(MediaError, match=f"{name} is no picture that can be read"):
+        with pytest.raises(MediaError, match=f"{name} cannot be read as a picture"):
             picture(str(tmp_path / name))

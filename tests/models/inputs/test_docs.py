@@ -1,4 +1,4 @@
-"""Docs with sounds in every form that datasets gives them: what tasks and lmms-eval's conversion get to see."""
+"""Docs with sounds in every form that datasets returns: what tasks and lmms-eval's conversion get."""
 
 import io
 from pathlib import Path
@@ -39,7 +39,7 @@ def dataset(tmp_path: Path) -> datasets.Dataset:
     Image.new("RGB", (4, 4), (255, 0, 0)).save(picture, "PNG")
     image = {"bytes": picture.getvalue(), "path": None}
     row = {"question": "?", "audio": encoded, "more": [encoded, encoded], "image": image}
-    # Declaring the columns when the rows are made would have datasets encode the sounds, with torchcodec.
+    # If the columns were declared when the rows are made, datasets would encode the sounds, with torchcodec.
     made = datasets.Dataset.from_list([row] * 2)
     declared = {"audio": datasets.Audio(), "more": datasets.Sequence(datasets.Audio()), "image": datasets.Image()}
     for name, feature in declared.items():
@@ -92,8 +92,8 @@ def test_the_file_of_a_sound_is_not_taken_for_the_sound(tmp_path: Path) -> None:
         assert ConfigurableMessagesTask._visual_to_content(plain)["url"] is plain
 
 
-def test_a_sound_answers_as_torchcodecs_decoder_does() -> None:
-    """Tasks such as ami drop a sound that they can not ask for its samples."""
+def test_a_sound_behaves_like_torchcodecs_decoder() -> None:
+    """Tasks such as ami drop a sound without the method that returns its samples."""
     sound = with_decoded_audio({"array": TONE, "sampling_rate": 8_000})
     samples = sound.get_all_samples()
     assert samples.data.shape == (1, len(TONE))
@@ -101,7 +101,7 @@ def test_a_sound_answers_as_torchcodecs_decoder_does() -> None:
 
 
 @pytest.mark.parametrize("doc", [None, 3, "text", {"a": [1, "b"]}])
-def test_docs_of_any_type_pass(doc: Any) -> None:
+def test_docs_of_any_type_are_accepted(doc: Any) -> None:
     assert with_decoded_audio(doc) == doc
 
 

@@ -1,4 +1,4 @@
-"""Media of several conversations: read once, and by whom it is heard changes nothing for the others."""
+"""Media of several conversations are read once, and stay the same for each, whether another one hears them or not."""
 
 from pathlib import Path
 from typing import Any

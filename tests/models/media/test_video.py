@@ -1,4 +1,4 @@
-"""Files become what the release's own reader would make of them, or an exception that says what is wrong."""
+"""Files become what the release's own reader would return, or an exception that says what is wrong."""
 
 import logging
 import os
@@ -51,7 +51,7 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
     "ten_bit.mp4": lambda path: clips.write_video(path, format="yuv420p10le", options=GROUPS),
     "bt709.mp4": lambda path: clips.write_video(path, options=GROUPS, colorspace=BT709, color_range=FULL_RANGE),
     "ntsc.mp4": lambda path: clips.write_video(path, options=GROUPS, rate=Fraction(5000, 1001)),
-    # What decord reads wrongly, or not at all.
+    # Files that decord reads wrongly, or not at all.
     "open_groups.mp4": lambda path: clips.write_video(path, options=OPEN_GROUPS),
     "open_groups.mkv": lambda path: clips.write_video(path, options=OPEN_GROUPS),
     "mpeg4_b.mp4": lambda path: clips.write_video(path, codec="mpeg4", max_b_frames=2),
@@ -66,13 +66,13 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
 AS_DECORD = list(WRITERS)[: list(WRITERS).index("ntsc.mp4") + 1]
 RIGHT = ["plain.mp4", "uneven.mp4", *(name for name in WRITERS if name.startswith("turned") or name not in AS_DECORD)]
 
-SMALL = {"min_pixels": 28 * 28 * 16, "max_pixels": 28 * 28 * 32}
+SMALL = {"max_pixels": 28 * 28 * 32}
 RULES: dict[str, tuple[dict[str, Any], float | None, float | None]] = {
     "1 fps": ({"fps": 1.0, **SMALL}, None, None),
     "0.5 fps": ({"fps": 0.5, "max_pixels": RELEASE_PIXELS}, None, None),
     "0.2 fps": ({"fps": 0.2, "max_pixels": RELEASE_PIXELS}, None, None),
     "nframes": ({"nframes": 7, **SMALL}, None, None),
-    "part": ({"fps": 2.0, "max_frames": 8, **SMALL}, 2.04, 6.5),
+    "part": ({"fps": 2.0, **SMALL}, 2.04, 6.5),
 }
 
 _folder: Path
@@ -94,7 +94,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def written(name: str) -> Path:
-    """The clip of this name, written when it is first asked for."""
+    """The path of the clip of this name, which is written at its first use."""
     path = _folder / name
     if not path.exists():
         WRITERS[name](path)
@@ -107,16 +107,18 @@ def decord_reader(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def expected(path: Path, options: dict[str, Any], factor: int, start: float | None, end: float | None) -> Frames:
-    """What qwen-omni-utils makes of the file."""
+    """What qwen-omni-utils returns for the file."""
     part = {key: second for key, second in (("video_start", start), ("video_end", end)) if second is not None}
+    # fetch_video refuses a max_pixels below its own minimum.
+    least = {"min_pixels": factor**2} if options.get("max_pixels", RELEASE_PIXELS) < RELEASE_PIXELS else {}
     (pixels, about), sample_fps = vision_process.fetch_video(
-        {"video": str(path), **options, **part},
+        {"video": str(path), **options, **least, **part},
         image_patch_size=factor // 2,
         return_video_sample_fps=True,
         return_video_metadata=True,
     )
     assert about["video_backend"] == "decord"
-    # The library reports the frames of the part as those of the file; what it says of the file is checked elsewhere.
+    # The library reports the number of frames of the part, and not of the file, which is checked elsewhere.
     return Frames(pixels.to(torch.uint8), tuple(about["frames_indices"]), about["fps"], -1, sample_fps)
 
 
@@ -124,7 +126,7 @@ def numbers(frames: Frames) -> list[int]:
     return [clips.number_in(pixels) for pixels in frames.pixels]
 
 
-# --- frames: as qwen-omni-utils with decord --------------------------------------------------------------------------
+# --- frames: as qwen-omni-utils with decord ---------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("decord_reader")
@@ -175,13 +177,13 @@ def test_no_rule_is_the_default_of_the_reference() -> None:
 
 @pytest.mark.usefixtures("decord_reader")
 def test_every_frame_of_a_clip() -> None:
-    rule = {"nframes": 74, "min_pixels": 28 * 28, "max_pixels": 28 * 28 * 4}
+    rule = {"nframes": 74, "max_pixels": 28 * 28 * 4}
     read = read_frames(written("plain.mp4"), FrameRule(**rule))
     assert set(range(75)) - set(read.indices) == {37}
     assert torch.equal(read.pixels, expected(written("plain.mp4"), rule, 28, None, None).pixels)
 
 
-# --- frames: the right ones, whatever the file is like ----------------------------------------------------------------
+# --- frames: the right ones for all kinds of files --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", RIGHT)
@@ -303,13 +305,13 @@ def test_a_rule_has_one_way_to_count() -> None:
         FrameRule(fps=1.0, nframes=4)
 
 
-def test_contradicting_limits_are_the_callers_mistake() -> None:
-    with pytest.raises(ValueError, match="min_pixels"):
-        read_frames(written("plain.mp4"), FrameRule(min_pixels=2_000, max_pixels=1_000))
+def test_a_limit_below_the_smallest_frame_is_the_callers_mistake() -> None:
+    with pytest.raises(ValueError, match="max_pixels=783 is below 784, the smallest frame of 28x28 pixels"):
+        read_frames(written("plain.mp4"), FrameRule(max_pixels=783))
 
 
 def refusal(read: Callable[[], object], path: Path) -> str:
-    """What the exception says, which is one sentence that names the file."""
+    """The message of the exception, which has to be one sentence that names the file."""
     with pytest.raises(MediaError) as caught:
         read()
     message = str(caught.value)
@@ -404,7 +406,7 @@ def test_extreme_shapes(tmp_path: Path) -> None:
     long = clips.write_video(tmp_path / "long.mkv", frames=4, codec="ffv1", size=(2048, 8))
     assert "2048x8 pixels, too long" in refusal(lambda: read_frames(long, FrameRule()), long)
     thin = clips.write_video(tmp_path / "thin.mkv", frames=4, codec="ffv1", size=(4096, 24))
-    message = refusal(lambda: read_frames(thin, FrameRule(min_pixels=784, max_pixels=RELEASE_PIXELS // 4)), thin)
+    message = refusal(lambda: read_frames(thin, FrameRule(max_pixels=RELEASE_PIXELS // 4)), thin)
     assert "too narrow" in message
 
 
@@ -618,7 +620,7 @@ def test_a_sound_file_that_breaks_off_ends_there(tmp_path: Path) -> None:
 @pytest.fixture
 def open_files() -> Iterator[Callable[[], int]]:
     if not Path("/proc/self/fd").exists():
-        pytest.skip("only Linux tells which files are open")
+        pytest.skip("only Linux lists the open files of a process")
     yield lambda: len(os.listdir("/proc/self/fd"))
 
 
