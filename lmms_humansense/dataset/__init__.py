@@ -1,1 +1,1 @@
-"""The release's questions and media, wherever they lie."""
+"""The release's questions and media, from folders, archives, addresses and the Hub."""

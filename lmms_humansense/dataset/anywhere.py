@@ -1,9 +1,9 @@
-"""The richer source of the benchmark's data: releases in folders, archives, at addresses and on the Hub.
+"""A source for the tasks that reads releases from folders, archives, addresses and the Hub.
 
-`install` puts it into the tasks. What it is made of is imported when data are read first.
+`install` puts it into the tasks. The modules that it needs are imported when data are first read.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +18,17 @@ if TYPE_CHECKING:
 
 
 class Damaged(DataError):
-    """What came is not what it should be; to fetch it again is no use."""
+    """The content is not what it should be, and fetching it again does not help."""
 
 
 @contextmanager
 def as_data_errors() -> Iterator[None]:
-    """Turn a StorageError in the block, or in the function that this decorates, into a DataError of the same words."""
+    """Turn a StorageError into a DataError with the same message; usable around a block and as a decorator.
+
+    Raises:
+        Damaged: The block raised DamagedContent.
+        DataError: The block raised another StorageError.
+    """
     try:
         yield
     except DamagedContent as error:
@@ -33,61 +38,107 @@ def as_data_errors() -> Iterator[None]:
 
 
 class AnywhereSource:
-    """Reads releases from folders and fsspec URLs, packed or not, file by file where they are remote (`release`)."""
+    """Reads releases from folders and fsspec URLs, packed or unpacked; from a remote one it fetches single files.
+
+    In all methods, `root` is a folder or an fsspec URL (see `release`), and `key` is "VQA" or "AQA".
+    """
 
     def default_root(self, repository: str, revision: str) -> str:
-        """The address of the benchmark's folder in the dataset repository; nothing is fetched."""
+        """The address of the benchmark's folder on the Hub, without any request.
+
+        Args:
+            repository: The dataset repository, "owner/name".
+            revision: A branch, tag or commit.
+
+        Returns:
+            An `hf://` URL.
+        """
         from ..storage.hub import HubFolder
 
         return str(HubFolder(repository, revision, FOLDER))
 
     def address(self, root: str) -> str:
-        """The root, at the commit that a revision on the Hub means now."""
+        """The root; on the Hub, with the revision resolved to its current commit.
+
+        Raises:
+            DataError: There is no release at the root, or it cannot be read.
+        """
         return _opened(root).address
 
     def shown(self, root: str) -> str:
-        """The root without a name and password."""
+        """The root for messages, without credentials."""
         return without_credentials(root)
 
     def origin(self, root: str) -> dict[str, Any]:
-        """Its `source`, and the `commit` of what comes from the Hub."""
+        """Where the release comes from: its `source` and, on the Hub, its `commit`.
+
+        Raises:
+            DataError: There is no release at the root, or it cannot be read.
+        """
         return _opened(root).origin
 
     def annotations(self, root: str, key: str) -> bytes:
-        """The content of an annotation file."""
+        """Read an annotation file.
+
+        Args:
+            root: The release.
+            key: The annotation file.
+
+        Returns:
+            The content of the file, which is JSON.
+
+        Raises:
+            DataError: The file is missing or cannot be read.
+        """
         return _opened(root).annotations(key)
 
     def media(self, root: str, key: str) -> "StoredMedia":
-        """The media that belong to an annotation file."""
+        """Open the media of an annotation file.
+
+        Args:
+            root: The release.
+            key: The annotation file.
+
+        Returns:
+            The media, opened once per process.
+
+        Raises:
+            DataError: There are no media, or they cannot be read.
+        """
         from .release import open_media_store
 
         return StoredMedia(open_media_store(root, key))
 
 
 class StoredMedia:
-    """The media in a store, as the tasks ask for them: what goes wrong is an error of the data."""
+    """The media in a store, for the tasks. Errors of the store become errors of the data.
+
+    Attributes:
+        where: The folder or archive, without credentials.
+        names: The names of all files that may be used.
+        refused: The reason for each file that must not be used, by name.
+    """
 
     def __init__(self, store: "MediaStore") -> None:
         self._store = store
-        self.where = without_credentials(store.where)
-
-    @property
-    def names(self) -> Sequence[str]:
-        """The names of all files that may be used."""
-        return self._store.names
-
-    @property
-    def refused(self) -> Mapping[str, str]:
-        """The names of files that must not be used, each with the reason."""
-        return self._store.refused
+        self.where, self.names, self.refused = without_credentials(store.where), store.names, store.refused
 
     def fetch(self, name: str) -> Path:
-        """The local file with this content, taken out or downloaded now if need be."""
+        """The local file, which is downloaded or taken out of its archive now if necessary.
+
+        Raises:
+            Damaged: The content is not what it should be.
+            DataError: The file is refused, or cannot be read or written.
+        """
         with as_data_errors():
             return self._store.fetch(name)
 
     def find_local(self, name: str) -> Path | None:
-        """The local file with this content, or None if it has not been fetched yet."""
+        """The local file, or None if it has not been fetched yet.
+
+        Raises:
+            DataError: The file is refused.
+        """
         with as_data_errors():
             return self._store.find_local(name)
 
@@ -96,7 +147,7 @@ _SOURCE = AnywhereSource()
 
 
 def install() -> None:
-    """Have the tasks of this process read from anywhere; to do so again changes nothing."""
+    """Let the tasks of this process read through this source; further calls change nothing."""
     source.use(_SOURCE)
 
 

@@ -1,13 +1,14 @@
-"""Where a release lies, and what it holds.
+"""Opens a release: finds its annotation files and media, in any layout.
 
 A root is a folder or any fsspec URL that holds the two annotation files and the media, unpacked (`videos/`, `audios/`)
-or packed (`videos.zip`, `audios.zip`). From an archive only the members that are asked for are taken, by range
-requests where it is remote.
+or packed (`videos.zip`, `audios.zip`). From an archive only the requested members are read, by range requests if it is
+remote.
 """
 
+from collections.abc import Callable
 from functools import cached_property, lru_cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import fsspec
 import huggingface_hub
@@ -21,11 +22,18 @@ from ..storage.stores import ListedFile, MediaStore, open_archive, open_folder
 from ..tasks.humansense.annotations import FILES, FOLDER, MEDIA, DataError
 from .anywhere import as_data_errors
 
+T = TypeVar("T")
+
 
 class Release:
-    """One copy of the release, at `root` of a file system.
+    """One copy of the release.
 
-    `address` is what `open_release` takes for it, with the commit if it is `place` in a repository on the Hub.
+    Attributes:
+        fs: The file system that it is in.
+        root: Its folder in this file system.
+        address: What `open_release` takes to open it again; on the Hub, this includes the commit.
+
+    The argument `place` is its folder on the Hub at a commit; None for all other releases.
     """
 
     def __init__(
@@ -35,28 +43,32 @@ class Release:
 
     @property
     def is_local(self) -> bool:
-        """Whether it lies in a folder."""
+        """Whether it is in a folder on this machine."""
         return isinstance(self.fs, LocalFileSystem)
 
     @property
     def is_on_hub(self) -> bool:
-        """Whether it is at a commit of a repository on the Hub."""
+        """Whether it is in a dataset repository on the Hub."""
         return self._place is not None
 
     @cached_property
     @as_data_errors()
     def prepared_list(self) -> prepared.PreparedList | None:
-        """The list of a folder that was prepared."""
+        """The list of a prepared folder; None if this is no prepared folder.
+
+        Raises:
+            DataError: The list cannot be read.
+        """
+        if self._place is not None:
+            return None
         path = f"{self.root}/{prepared.LIST}"
         with naming(path):
-            if self._place is not None or not self._has(path):
-                return None
-            content: bytes = retrying(lambda: self.fs.cat_file(path))
-        return prepared.read(content, without_credentials(self.address))
+            content = self._if_there(lambda: self.fs.cat_file(path))
+        return None if content is None else prepared.read(content, without_credentials(self.address))
 
     @property
     def origin(self) -> dict[str, Any]:
-        """Where it comes from, for results: `source`, and for what comes from the Hub its `commit`."""
+        """Where it comes from, for results: its `source` and, if it comes from the Hub, its `commit`."""
         if self.prepared_list is not None:
             return self.prepared_list.origin
         if self._place is None:
@@ -66,16 +78,20 @@ class Release:
     @property
     @as_data_errors()
     def annotation_keys(self) -> list[str]:
-        """Which of the annotation files it has: "VQA", "AQA"."""
+        """The keys of the annotation files that it has: "VQA", "AQA"."""
         return [key for key in FILES if self._find_annotations(key) is not None]
 
     @as_data_errors()
     def annotations(self, key: str) -> bytes:
-        """The bytes of the annotation file `key` ("VQA" or "AQA"). Raises DataError when it is not there."""
+        """Read the annotation file `key`, "VQA" or "AQA".
+
+        Raises:
+            DataError: The file is missing or cannot be read.
+        """
         content = self._find_annotations(key)
         if content is None:
             path = without_credentials(f"{self.address}/{FILES[key]}")
-            raise DataError(f"{path} is missing; the questions about {MEDIA[key]} are in it.")
+            raise DataError(f"{path} is missing; it holds the questions about {MEDIA[key]}.")
         return content
 
     def _find_annotations(self, key: str) -> bytes | None:
@@ -86,50 +102,51 @@ class Release:
         with naming(path):
             if not _exists(self.fs, path):
                 return None
-            content: bytes = retrying(lambda: self.fs.cat_file(path))
-            return content
+            return retrying(lambda: self.fs.cat_file(path))
 
     @as_data_errors()
     def media(self, key: str) -> MediaStore:
-        """The media of the annotation file `key`; unpacked files win. Raises DataError if there are none.
+        """Open the media of the annotation file `key`, "VQA" or "AQA". Unpacked files take precedence over an archive.
 
-        What the store itself raises later is StorageError.
+        Returns:
+            A store, whose methods raise StorageError, not DataError.
+
+        Raises:
+            DataError: There are no media, or they cannot be read.
         """
         folder, archive = f"{self.root}/{MEDIA[key]}", f"{self.root}/{MEDIA[key]}.zip"
         if self.prepared_list is not None and MEDIA[key] in self.prepared_list.media:
             return self._unpacked(folder, self.prepared_list.media[MEDIA[key]])
         with naming(archive):
-            # At a commit of the Hub nothing changes: what is known of its archive need not be asked again.
+            # A commit on the Hub never changes: try its archive first, which needs no request if its list is cached.
             if self._place is None and self._has_files(folder):
                 return self._unpacked(folder)
-            if self._place is not None or _exists(self.fs, archive):
-                try:
-                    return open_archive(self.fs, archive, unchanging=self._place is not None)
-                except FileNotFoundError:
-                    if self._has_files(folder):
-                        return self._unpacked(folder)
+            try:
+                return open_archive(self.fs, archive, unchanging=self._place is not None)
+            except FileNotFoundError:
+                if self._place is not None and self._has_files(folder):
+                    return self._unpacked(folder)
         raise DataError(
             f"There is neither {MEDIA[key]}/ nor {MEDIA[key]}.zip in {without_credentials(self.address)}; "
-            f"the questions of {FILES[key]} need it."
+            f"the questions in {FILES[key]} need one of them."
         )
-
-    def _has(self, path: str) -> bool:
-        """Whether there is a file that may be read."""
-        try:
-            return _exists(self.fs, path)
-        except Exception as error:
-            if self.is_local or not _may_be_missing(error):
-                raise
-            return False
 
     def _has_files(self, folder: str) -> bool:
         """Whether there is a folder that may be listed and is not empty."""
+        return bool(self._if_there(lambda: self.fs.isdir(folder) and self.fs.ls(folder)))
+
+    def _if_there(self, read: Callable[[], T]) -> T | None:
+        """What `read` returns; None if the file or folder is missing."""
         try:
-            return bool(retrying(lambda: self.fs.isdir(folder) and self.fs.ls(folder)))
+            return retrying(read)
+        except FileNotFoundError:
+            return None
         except Exception as error:
-            if self.is_local or not _may_be_missing(error):
+            # Buckets and servers that may not be listed answer "forbidden" for a missing file.
+            is_forbidden = isinstance(error, PermissionError) or status_of(error) == HTTPStatus.FORBIDDEN
+            if self.is_local or not is_forbidden:
                 raise
-            return False
+            return None
 
     def _unpacked(self, folder: str, files: prepared.Files | None = None) -> MediaStore:
         listed = {name: ListedFile(f"{folder}/{name}", *known) for name, known in files.items()} if files else None
@@ -139,17 +156,23 @@ class Release:
 @lru_cache(maxsize=8)
 @as_data_errors()
 def open_release(root: str) -> Release:
-    """The release at `root`, a folder or an fsspec URL, opened once per process.
+    """Open the release at a root, once per process.
 
-    A revision on the Hub is read at the commit that it means now. Raises DataError when there are no annotation files,
-    or it cannot be read.
+    Args:
+        root: A folder or an fsspec URL. The annotation files are in it, or in its folder `bench_data`.
+
+    Returns:
+        The release. A revision on the Hub is resolved to its current commit.
+
+    Raises:
+        DataError: There are no annotation files, or the root cannot be read.
     """
     place = hub.parse(root)
     if place is not None:
         return _open_on_hub(place, root)
     with naming(root):
         fs, path = fsspec.core.url_to_fs(root)
-        # The repository itself holds the release in a folder beside the training data; both forms are accepted.
+        # The dataset repository holds the release in a folder beside the training data; accept both roots.
         for base in (path.rstrip("/"), f"{path.rstrip('/')}/{FOLDER}"):
             if any(_exists(fs, f"{base}/{name}") for name in FILES.values()):
                 return Release(fs, base, root)
@@ -158,7 +181,18 @@ def open_release(root: str) -> Release:
 
 @lru_cache(maxsize=16)
 def open_media_store(root: str, key: str) -> MediaStore:
-    """The media of one annotation file of the release at `root`, opened once per process. Raises DataError."""
+    """Open the media of one annotation file, once per process.
+
+    Args:
+        root: The release, as for `open_release`.
+        key: The annotation file, "VQA" or "AQA".
+
+    Returns:
+        A store, whose methods raise StorageError.
+
+    Raises:
+        DataError: There is no release or there are no media, or they cannot be read.
+    """
     return open_release(root).media(key)
 
 
@@ -169,7 +203,7 @@ def _open_on_hub(place: hub.HubFolder, root: str) -> Release:
             try:
                 file = hub.small_file(base, name, cached_only=trouble is not None)
             except StorageError as error:
-                # Without a network nobody knows what the repository does not have, and the cache may have the rest.
+                # Without a network it is unknown whether the repository has this file; the cache may have another one.
                 if not isinstance(error.__cause__, LocalEntryNotFoundError):
                     raise
                 trouble = trouble or error
@@ -189,14 +223,9 @@ def _no_annotations(root: str) -> DataError:
 
 
 def _exists(fs: fsspec.AbstractFileSystem, path: str) -> bool:
-    # fsspec's own `exists` takes every error, a lost network too, for a missing file.
+    # fsspec's own `exists` takes every error for a missing file, even a lost network.
     try:
         retrying(lambda: fs.info(path))
     except FileNotFoundError:
         return False
     return True
-
-
-def _may_be_missing(error: Exception) -> bool:
-    """Whether it is forbidden, which is how buckets and servers that may not be listed answer for what is missing."""
-    return isinstance(error, PermissionError) or status_of(error) == HTTPStatus.FORBIDDEN

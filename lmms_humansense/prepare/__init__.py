@@ -1,1 +1,1 @@
-"""`lmms-humansense prepare`: the release's questions and media on this machine, whole, before anything runs."""
+"""`lmms-humansense prepare`: fetches and checks the release's questions and media before a run."""

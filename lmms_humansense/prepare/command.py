@@ -1,4 +1,4 @@
-"""The command `lmms-humansense prepare`: what it says, and with which status it ends."""
+"""The command `lmms-humansense prepare`: its messages and its exit status."""
 
 import json
 import sys
@@ -29,7 +29,20 @@ def prepare(
     check_only: bool,
     as_json: bool,
 ) -> int:
-    """Prepare or check, say how it went on stderr (or as JSON on stdout), and return the exit status: 0 or 1."""
+    """Prepare or check the data, and report the outcome on stderr.
+
+    Args:
+        tasks: Tasks and groups, separated by commas.
+        limit: Only the first questions of each task; None for all.
+        to: The folder to prepare or check; None for the cache.
+        workers: The number of files at a time.
+        keep_archives: Whether to keep the downloaded archives in `to`.
+        check_only: Check the files instead of preparing them.
+        as_json: Also print the outcome on stdout, as JSON.
+
+    Returns:
+        The exit status: 0 if everything is complete, 1 if not, 130 after Ctrl+C.
+    """
     logger.remove()
     logger.add(lambda line: print(line, end="", file=sys.stderr), level="WARNING", format="{message}")
     console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -37,7 +50,7 @@ def prepare(
     install()
     try:
         if keep_archives and to is None:
-            raise DataError("--keep-archives needs --to, the folder in which they are kept.")
+            raise DataError("--keep-archives needs --to, the folder for the archives.")
         planned = (plan_check if check_only else plan)(tasks, limit, to and to.absolute())
         with ProgressDisplay("Checking" if check_only else "Preparing", console) as progress:
             if check_only:
@@ -50,7 +63,7 @@ def prepare(
         console.print(str(error), style="red", markup=False)
         return 1
     except KeyboardInterrupt:
-        console.print("Interrupted. What was fetched is kept; the same command goes on from there.")
+        console.print("Interrupted. The fetched bytes are kept; the same command continues from there.")
         return 130
     if as_json:
         print(json.dumps(_as_json(planned, outcome), ensure_ascii=False, indent=1))
@@ -80,28 +93,27 @@ def _sentences(planned: Plan, outcome: PrepareResult, seconds: float, check_only
     size = decimal(sum(file.content.size for file in planned.files))
     lines = [
         f"{planned.questions:,} questions of {origin['source']}{commit} need {len(planned.files):,} files, {size}: "
-        f"{outcome.present:,} were there, {outcome.made:,} were made ({decimal(outcome.fetched)} fetched), "
+        f"{outcome.present:,} were present, {outcome.made:,} were made ({decimal(outcome.fetched)} fetched), "
         f"{len(outcome.missing):,} are missing, {len(outcome.damaged):,} are damaged ({seconds:.0f} s)."
     ]
     for what, names in (("missing", outcome.missing), ("damaged", outcome.damaged)):
         lines += [f"{what}: {name}" for name in names[:_MOST_NAMED]]
         lines += [f"{what}: and {len(names) - _MOST_NAMED:,} more"] if len(names) > _MOST_NAMED else []
-    if check_only:
-        advice = "The same command without --check fetches what is missing and replaces what is damaged."
-        return lines if outcome.is_good else [*lines, advice]
-    if not outcome.is_good:
-        return lines
-    return [*lines, _use_of(planned)]
+    if check_only and not outcome.is_good:
+        lines.append("The same command without --check fetches missing files and replaces damaged ones.")
+    elif not check_only and outcome.is_good:
+        lines.append(_use_of(planned))
+    return lines
 
 
 def _use_of(planned: Plan) -> str:
-    """How a run finds what was prepared."""
+    """How a run finds the prepared files."""
     if planned.to is not None:
         return f"To use it: export HUMANSENSE_DATA={planned.to}"
     if all(file.target.is_relative_to(planned.release.root) for file in planned.files):
-        return f"Runs use it where it lies, in {planned.release.root}."
-    found = f"It is in {planned.folder}, where runs with the same HF_HOME find it."
+        return f"Runs use the files in place, in {planned.release.root}."
+    found = f"The files are in {planned.folder}, where runs with the same HF_HOME find them."
     if planned.release.is_on_hub or planned.release.is_local:
         return found
     source = planned.release.origin["source"]
-    return f"{found} They still ask {source} for the questions; --to makes a folder that needs nobody."
+    return f"{found} Runs still read the questions from {source}; with --to, they read only the prepared folder."

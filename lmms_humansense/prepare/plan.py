@@ -1,11 +1,11 @@
-"""What there is to prepare, and where it comes to lie."""
+"""Plans which files to prepare, and where they go."""
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from importlib.resources import files
+from importlib import resources
 from pathlib import Path
 
 from ..dataset.anywhere import as_data_errors
@@ -23,7 +23,14 @@ from ..tasks.humansense.variants import tasks_of
 
 @dataclass(frozen=True)
 class PlannedFile:
-    """One media file to prepare: what `name` in the store holds becomes `target`. `media` is its folder, "videos"."""
+    """One media file to prepare.
+
+    Attributes:
+        media: Its media folder in the release, "videos" or "audios".
+        store: The store that it comes from.
+        name: Its name in the store.
+        target: The local file to make.
+    """
 
     media: str
     store: MediaStore
@@ -32,15 +39,24 @@ class PlannedFile:
 
     @property
     def content(self) -> FileContent:
-        """What it is made of. Raises DataError when that must not be used."""
+        """Where its bytes come from.
+
+        Raises:
+            StorageError: The file is refused, or its size is unknown.
+        """
         return self.store.content(self.name)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be prepared for so many `questions` of a release.
+    """What to prepare, and where.
 
-    In a folder of its own, `to`, it comes with the annotations and a list; where `to` is None it comes into the cache.
+    Attributes:
+        release: The release that the files come from.
+        questions: The number of questions that need the files.
+        files: The media files.
+        to: The folder for the release's layout, with the annotations and a list; None to prepare the cache.
+        listed: The list of the folder `to`; None for the cache.
     """
 
     release: Release
@@ -51,81 +67,93 @@ class Plan:
 
     @property
     def folder(self) -> Path:
-        """The folder that all of it comes into."""
+        """The folder that everything goes into."""
         return self.to or cache.cache_folder()
 
+    @property
+    def stores(self) -> dict[str, MediaStore]:
+        """The stores that the files come from, by media folder."""
+        return {file.media: file.store for file in self.files}
+
     def shown(self, file: PlannedFile) -> str:
-        """The name of a file for people: below the folder where there is one, else that in the release."""
+        """The name of a file for messages: its path in the folder `to`, or its name in the store."""
         return str(file.target.relative_to(self.to)) if self.to else file.name
 
 
 @as_data_errors()
 def plan(names: str = "humansense", limit: int | None = None, to: Path | None = None) -> Plan:
-    """Plan what the first `limit` questions (all, if None) need of each of the tasks in `names`, which has commas.
+    """Plan what to fetch for some tasks.
 
-    Raises DataError for names that are none, and for a release that cannot be used.
+    Args:
+        names: Tasks and groups, separated by commas.
+        limit: Only the first questions of each task; None for all.
+        to: The folder to prepare; None to prepare the cache.
+
+    Returns:
+        The plan. With `to`, its list also covers the files of the release that are not planned.
+
+    Raises:
+        DataError: A name is no task or group, the release cannot be read, or `to` was prepared from other content.
     """
-    wanted = _wanted(_source(to), names, limit)
+    planned = _planned(_source(to), names, limit)
     if to is None:
-        return wanted.plan(lambda media, store, name: store.place(name))
-    unpacked = {media: unpacked_names(store.names, media) for media, store in wanted.stores.items()}
-    files = {
-        media: {unpacked[media][name]: (store.known_size(name), store.known_crc(name)) for name in store.names}
-        for media, store in wanted.stores.items()
+        return planned
+    unpacked = {media: unpacked_names(store.names, media) for media, store in planned.stores.items()}
+    media_files = {
+        media: {unpacked[media][name]: store.known(name) for name in store.names}
+        for media, store in planned.stores.items()
     }
-    release = wanted.release
+    release = planned.release
     digests = {FILES[key]: sha256(release.annotations(key)).hexdigest() for key in release.annotation_keys}
-    listed = _joined(PreparedList(release.address, release.origin, digests, files), to)
-    return wanted.plan(lambda media, store, name: to / media / unpacked[media][name], to, listed)
+    listed = _joined(PreparedList(release.address, release.origin, digests, media_files), to)
+    targets = [replace(file, target=to / file.media / unpacked[file.media][file.name]) for file in planned.files]
+    return replace(planned, files=targets, to=to, listed=listed)
 
 
 @as_data_errors()
 def plan_check(names: str = "humansense", limit: int | None = None, to: Path | None = None) -> Plan:
-    """The same, of what is there already: a folder is looked at as its own list says, and nobody else is asked."""
+    """Plan what to check for some tasks. A prepared folder is checked against its own list, without a network.
+
+    Args:
+        names: Tasks and groups, separated by commas.
+        limit: Only the first questions of each task; None for all.
+        to: The prepared folder to check; None to check the cache.
+
+    Returns:
+        The plan, whose targets may be missing or damaged.
+
+    Raises:
+        DataError: A name is no task or group, the release cannot be read, or `to` has no list.
+    """
     if to is not None and not (to / LIST).is_file():
-        raise DataError(f"{to} has no {LIST}: it was not prepared by this command, so nobody knows what is right.")
-    wanted = _wanted(_source(None) if to is None else str(to), names, limit)
-    return wanted.plan(lambda media, store, name: store.place(name), to, wanted.release.prepared_list)
+        raise DataError(f"{to} has no {LIST}: it was not prepared by this command and cannot be checked.")
+    planned = _planned(_source(None) if to is None else str(to), names, limit)
+    return replace(planned, to=to, listed=planned.release.prepared_list)
 
 
-@dataclass(frozen=True)
-class _Wanted:
-    """The names of the files that questions need, by media folder ("videos"), and the stores that have them."""
-
-    release: Release
-    questions: int
-    stores: dict[str, MediaStore]
-    names: dict[str, list[str]]
-
-    def plan(
-        self,
-        target: Callable[[str, MediaStore, str], Path],
-        to: Path | None = None,
-        listed: PreparedList | None = None,
-    ) -> Plan:
-        """The plan in which each file comes to lie at `target(media, store, name)`."""
-        files = [
-            PlannedFile(media, store, name, target(media, store, name))
-            for media, store in self.stores.items()
-            for name in self.names[media]
-        ]
-        return Plan(self.release, self.questions, files, to, listed)
-
-
-def _wanted(root: str, names: str, limit: int | None) -> _Wanted:
+def _planned(root: str, names: str, limit: int | None) -> Plan:
+    """A plan that leaves each file where its store keeps it: in the cache, or in its local folder."""
     release = open_release(root)
     docs = [doc for task in _tasks(names) for doc in data.load(task.code, root)[:limit]]
     wanted: dict[str, dict[str, None]] = {}
     for doc in docs:
         wanted.setdefault(key_of(BY_CODE[doc["code"]]), {})[doc["file"]] = None
-    stores = {MEDIA[key]: open_media_store(release.address, key) for key in wanted}
-    return _Wanted(release, len(docs), stores, {MEDIA[key]: list(found) for key, found in wanted.items()})
+    files: list[PlannedFile] = []
+    for key, found in wanted.items():
+        store = open_media_store(release.address, key)
+        files += [PlannedFile(MEDIA[key], store, name, store.place(name)) for name in found]
+    return Plan(release, len(docs), files)
 
 
 def unpacked_names(names: Iterable[str], folder: str) -> Mapping[str, str]:
-    """What files of a store are called below `folder` in the release's own layout: without the folders above it.
+    """Name the files of a store as in the release's own layout: without `folder` and the folders above it.
 
-    Where that would give two files one name, all keep theirs.
+    Args:
+        names: The names of all files in the store.
+        folder: The media folder, "videos" or "audios".
+
+    Returns:
+        The new name of each file. If two files would get the same name, all files keep their folders.
     """
     shortened = {name: _below(folder, name) for name in names}
     if len(set(shortened.values())) == len(shortened):
@@ -142,9 +170,9 @@ def _below(folder: str, name: str) -> str:
 def _source(to: Path | None) -> str:
     """The root of the release to prepare from.
 
-    A folder that was begun is gone on with from the commit that it was begun with, unless the user names another.
+    A folder that already has a list is continued from the same commit, unless the user chooses another source.
     """
-    (source,) = json.loads(files("lmms_humansense.tasks.humansense").joinpath("source.json").read_text())
+    (source,) = json.loads(resources.files("lmms_humansense.tasks.humansense").joinpath("source.json").read_text())
     root = data.release_root(source["repository"])
     if to is None:
         return root
@@ -153,7 +181,7 @@ def _source(to: Path | None) -> str:
     if (to / LIST).is_file() and (is_itself or not chosen):
         return prepared.read((to / LIST).read_bytes(), str(to)).address
     if is_itself:
-        raise DataError(f"HUMANSENSE_DATA is {to}, the folder to prepare: unset it, or name where the data come from.")
+        raise DataError(f"HUMANSENSE_DATA is {to}, the folder to prepare: unset it, or set it to the data's source.")
     return root
 
 
@@ -165,7 +193,7 @@ def _tasks(names: str) -> Sequence[Task]:
 
 
 def _joined(new: PreparedList, to: Path) -> PreparedList:
-    """The list of what a folder is to hold, with what its list has of other parts of the same release."""
+    """The new list of a folder, merged with its present list, which may cover other parts of the same release."""
     if not (to / LIST).is_file():
         return new
     old = prepared.read((to / LIST).read_bytes(), str(to))
@@ -173,7 +201,7 @@ def _joined(new: PreparedList, to: Path) -> PreparedList:
         _differ(old.media[folder], new.media[folder]) for folder in old.media if folder in new.media
     ):
         raise DataError(
-            f"{to} was prepared from {_named(old)}, whose files are not those of {_named(new)}: choose another folder."
+            f"{to} was prepared from {_named(old)}, whose files differ from {_named(new)}: choose another folder."
         )
     media = {
         folder: {**new.media.get(folder, {}), **{n: k for n, k in old.media.get(folder, {}).items() if None not in k}}

@@ -1,8 +1,7 @@
-"""How the work goes on, for people: a bar in a terminal, and a line now and then in a log."""
+"""Shows progress to the user: a bar in a terminal, and an occasional line in a log."""
 
 import threading
 import time
-from types import TracebackType
 
 from rich.console import Console
 from rich.filesize import decimal
@@ -14,7 +13,7 @@ _EVERY = 30.0
 
 
 class ProgressDisplay:
-    """Shows bytes, files and the time left on a console, within a `with` block."""
+    """Shows bytes, files and the remaining time on a console, within a `with` block. Its methods are thread-safe."""
 
     def __init__(self, what: str, console: Console) -> None:
         self._console = console
@@ -33,33 +32,36 @@ class ProgressDisplay:
             self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._console.is_terminal:
             self._bar.stop()
 
     def expect(self, files: int, count: int) -> None:
-        """There will be so many files, of so many bytes altogether."""
+        """Set the totals and start the display.
+
+        Args:
+            files: The number of files.
+            count: The number of bytes of all files.
+        """
         with self._lock:
             self._files, self._count = files, count
             self._bar.start_task(self._task)
             self._show()
 
     def advance(self, count: int) -> None:
-        """There are so many bytes more; fewer, if negative."""
+        """Count `count` more bytes; a negative number takes bytes back."""
         with self._lock:
             self._there += count
             self._show()
 
     def file_done(self) -> None:
-        """There is one more file."""
+        """Count one more file."""
         with self._lock:
             self._done += 1
             self._show()
 
     def say(self, sentence: str) -> None:
-        """Something that the user should know."""
+        """Print a sentence for the user."""
         self._console.print(sentence)
 
     def _show(self) -> None:

@@ -1,4 +1,7 @@
-"""Doing what was planned: in parallel, taken up again where it was ended, and refused where it cannot fit."""
+"""Carries out a plan: fetches or checks its files in parallel.
+
+An interrupted attempt is continued, and a plan that does not fit on the disk is refused before anything is fetched.
+"""
 
 import os
 import shutil
@@ -9,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
-from typing import Protocol
 
 from fsspec.implementations.local import LocalFileSystem
 from rich.filesize import decimal
@@ -23,37 +25,27 @@ from ..storage.stores import open_archive
 from ..storage.transfer import FileContent, ProgressCallback
 from ..tasks.humansense.annotations import FILES, DataError
 from .plan import Plan, PlannedFile
+from .progress import ProgressDisplay
 
 WORKERS = 8
 
 _SPARE = 64 << 20
-"""Bytes that a disk should have left."""
+"""Bytes that must remain free on the disk."""
 
 _JOB_BYTES, _JOB_FILES = 32 << 20, 64
-"""What one thread does at a time."""
-
-
-class Progress(Protocol):
-    """Shows how the work goes on."""
-
-    def expect(self, files: int, count: int) -> None:
-        """There will be so many files, of so many bytes altogether."""
-
-    def advance(self, count: int) -> None:
-        """There are so many bytes more; fewer, if negative."""
-
-    def file_done(self) -> None:
-        """There is one more file."""
-
-    def say(self, sentence: str) -> None:
-        """Something that the user should know."""
+"""The most bytes and files, roughly, that one thread takes at a time."""
 
 
 @dataclass
 class PrepareResult:
-    """How many files there were and how many were made, the bytes fetched, and the names of those that are not right.
+    """The outcome of preparing or checking.
 
-    `missing` and `damaged` hold one sentence or name each.
+    Attributes:
+        present: The number of files that existed already and are complete.
+        made: The number of files that were made.
+        fetched: The number of bytes that were fetched for them.
+        missing: The names of missing files.
+        damaged: The names of damaged files; after preparing, a sentence for each file that is damaged at its source.
     """
 
     present: int = 0
@@ -64,11 +56,11 @@ class PrepareResult:
 
     @property
     def is_good(self) -> bool:
-        """Whether everything is there and whole."""
+        """Whether no file is missing or damaged."""
         return not self.missing and not self.damaged
 
     def add(self, other: "PrepareResult") -> None:
-        """Count in what became of other files."""
+        """Add the outcome for other files to this one."""
         self.present += other.present
         self.made += other.made
         self.fetched += other.fetched
@@ -77,56 +69,71 @@ class PrepareResult:
 
 
 class _Ended(Exception):
-    """The work of another thread has failed."""
+    """Stops a thread after another one has failed."""
 
 
 @as_data_errors()
-def carry_out(plan: Plan, progress: Progress, workers: int = WORKERS, keep_archives: bool = False) -> PrepareResult:
-    """Make what is planned and not there; with `keep_archives` out of archives that are then kept in its folder.
+def carry_out(
+    plan: Plan, progress: ProgressDisplay, workers: int = WORKERS, keep_archives: bool = False
+) -> PrepareResult:
+    """Make the planned files that are missing or damaged.
 
-    Files whose content is damaged where it comes from are in the outcome. Raises DataError when the disk is too small,
-    or something cannot be read or written.
+    Args:
+        plan: What to make.
+        progress: Where to show the progress.
+        workers: The number of files to fetch at a time.
+        keep_archives: Whether to download remote archives first, keep them in the plan's folder, and unpack them there.
+
+    Returns:
+        The outcome. It includes files that are damaged at their source, which do not stop the others.
+
+    Raises:
+        DataError: The disk is too small, an archive in the folder is another one than the source's, or a file cannot
+            be read or written.
     """
     plan.folder.mkdir(parents=True, exist_ok=True)
     lock = plan.to / ".prepare.lock" if plan.to else plan.folder / "locks" / "prepare.lock"
     with cache.locked_by_command(
-        lock, lambda: progress.say(f"Another process prepares {plan.folder}; waiting for it.")
+        lock, lambda: progress.say(f"Another process is preparing {plan.folder}; waiting for it.")
     ):
-        refuse_small_disk(plan, workers, keep_archives)
+        _refuse_small_disk(plan, workers, keep_archives)
         if plan.listed is not None:
-            _write_questions(plan, plan.listed)
-        archives = archives_of(plan) if keep_archives else {}
-        progress.expect(len(plan.files), _packed(plan) + sum(content.size for content in archives.values()))
+            for key in plan.release.annotation_keys:
+                cache.write_atomically(plan.folder / FILES[key], plan.release.annotations(key))
+            cache.write_atomically(plan.folder / LIST, plan.listed.to_json())
+        archives = _archives_of(plan) if keep_archives else {}
+        packed = sum(file.content.packed for file in plan.files)
+        progress.expect(len(plan.files), packed + sum(content.size for content in archives.values()))
         _keep_archives(archives, progress)
         outcome = _make_all(_from(archives, plan), progress, workers)
         if plan.listed is not None:
-            _write_list(plan, _with_checksums(plan, plan.listed))
+            cache.write_atomically(plan.folder / LIST, _with_checksums(plan, plan.listed).to_json())
         return outcome
 
 
-def archives_of(plan: Plan) -> dict[Path, FileContent]:
-    """The remote archives that files come from, by where they are kept in the plan's folder."""
-    stores = {file.media: file.store for file in plan.files}
+def _archives_of(plan: Plan) -> dict[Path, FileContent]:
+    """The remote archives that files come from, by the path at which the plan's folder keeps them."""
     return {
         plan.folder / f"{media}.zip": FileContent(store.archive, store.archive.size)
-        for media, store in stores.items()
+        for media, store in plan.stores.items()
         if store.archive is not None and not store.is_local
     }
 
 
-def refuse_small_disk(plan: Plan, workers: int, keep_archives: bool) -> None:
-    """Raise DataError when what is missing does not fit, saying what it takes."""
+def _refuse_small_disk(plan: Plan, workers: int, keep_archives: bool) -> None:
+    """Raise DataError if the missing files do not fit on the disk. Each worker needs room for one packed file too."""
     contents = {file.target: file.content for file in plan.files}
     unpacked = sorted((content.packed for content in contents.values() if content.is_compressed), reverse=True)
     media = _missing_bytes(contents) + sum(unpacked[:workers])
-    both = media + _missing_bytes(archives_of(plan))
+    both = media + _missing_bytes(_archives_of(plan))
     needed, free = (both if keep_archives else media), shutil.disk_usage(plan.folder).free
     if needed + _SPARE <= free:
         return
     other = f"{decimal(media)} without --keep-archives" if keep_archives else f"{decimal(both)} with --keep-archives"
     raise DataError(
-        f"{plan.folder} has {decimal(free)} free, and what is missing takes {decimal(needed)} ({other}), with "
-        f"{decimal(_SPARE)} to spare: free space, choose another folder with --to, or prepare fewer tasks with --tasks."
+        f"{plan.folder} has {decimal(free)} free, but the missing files need {decimal(needed)} ({other}) and "
+        f"{decimal(_SPARE)} must remain free: free space, choose another folder with --to, or prepare fewer tasks with "
+        "--tasks."
     )
 
 
@@ -138,21 +145,7 @@ def _missing_bytes(contents: Mapping[Path, FileContent]) -> int:
     )
 
 
-def _packed(plan: Plan) -> int:
-    return sum(file.content.packed for file in plan.files)
-
-
-def _write_questions(plan: Plan, listed: PreparedList) -> None:
-    for key in plan.release.annotation_keys:
-        cache.write_atomically(plan.folder / FILES[key], plan.release.annotations(key))
-    _write_list(plan, listed)
-
-
-def _write_list(plan: Plan, listed: PreparedList) -> None:
-    cache.write_atomically(plan.folder / LIST, listed.to_json())
-
-
-def _keep_archives(archives: Mapping[Path, FileContent], progress: Progress) -> None:
+def _keep_archives(archives: Mapping[Path, FileContent], progress: ProgressDisplay) -> None:
     for target, content in archives.items():
         with naming(str(target)):
             if transfer.has_size(target, content):
@@ -162,26 +155,29 @@ def _keep_archives(archives: Mapping[Path, FileContent], progress: Progress) -> 
 
 
 def _from(archives: Mapping[Path, FileContent], plan: Plan) -> list[PlannedFile]:
-    """The files of the plan, taken out of archives that are here by now."""
+    """The files of the plan, but from the downloaded archives where there are any."""
     kept = {target.stem: open_archive(LocalFileSystem(), str(target), unchanging=False) for target in archives}
     for media, store in kept.items():
-        original = next(file.store for file in plan.files if file.media == media)
-        if [(name, store.known_crc(name)) for name in store.names] != [
-            (name, original.known_crc(name)) for name in original.names
+        original = plan.stores[media]
+        if [(name, store.known(name)) for name in store.names] != [
+            (name, original.known(name)) for name in original.names
         ]:
             raise DataError(f"{store.where} is another archive than {original.where}: delete it.")
     return [replace(file, store=kept.get(file.media, file.store)) for file in plan.files]
 
 
-def _make_all(files: Sequence[PlannedFile], progress: Progress, workers: int) -> PrepareResult:
+def _make_all(files: Sequence[PlannedFile], progress: ProgressDisplay, workers: int) -> PrepareResult:
     outcome, ended = PrepareResult(), threading.Event()
+    # Threads mostly wait for the network; on a local disk, more threads than cores only slow each other down.
+    if all(file.store.is_local for file in files):
+        workers = min(workers, os.cpu_count() or 1)
 
     def advance(count: int) -> None:
         if ended.is_set():
             raise _Ended
         progress.advance(count)
 
-    with ThreadPoolExecutor(_threads(files, workers)) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         futures = [pool.submit(_do, job, advance, progress.file_done) for job in _jobs(files)]
         try:
             for future in as_completed(futures):
@@ -192,15 +188,8 @@ def _make_all(files: Sequence[PlannedFile], progress: Progress, workers: int) ->
     return outcome
 
 
-def _threads(files: Sequence[PlannedFile], workers: int) -> int:
-    # Many wait for a network well; on a disk of this machine more than there are cores only get in each other's way.
-    if all(file.store.is_local for file in files):
-        return min(workers, os.cpu_count() or 1)
-    return workers
-
-
 def _jobs(files: Sequence[PlannedFile]) -> Iterator[list[PlannedFile]]:
-    """The files in portions, each for one thread and one lock: not too large to share, nor too small to be worth it."""
+    """Split the files into portions for one thread and one lock each, neither too large to share nor too small."""
     for _, group in groupby(sorted(files, key=_by_lock), key=_by_lock):
         job: list[PlannedFile] = []
         size = 0
@@ -233,7 +222,7 @@ def _do(job: Sequence[PlannedFile], advance: ProgressCallback, file_done: Callab
 
 
 def _make(file: PlannedFile, advance: ProgressCallback) -> int | None:
-    """Make a file, and return how many bytes were fetched for it; None if it was there."""
+    """Make a file and return the number of bytes that were fetched for it; None if it was complete already."""
     content = file.content
     if transfer.is_whole(file.target, content):
         if content.is_compressed:
@@ -248,7 +237,7 @@ def _make(file: PlannedFile, advance: ProgressCallback) -> int | None:
 
 
 def _copied(file: PlannedFile, content: FileContent, advance: ProgressCallback) -> bool:
-    """Make the file of one that was fetched before, if there is one and it is whole."""
+    """Copy the file from where its store keeps it, if it is there and complete; return whether it was copied."""
     kept = file.store.find_local(file.name)
     if kept is None or kept == file.target or not transfer.is_whole(kept, content):
         return False
@@ -262,7 +251,7 @@ def _copied(file: PlannedFile, content: FileContent, advance: ProgressCallback) 
 
 
 def _with_checksums(plan: Plan, listed: PreparedList) -> PreparedList:
-    """The list with the checksums that the release itself does not tell."""
+    """The list, completed with the sizes and checksums that the release itself does not give."""
     media = {folder: dict(files) for folder, files in listed.media.items()}
     for file in plan.files:
         name = file.target.relative_to(plan.folder / file.media).as_posix()
@@ -272,8 +261,20 @@ def _with_checksums(plan: Plan, listed: PreparedList) -> PreparedList:
 
 
 @as_data_errors()
-def check(plan: Plan, progress: Progress, workers: int = WORKERS) -> PrepareResult:
-    """Read all that is planned, and tell what is missing and what is damaged."""
+def check(plan: Plan, progress: ProgressDisplay, workers: int = WORKERS) -> PrepareResult:
+    """Read all planned files, and change nothing.
+
+    Args:
+        plan: What to check.
+        progress: Where to show the progress.
+        workers: The number of files to read at a time.
+
+    Returns:
+        The outcome, with the names of missing and damaged files.
+
+    Raises:
+        DataError: A file cannot be read.
+    """
     outcome = PrepareResult()
     for name, digest in (plan.listed.annotations if plan.listed else {}).items():
         path = plan.folder / name

@@ -1,6 +1,6 @@
-"""What is kept between runs: media that were fetched, and what remote archives hold.
+"""The cache on disk: fetched media, the lists of remote archives, and locks.
 
-Everything lies beside the Hub's own cache, so that HF_HOME moves both.
+It lies beside the Hub's own cache, so that HF_HOME moves both.
 """
 
 import dataclasses
@@ -19,30 +19,41 @@ from .archive import ArchiveContents, ArchiveMember, leads_out, parts
 from .errors import StorageError
 
 _LOCKS = 256
-"""Files of which one stands for each kept file: so many that a dozen fetched at once rarely share one. Locks per file
-would be as many files again, and not safe to remove."""
+"""The number of lock files. Each cached file uses one of them, and a dozen files fetched at once rarely share one.
+One lock per file would double the number of files, and lock files are not safe to remove."""
 
 
 def cache_folder() -> Path:
-    """Where all of it is."""
+    """The folder of this cache, `humansense` in HF_HOME."""
     return Path(huggingface_hub.constants.HF_HOME) / "humansense"
 
 
 def media_path(identity: str, name: str) -> Path:
-    """Where the file `name` of the store `identity` is kept. Raises StorageError for a name that leads elsewhere."""
+    """Where a media file is cached.
+
+    Args:
+        identity: The name of the content of its store, for example of an archive.
+        name: The name of the file in the store.
+
+    Returns:
+        The path in the cache, whether or not the file exists.
+
+    Raises:
+        StorageError: The name leads out of its folder.
+    """
     if leads_out(name):
         raise StorageError(f"The media file name {name!r} leads out of its folder; it is refused.")
     return cache_folder().joinpath("media", identity, *parts(name))
 
 
 def lock_of(path: Path) -> Path:
-    """The lock file that stands for `path`, and for others."""
+    """The lock file for `path`; other paths may share it."""
     return cache_folder() / "locks" / f"{int(_digest(str(path)), 16) % _LOCKS:03d}.lock"
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Within the block, no other thread or process is in one for the same path."""
+    """Hold the lock for `path`, so that only one thread of all processes is in such a block."""
     lock = lock_of(path)
     lock.parent.mkdir(parents=True, exist_ok=True)
     with WeakFileLock(lock):
@@ -51,7 +62,12 @@ def locked(path: Path) -> Iterator[None]:
 
 @contextmanager
 def locked_by_command(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Within the block, no other process is in one for the lock file `path`; `waiting` is called if one is."""
+    """Hold the lock of a command, so that only one process is in such a block.
+
+    Args:
+        path: The lock file itself.
+        waiting: Called once, without arguments, if another process holds the lock.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         try:
@@ -64,7 +80,13 @@ def locked_by_command(path: Path, waiting: Callable[[], None]) -> Iterator[None]
 
 @dataclasses.dataclass(frozen=True)
 class KeptArchive:
-    """What is known of a remote archive: a name for its content, its bytes, and what it holds."""
+    """What is known of an archive without reading it again.
+
+    Attributes:
+        identity: A name for its content.
+        size: Its size in bytes.
+        contents: Its members.
+    """
 
     identity: str
     size: int
@@ -72,12 +94,12 @@ class KeptArchive:
 
 
 def contents_path(key: str) -> Path:
-    """Where it is kept what the archive `key` (its address, and what changes when it is replaced) holds."""
+    """The file in the cache for the list of the archive `key`: its address, plus its identity if it can change."""
     return cache_folder() / "archives" / f"{_digest(key)}.json"
 
 
 def kept_archive(key: str) -> KeptArchive | None:
-    """What is known of the archive `key`; None if that has not been kept, or not by this version."""
+    """Read what is cached about the archive `key`; None if there is no entry, or one of another version."""
     try:
         kept = json.loads(contents_path(key).read_bytes())
         members = [ArchiveMember(*fields) for fields in kept["members"]]
@@ -88,7 +110,12 @@ def kept_archive(key: str) -> KeptArchive | None:
 
 
 def keep_archive(key: str, archive: KeptArchive) -> None:
-    """Keep what is known of the archive `key`."""
+    """Cache what is known of an archive.
+
+    Args:
+        key: The same key as for `contents_path`.
+        archive: What to cache.
+    """
     content = {
         "archive": key,
         "identity": archive.identity,
@@ -100,7 +127,12 @@ def keep_archive(key: str, archive: KeptArchive) -> None:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Make the file `path`, whole or not at all."""
+    """Write a file, completely or not at all, and its parent folders.
+
+    Args:
+        path: The file to write; an existing one is replaced.
+        content: All of its bytes.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{uuid4().hex}.part")
     try:

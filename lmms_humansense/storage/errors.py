@@ -1,14 +1,14 @@
-"""What went wrong with files and networks, as sentences that name what was read and what to do about it.
+"""Errors of files and networks, as sentences that name the file and the remedy.
 
-Imports nothing heavier than the standard library until something goes wrong.
+Imports only the standard library until an error occurs.
 """
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# The package's own ways out, which messages name: its settings, a command, and its name in logs. They are no knowledge
-# of the benchmark.
+# The settings, the command and the name in logs that messages mention. They belong to the package; this room knows
+# nothing else about the benchmark.
 DATA_SETTING = "HUMANSENSE_DATA"
 REVISION_SETTING = "HUMANSENSE_REVISION"
 PREPARE_COMMAND = "lmms-humansense prepare"
@@ -22,28 +22,35 @@ _TOKEN = "set HF_TOKEN or run `hf auth login`"
 
 
 class StorageError(ValueError):
-    """A file cannot be had; the message names it, and says what to do."""
+    """A file cannot be read or written; the message names it and the remedy."""
 
 
 class DamagedContent(StorageError):
-    """What came is not what it should be; to fetch it again is no use."""
+    """The content is not what it should be, and fetching it again does not help."""
 
 
 @contextmanager
 def naming(what: str) -> Iterator[None]:
-    """Turn whatever goes wrong in the block into a StorageError that names `what` was read."""
+    """Turn every exception in the block into a StorageError that names the file.
+
+    Args:
+        what: The path or address that the block reads; its credentials are removed from the message.
+
+    Raises:
+        StorageError: The block raised an exception. A StorageError of the block is passed on unchanged.
+    """
     try:
         yield
     except StorageError:
         raise
-    # File systems, networks and codecs each have exceptions of their own; none of them names the file.
+    # File systems, networks and codecs each have their own exceptions, and none of them names the file.
     except Exception as error:
         reason = _advice(error) or f"{type(error).__name__}: {one_line(error)}"
         raise StorageError(f"{without_credentials(what)} cannot be read ({reason}).") from error
 
 
 def without_credentials(text: str) -> str:
-    """A text as it may be shown: addresses in it without a name and password, and without what signs them."""
+    """Remove user names, passwords and signatures (query strings) from all addresses in a text."""
     return _SIGNATURE.sub(r"\1", _PASSWORD.sub(r"\1", text))
 
 
@@ -52,20 +59,20 @@ _SIGNATURE = re.compile(r"(\bhttps?://[^\s'\"?]+)\?[^\s'\")]*")
 
 
 def one_line(error: BaseException | None) -> str:
-    """The message of an error as it may be shown, in one line."""
+    """The message of an error in one line, without credentials."""
     return without_credentials(" ".join(str(error).split()))
 
 
 def _advice(error: Exception) -> str | None:
-    """What to do about what the Hub, or its client, refuses."""
+    """The reason and the remedy, if the Hub or its client refused the request."""
     from huggingface_hub import constants, errors
 
     if isinstance(error, errors.GatedRepoError):
-        return f"the repository is gated: ask for access on its page on the Hub, then {_TOKEN}"
+        return f"the repository is gated: request access on its page on the Hub, then {_TOKEN}"
     if isinstance(error, errors.RepositoryNotFoundError):
-        return f"the Hub has no such repository, or does not show it to you: check the name; if it is private, {_TOKEN}"
+        return f"the Hub has no such repository, or hides it from you: check the name; if it is private, {_TOKEN}"
     if isinstance(error, errors.RevisionNotFoundError):
-        return f"the repository has no such revision; set {REVISION_SETTING} to a branch, tag or commit of it"
+        return f"the repository has no such revision: set {REVISION_SETTING} to one of its branches, tags or commits"
     if isinstance(error, errors.OfflineModeIsEnabled) or (
         isinstance(error, errors.LocalEntryNotFoundError) and constants.HF_HUB_OFFLINE
     ):

@@ -1,4 +1,4 @@
-"""A dataset repository on the Hub: which commit a revision is, and its small files."""
+"""Dataset repositories on the Hub: their addresses, commits and small files."""
 
 import re
 from dataclasses import dataclass, replace
@@ -18,7 +18,13 @@ _ADDRESS = re.compile(
 
 @dataclass(frozen=True)
 class HubFolder:
-    """A folder of a dataset repository at a revision: a branch, tag or commit."""
+    """A folder of a dataset repository.
+
+    Attributes:
+        repository: "owner/name".
+        revision: A branch, tag or commit.
+        folder: The path in the repository; empty for its root.
+    """
 
     repository: str
     revision: str
@@ -29,12 +35,12 @@ class HubFolder:
         return f"{address}/{self.folder}" if self.folder else address
 
     def within(self, folder: str) -> "HubFolder":
-        """The place of a folder in this one."""
+        """A folder inside this one."""
         return replace(self, folder=f"{self.folder}/{folder}".strip("/"))
 
 
 def parse(address: str) -> HubFolder | None:
-    """The place that an fsspec URL names; None if it names none of a dataset repository."""
+    """Parse an fsspec URL; None if it is not in a dataset repository on the Hub."""
     found = _ADDRESS.fullmatch(address.rstrip("/"))
     if found is None:
         return None
@@ -42,30 +48,39 @@ def parse(address: str) -> HubFolder | None:
 
 
 def small_file(place: HubFolder, name: str, cached_only: bool = False) -> Path | None:
-    """The Hub's own cached copy of a small file, downloaded if need be; None where the repository has no such file.
+    """Download a small file into the Hub's own cache, or find it there.
 
-    Without a network, with HF_HUB_OFFLINE=1 or `cached_only`, a copy that was cached before is taken. Raises
-    StorageError.
+    Without a network, or with HF_HUB_OFFLINE=1, a cached copy is used.
+
+    Args:
+        place: The folder of the file.
+        name: The name of the file in that folder.
+        cached_only: Never ask the Hub; use only a cached copy.
+
+    Returns:
+        The cached copy, or None if the repository has no such file.
+
+    Raises:
+        StorageError: The file cannot be downloaded and is not in the cache.
     """
     with naming(f"{place}/{name}"):
         try:
-            return Path(retrying(lambda: _download(place, name, cached_only)))
+            path = retrying(
+                lambda: huggingface_hub.hf_hub_download(
+                    place.repository,
+                    place.within(name).folder,
+                    repo_type="dataset",
+                    revision=place.revision,
+                    local_files_only=cached_only,
+                )
+            )
+            return Path(path)
         except EntryNotFoundError as error:
-            if isinstance(error, LocalEntryNotFoundError):  # the repository may have it
+            if isinstance(error, LocalEntryNotFoundError):  # not cached, but the repository may have it
                 raise
             return None
 
 
 def commit_of(file: Path) -> str:
-    """The commit that a cached copy belongs to: the Hub's cache has a folder `snapshots` with a folder for each."""
+    """The commit of a cached copy: the Hub's cache keeps each commit in a folder below `snapshots`."""
     return next(folder.name for folder in file.parents if folder.parent.name == "snapshots")
-
-
-def _download(place: HubFolder, name: str, cached_only: bool) -> str:
-    return huggingface_hub.hf_hub_download(
-        place.repository,
-        place.within(name).folder,
-        repo_type="dataset",
-        revision=place.revision,
-        local_files_only=cached_only,
-    )

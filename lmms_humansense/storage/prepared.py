@@ -1,4 +1,4 @@
-"""The list in a prepared folder: where its files come from, and their sizes and checksums."""
+"""The list in a prepared folder: the origin of its files, and their sizes and checksums."""
 
 import dataclasses
 import json
@@ -9,21 +9,23 @@ from typing import Any
 from .errors import StorageError
 
 LIST = "humansense_prepared.json"
-"""The name of the list in the folder."""
+"""The file name of the list in its folder."""
 
 Files = dict[str, tuple[int | None, int | None]]
-"""The bytes and the CRC-32 of files by name; None where nobody knows them yet."""
+"""For each file name its size in bytes and its CRC-32, each None while it is unknown."""
 
 _FORM = 1
 
 
 @dataclass(frozen=True)
 class PreparedList:
-    """What a prepared folder holds, or will hold once all of it is prepared.
+    """The files of a prepared folder, including those that are still to be prepared.
 
-    `address` is where its files come from, `origin` says the same for results, `annotations` has the SHA-256 of each
-    file that describes the media, and `media` for each media folder its files: names, each with its bytes and its
-    CRC-32 (None while nobody knows them).
+    Attributes:
+        address: The address that the files come from.
+        origin: The same for results: `source`, and `commit` if there is one.
+        annotations: The SHA-256 of each annotation file, by file name.
+        media: The files in each media folder, by the name of the folder.
     """
 
     address: str
@@ -32,13 +34,24 @@ class PreparedList:
     media: dict[str, Files]
 
     def to_json(self) -> bytes:
-        """The list as it is written."""
+        """The list as the bytes of its file."""
         content = {"form": _FORM, **dataclasses.asdict(self)}
         return json.dumps(content, ensure_ascii=False, indent=1).encode()
 
 
 def read(content: bytes, where: str) -> PreparedList:
-    """Read the list in the folder `where`. Raises StorageError when it is not one that this version can read."""
+    """Parse the list of a prepared folder.
+
+    Args:
+        content: The bytes of the file.
+        where: The folder, for messages.
+
+    Returns:
+        The list.
+
+    Raises:
+        StorageError: The content is damaged or of another version.
+    """
     try:
         read_in: Mapping[str, Any] = json.loads(content)
         if read_in["form"] != _FORM:

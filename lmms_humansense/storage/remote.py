@@ -1,4 +1,4 @@
-"""Parts of files that lie anywhere, read by range requests that are tried again when a network or server falters."""
+"""Reads ranges of bytes from files in any file system, and retries after temporary errors of networks and servers."""
 
 import email.utils
 import io
@@ -19,14 +19,14 @@ from .errors import LOGGED_AS, StorageError, one_line
 T = TypeVar("T")
 
 CHUNK = 8 << 20
-"""Bytes that are asked for at once."""
+"""Bytes per range request."""
 
 ATTEMPTS = 6
 FIRST_WAIT = 1.0
-"""Seconds before the second attempt; each further wait is twice as long, and some of it chance."""
+"""Seconds before the second attempt. Each further wait is twice as long, and up to half as long again at random."""
 
 _LONGEST_WAIT = 600.0
-"""Seconds; servers that count requests do so over some minutes."""
+"""Seconds. Servers that limit the rate of requests count them over some minutes."""
 
 _WORTH_ANOTHER_TRY = {408, 425, 429}
 _FINAL = (StorageError, ImportError, NotImplementedError, ValueError, OfflineModeIsEnabled)
@@ -34,13 +34,19 @@ _FINAL_OF_SYSTEM = (FileNotFoundError, PermissionError, NotADirectoryError, IsAD
 
 
 class ShortAnswer(OSError):
-    """Fewer or more bytes came than were asked for."""
+    """Fewer or more bytes arrived than were requested."""
 
 
 class RangedFile:
-    """A file of `size` bytes at `path` of a file system, of which parts can be read, also by several threads.
+    """A file of which ranges can be read, also by several threads at once.
 
-    `identity` is the name of its content if another can take its place.
+    Attributes:
+        fs: The file system.
+        path: The path in it.
+        size: The size in bytes.
+
+    The argument `identity` is the name of the content (see `identity`); None if the content at this path never changes,
+    or need not be checked for changes.
     """
 
     def __init__(self, fs: fsspec.AbstractFileSystem, path: str, size: int, identity: str | None = None) -> None:
@@ -48,17 +54,29 @@ class RangedFile:
         self._identity = identity
 
     def read(self, start: int, end: int) -> bytes:
-        """The bytes from `start` to before `end`. Raises what the file system raises when trying again is no use."""
+        """Read a range of bytes, with retries if the file is remote.
+
+        Args:
+            start: The offset of the first byte.
+            end: The offset after the last byte.
+
+        Returns:
+            Exactly `end - start` bytes.
+
+        Raises:
+            ShortAnswer: The range has another length, after all retries.
+            Exception: Any other error of the file system that is permanent, or remains after all retries.
+        """
         if isinstance(self.fs, LocalFileSystem):
             return self._whole(self._read_local(start, end), start, end)
         return retrying(lambda: self._whole(self._read(start, end), start, end))
 
     def opened(self) -> io.BufferedReader:
-        """The whole as a file that can be read and sought in."""
+        """The file as a buffered binary stream that supports seeking."""
         return io.BufferedReader(_Reader(self), buffer_size=1 << 16)
 
     def was_replaced(self) -> bool:
-        """Whether there is another file at its path by now."""
+        """Whether the content at the path has changed since the identity was taken."""
         if self._identity is None:
             return False
         self.fs.invalidate_cache()
@@ -71,7 +89,7 @@ class RangedFile:
 
     def _read(self, start: int, end: int) -> bytes:
         if isinstance(self.fs, huggingface_hub.HfFileSystem) or "http" in self.fs.protocol:
-            # Their `cat_file` would ask for the size each time, or take the whole where a server knows no ranges.
+            # Their `cat_file` would request the size each time, or the whole file from a server without ranges.
             with self.fs.open(self.path, "rb", size=self.size, cache_type="none") as file:
                 file.seek(start)
                 return file.read(end - start)
@@ -79,7 +97,7 @@ class RangedFile:
 
     def _whole(self, content: bytes, start: int, end: int) -> bytes:
         if len(content) != end - start:
-            raise ShortAnswer(f"{len(content):,} bytes came instead of {end - start:,}")
+            raise ShortAnswer(f"{len(content):,} bytes arrived instead of {end - start:,}")
         return content
 
 
@@ -93,13 +111,10 @@ class _Reader(io.RawIOBase):
     def seekable(self) -> bool:
         return True
 
-    def tell(self) -> int:
-        return self._place
-
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._file.size}[whence]
         if base + offset < 0:
-            raise OSError("before the start of the file")  # as files on disk do, which zipfile counts on
+            raise OSError("before the start of the file")  # as for files on disk; zipfile relies on it
         self._place = base + offset
         return self._place
 
@@ -112,9 +127,16 @@ class _Reader(io.RawIOBase):
 
 
 def identity(path: str, info: Mapping[str, Any]) -> str:
-    """A name for the content at `path` that changes when it is replaced, from what the file system says of it.
+    """Derive a name for the content of a file, which changes when the file is replaced.
 
-    What the Hub keeps has the checksum of its content for a name, which is the same in each revision that has it.
+    For a large file on the Hub this is the checksum of its content, which is the same in every revision.
+
+    Args:
+        path: The path of the file.
+        info: The file system's metadata of it, from `fs.info`.
+
+    Returns:
+        16 hexadecimal digits.
     """
     content = (info.get("lfs") or {}).get("sha256")
     if content:
@@ -124,7 +146,17 @@ def identity(path: str, info: Mapping[str, Any]) -> str:
 
 
 def retrying(call: Callable[[], T]) -> T:
-    """What `call` returns, called again with growing pauses while it fails for reasons that pass."""
+    """Call a function, again with growing pauses while it fails with temporary errors.
+
+    Args:
+        call: A function without arguments that may safely be called several times.
+
+    Returns:
+        What `call` returns.
+
+    Raises:
+        Exception: The error of `call` that is permanent, or the last one after `ATTEMPTS` attempts.
+    """
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(_passes),
         wait=_wait,
@@ -135,7 +167,7 @@ def retrying(call: Callable[[], T]) -> T:
 
 
 def _passes(error: BaseException) -> bool:
-    """Whether the same call may succeed later."""
+    """Whether an error is temporary."""
     status = status_of(error)
     if status is not None:
         return status in _WORTH_ANOTHER_TRY or status >= 500
@@ -143,14 +175,14 @@ def _passes(error: BaseException) -> bool:
 
 
 def status_of(error: BaseException) -> int | None:
-    """The HTTP status that an error of aiohttp, httpx or requests tells of, if it tells of one."""
+    """The HTTP status in an error of aiohttp, httpx or requests, or in its cause; None if there is none."""
     response = _response_of(error)
     status = getattr(response, "status", None) or getattr(response, "status_code", None)
     return status if isinstance(status, int) else None
 
 
 def _response_of(error: BaseException | None) -> Any:
-    """The part of an error, or of its cause, that has the status and headers of a response."""
+    """The object with the status and headers of a response: the error, its cause, or the `response` of either."""
     for each in (error, getattr(error, "__cause__", None)):
         response = getattr(each, "response", None) or each
         if hasattr(response, "headers"):
@@ -168,7 +200,7 @@ def _wait(state: tenacity.RetryCallState) -> float:
 
 
 def _retry_after(error: BaseException | None) -> float | None:
-    """Seconds that the server asks to wait (RFC 9110, 10.2.3: a number, or a date)."""
+    """The seconds in the Retry-After header (RFC 9110, 10.2.3: a number, or a date)."""
     value = (getattr(_response_of(error), "headers", None) or {}).get("Retry-After") or ""
     if value.isdecimal():
         return float(value)

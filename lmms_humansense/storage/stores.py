@@ -1,9 +1,9 @@
-"""Stores of media: files in a folder or members of an archive, each of which becomes a local file."""
+"""Stores of media: the files of a folder or the members of an archive, each of which can become a local file."""
 
 import errno
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -21,10 +21,13 @@ from .transfer import FileContent, ProgressCallback, no_progress
 
 
 class MediaStore(ABC):
-    """Media files by name: paths relative to the store, with `/`.
+    """Media files by name. A name is a path relative to the store, with `/`.
 
-    `where` is its own name, `is_local` says whether it is on this machine, `refused` has the names of files that
-    must not be used, each with the reason, and `archive` is the archive that holds them all, if one does.
+    Attributes:
+        where: The path or address of the folder or archive.
+        is_local: Whether the folder or archive is on this machine.
+        refused: The reason for each file that must not be used, by name.
+        archive: The archive that holds the files; None for a folder.
     """
 
     refused: Mapping[str, str] = MappingProxyType({})
@@ -40,31 +43,47 @@ class MediaStore(ABC):
 
     @abstractmethod
     def content(self, name: str) -> FileContent:
-        """What the file `name` is made of. Raises StorageError for one that is refused."""
+        """Where the bytes of a file come from.
+
+        Raises:
+            StorageError: The file is refused, or its size is unknown.
+        """
 
     @abstractmethod
     def place(self, name: str) -> Path:
-        """Where the local file with the content of `name` is, or will be once it is fetched."""
+        """The path of the local file, whether or not it has been fetched yet.
+
+        Raises:
+            StorageError: The file is refused.
+        """
 
     @abstractmethod
     def _entry(self, name: str) -> "ListedFile | ArchiveMember":
-        """What is known of a file without asking anybody. Raises StorageError for one that is refused."""
+        """What the list of the store says about a file. Raises StorageError if the file is refused."""
 
-    def known_size(self, name: str) -> int | None:
-        """The bytes of a file, if that is known without asking anybody."""
-        return self._entry(name).size
+    def known(self, name: str) -> tuple[int | None, int | None]:
+        """What is known about a file without reading it or asking a server.
 
-    def known_crc(self, name: str) -> int | None:
-        """The CRC-32 of a file, if that is known."""
-        return self._entry(name).crc
+        Returns:
+            Its size in bytes and its CRC-32, each None if unknown.
+
+        Raises:
+            StorageError: The file is refused.
+        """
+        entry = self._entry(name)
+        return entry.size, entry.crc
 
     def _refuse_hostile(self, name: str) -> None:
         if name in self.refused:
             raise StorageError(f"{name!r} in {self.where} is refused: {self.refused[name]}")
 
     def find_local(self, name: str) -> Path | None:
-        """The local file with the content of `name`, or None if it has not been fetched yet."""
-        path, size = self.place(name), self.known_size(name)
+        """The local file, or None if it has not been fetched yet or has the wrong size.
+
+        Raises:
+            StorageError: The file is refused.
+        """
+        path, (size, _) = self.place(name), self.known(name)
         try:
             there = path.stat().st_size
         except FileNotFoundError:
@@ -72,7 +91,12 @@ class MediaStore(ABC):
         return path if size in (None, there) else None
 
     def fetch(self, name: str) -> Path:
-        """The local file with the content of `name`, taken out or downloaded now if need be."""
+        """The local file, which is downloaded or taken out of its archive now if necessary.
+
+        Raises:
+            DamagedContent: The content is not what it should be.
+            StorageError: The file is refused, or cannot be read or written.
+        """
         path = self.place(name)
         if self.find_local(name) is None:
             with cache.locked(path):
@@ -81,10 +105,16 @@ class MediaStore(ABC):
         return path
 
     def make(self, name: str, target: Path, progress: ProgressCallback = no_progress) -> None:
-        """Make the file `target` of what `name` holds.
+        """Write a file of the store to a local path. The caller ensures that only one thread does so at a time.
 
-        Raises DamagedContent when that is not what it should be, StorageError when it cannot be read or written; both
-        name it.
+        Args:
+            name: The file in the store.
+            target: The local file to write.
+            progress: Called with the number of bytes for each piece that is fetched.
+
+        Raises:
+            DamagedContent: The content is not what it should be.
+            StorageError: The file is refused, or cannot be read or written.
         """
         what = f"{name} in {without_credentials(self.where)}"
         with naming(what):
@@ -100,12 +130,18 @@ class MediaStore(ABC):
 
 
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-"""What is wrong with where a file is to be, not with where it comes from."""
+"""Errors of the disk that is written to, not of the source: full, over quota, read-only."""
 
 
 @dataclass(frozen=True)
 class ListedFile:
-    """What is known of a file in a folder before it is read: its size in bytes and its CRC-32, or None."""
+    """A file in a folder.
+
+    Attributes:
+        path: The path in the file system of the folder.
+        size: The size in bytes; None if unknown.
+        crc: The CRC-32; None if unknown.
+    """
 
     path: str
     size: int | None = None
@@ -113,16 +149,38 @@ class ListedFile:
 
 
 def open_folder(fs: fsspec.AbstractFileSystem, base: str, listed: Mapping[str, ListedFile] | None = None) -> MediaStore:
-    """The unpacked media below `base`; `listed` is what a list says of them, so that nobody has to look."""
+    """Open a folder of unpacked media.
+
+    Args:
+        fs: The file system.
+        base: The folder in it.
+        listed: The files by name, from the list of a prepared folder; None to search the folder.
+
+    Returns:
+        A store. If the folder is remote, it downloads files into the cache.
+
+    Raises:
+        StorageError: The folder cannot be searched.
+    """
     kind = _LocalFolder if isinstance(fs, LocalFileSystem) else _RemoteFolder
     return kind(fs, base, listed)
 
 
 def open_archive(fs: fsspec.AbstractFileSystem, path: str, unchanging: bool) -> MediaStore:
-    """The media in the zip archive at `path`.
+    """Open a zip archive of media. The list of a remote archive is read once and cached for all processes and runs.
 
-    What a remote one holds is read once and kept, for all processes and runs. `unchanging` says that the content at
-    `path` is always the same: then not even the server is asked whether it is still the one that was read.
+    Args:
+        fs: The file system.
+        path: The archive in it.
+        unchanging: Whether the content at `path` never changes, as at a commit of the Hub. If so, a cached list is used
+            without asking the server whether the archive is still the same.
+
+    Returns:
+        A store that takes members out of the archive into the cache.
+
+    Raises:
+        StorageError: The server does not report the size of the archive, or the archive is damaged.
+        FileNotFoundError: There is no such archive.
     """
     known = cache.kept_archive(path) if unchanging else None
     if known is not None:
@@ -130,7 +188,7 @@ def open_archive(fs: fsspec.AbstractFileSystem, path: str, unchanging: bool) -> 
     info: dict[str, Any] = retrying(lambda: fs.info(path))
     if info.get("size") is None:
         where = without_credentials(path)
-        raise StorageError(f"{where}: the server does not say how large it is; download it and set {DATA_SETTING}.")
+        raise StorageError(f"{where}: the server does not report its size; download it by hand and set {DATA_SETTING}.")
     name = identity(path, info)
     file = RangedFile(fs, path, int(info["size"]), None if unchanging else name)
     if isinstance(fs, LocalFileSystem):
@@ -145,7 +203,7 @@ def open_archive(fs: fsspec.AbstractFileSystem, path: str, unchanging: bool) -> 
 
 
 class _Folder(MediaStore):
-    """Unpacked media; without a list of them, the folder is searched once."""
+    """Unpacked media. Without a list, the folder is searched once."""
 
     def __init__(self, fs: fsspec.AbstractFileSystem, base: str, listed: Mapping[str, ListedFile] | None) -> None:
         super().__init__(fs, base)
@@ -169,10 +227,12 @@ class _Folder(MediaStore):
 
 
 class _LocalFolder(_Folder):
-    """Unpacked media on this machine, which are used where they lie."""
+    """Unpacked media on this machine, which are used in place."""
 
     def _search(self) -> Mapping[str, ListedFile]:
-        return {str(path.relative_to(self.where)): ListedFile(str(path)) for path in _walk(self.where)}
+        walk = os.walk(self.where, followlinks=True)
+        paths = (Path(folder, file) for folder, _, files in walk for file in files)
+        return {str(path.relative_to(self.where)): ListedFile(str(path)) for path in paths}
 
     def content(self, name: str) -> FileContent:
         file = self._entry(name)
@@ -186,12 +246,12 @@ class _LocalFolder(_Folder):
         path = self.find_local(name)
         if path is None:
             advice = f": run `{PREPARE_COMMAND} --to {Path(self.where).parent}`" if self._is_listed else ""
-            raise StorageError(f"{name} is not in {self.where}, or not whole{advice}.")
+            raise StorageError(f"{name} is not in {self.where}, or not complete{advice}.")
         return path
 
 
 class _RemoteFolder(_Folder):
-    """Unpacked media elsewhere, which are downloaded one by one into the cache."""
+    """Unpacked media in a remote file system, which are downloaded one by one into the cache."""
 
     def __init__(self, fs: fsspec.AbstractFileSystem, base: str, listed: Mapping[str, ListedFile] | None) -> None:
         self._fs = fs
@@ -201,7 +261,7 @@ class _RemoteFolder(_Folder):
     def _search(self) -> Mapping[str, ListedFile]:
         paths: list[str] = retrying(lambda: self._fs.find(self.where))
         names = [path[len(self.where) + 1 :] for path in paths]
-        # Web servers list their files by address.
+        # Web servers list their files as percent-encoded addresses.
         names = [unquote(name) for name in names] if self.where.startswith("http") else names
         return {name: ListedFile(path) for name, path in zip(names, paths, strict=True)}
 
@@ -209,7 +269,7 @@ class _RemoteFolder(_Folder):
         file = self._entry(name)
         size = self._info(file.path).get("size") if file.size is None else file.size
         if size is None:
-            raise StorageError(f"{file.path}: the server does not say how large it is; download the media by hand.")
+            raise StorageError(f"{file.path}: the server does not report its size; download the media by hand.")
         marks = identity(file.path, self._info(file.path)) if file.crc is None else None
         return FileContent(RangedFile(self._fs, file.path, int(size), marks), int(size), file.crc)
 
@@ -219,7 +279,7 @@ class _RemoteFolder(_Folder):
         return cache.media_path(marks, name)
 
     def _info(self, path: str) -> dict[str, Any]:
-        """What the file system says of a file; asked for once."""
+        """The file system's metadata of a file, requested once."""
         if path not in self._infos:
             with naming(path):
                 self._infos[path] = retrying(lambda: self._fs.info(path))
@@ -227,7 +287,7 @@ class _RemoteFolder(_Folder):
 
 
 class _Archive(MediaStore):
-    """Media in a zip file, local or remote. Members are taken out into the cache, one by one."""
+    """Media in a zip archive, local or remote. Members are taken out into the cache one by one."""
 
     def __init__(self, file: RangedFile, known: cache.KeptArchive) -> None:
         super().__init__(file.fs, file.path)
@@ -255,9 +315,3 @@ class _Archive(MediaStore):
 def _read(file: RangedFile, name: str) -> cache.KeptArchive:
     with file.opened() as opened:
         return cache.KeptArchive(name, file.size, read_contents(opened, file.size, without_credentials(file.path)))
-
-
-def _walk(folder: str) -> Iterator[Path]:
-    """All files below a folder, also through links to folders."""
-    for place, _, files in os.walk(folder, followlinks=True):
-        yield from (Path(place, file) for file in files)

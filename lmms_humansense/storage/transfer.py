@@ -1,4 +1,8 @@
-"""Making a local file out of bytes that lie elsewhere: whole and checked, or not at all, and never fetched twice."""
+"""Makes a local file from bytes in another place.
+
+The bytes are gathered in a part file beside the target. A later attempt continues it, so that no byte is fetched twice.
+Once complete, the part is unpacked and checked, then renamed to the target: the target is complete or does not exist.
+"""
 
 import shutil
 import zipfile
@@ -13,18 +17,21 @@ from .errors import StorageError
 from .remote import CHUNK, RangedFile
 
 _HEADER_GUESS = 512
-"""Bytes in which a local header with its name nearly always ends."""
-
+"""Bytes that nearly every local header fits into, with its name."""
 
 ProgressCallback = Callable[[int], None]
-"""Is called with the bytes that have been added, or have gone again, if negative."""
+"""Is called with the number of bytes that were added; with a negative number if bytes were discarded."""
 
 
 @dataclass(frozen=True)
 class FileContent:
-    """What a file is made of: a whole file somewhere, or a member of an archive there.
+    """Where the content of a file comes from: another file as a whole, or a member of an archive.
 
-    `size` and `crc` are those of the file to be made; `crc` is None where nobody knows it.
+    Attributes:
+        file: The other file, or the archive.
+        size: The size of the file to make, in bytes.
+        crc: The CRC-32 of the file to make; None if unknown.
+        member: The member of the archive; None if `file` is used as a whole.
     """
 
     file: RangedFile
@@ -34,34 +41,43 @@ class FileContent:
 
     @property
     def packed(self) -> int:
-        """How many bytes have to be fetched for it."""
+        """The number of bytes to fetch."""
         return self.size if self.member is None else self.member.packed
 
     @property
     def is_compressed(self) -> bool:
-        """Whether the bytes that are fetched are not yet those of the file."""
+        """Whether the fetched bytes must be unpacked."""
         return self.member is not None and self.member.method != zipfile.ZIP_STORED
 
     def bytes_from(self, place: int) -> Iterator[bytes]:
-        """The fetched bytes from `place` on, in pieces."""
-        start, pieces = (0, []) if self.member is None else self._begin(self.member, place)
-        for piece in pieces:
-            place += len(piece)
-            yield piece
+        """Fetch the bytes in pieces.
+
+        Args:
+            place: How many bytes to skip at the start, because an earlier attempt fetched them.
+
+        Yields:
+            The following bytes, as they are in the file or archive: those of a compressed member are still packed.
+
+        Raises:
+            StorageError: The local header of the member is missing or contradicts the archive's list.
+        """
+        start, first = (0, b"") if self.member is None else self._begin(self.member, place)
+        if first:
+            place += len(first)
+            yield first
         while place < self.packed:
             end = min(self.packed, place + CHUNK)
             yield self.file.read(start + place, start + end)
             place = end
 
-    def _begin(self, member: ArchiveMember, place: int) -> tuple[int, list[bytes]]:
-        """Where the member's bytes start in the archive, and the first of them, if `place` is there.
+    def _begin(self, member: ArchiveMember, place: int) -> tuple[int, bytes]:
+        """Find the offset of the member's bytes in the archive; also return the first piece of them if `place` is 0.
 
-        Its local header, whose length nobody knows before, comes in one request with its first bytes.
+        The length of the local header is not known in advance, so one request reads it together with the first bytes.
         """
         first = self.file.read(member.start, min(member.end, member.start + (_HEADER_GUESS if place else CHUNK)))
         offset = data_offset(first, member)
-        piece = b"" if place else first[offset : offset + member.packed]
-        return member.start + offset, [piece] if piece else []
+        return member.start + offset, b"" if place else first[offset : offset + member.packed]
 
 
 def no_progress(count: int) -> None:
@@ -69,9 +85,19 @@ def no_progress(count: int) -> None:
 
 
 def make(target: Path, content: FileContent, progress: ProgressCallback = no_progress) -> None:
-    """Make the file `target` of what `content` says; what an attempt that was cut short has fetched is used.
+    """Make a local file, and continue an earlier attempt that was interrupted.
 
-    Raises StorageError when what comes is damaged. Whoever calls sees to it that no one else makes the same file.
+    The caller must ensure that only one thread of all processes makes this file at a time.
+
+    Args:
+        target: The file to make; an existing one is replaced.
+        content: Where its content comes from.
+        progress: Called with the number of bytes of each fetched piece, and once of the earlier attempt. The sum of
+            all calls is `content.packed` when this returns.
+
+    Raises:
+        StorageError: The content is damaged, or was replaced while it was being read. The part file is removed.
+        Exception: Reading or writing failed. The part file remains, and the next attempt continues it.
     """
     part = part_of(target, content)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -84,20 +110,36 @@ def make(target: Path, content: FileContent, progress: ProgressCallback = no_pro
         part.unlink()
         if content.file.was_replaced():
             raise StorageError("it was replaced while it was being read; run again") from error
-        # A machine that went down may have left a hole in the part. What has just come is damaged where it lies.
+        # After a crash of the machine, an old part may have a hole: start again. A new part means damage at the source.
         if not resumed:
             raise
         make(target, content, progress)
 
 
 def part_of(target: Path, content: FileContent) -> Path:
-    """Where the bytes of a file are gathered; its name says for which content, so that no two are mixed."""
+    """The part file, in which the bytes for a file are gathered.
+
+    Args:
+        target: The file to make.
+        content: Its content, which the name of the part depends on: bytes of different contents are never mixed.
+
+    Returns:
+        A path in the folder of the target.
+    """
     name = f"{target.name} {content.size} {content.packed} {content.crc}"
     return target.with_name(f".{sha256(name.encode()).hexdigest()[:24]}.part")
 
 
 def bytes_there(target: Path, content: FileContent) -> int:
-    """How many of the bytes to fetch an earlier attempt left."""
+    """Count the bytes that an earlier attempt has fetched.
+
+    Args:
+        target: The file to make.
+        content: Its content.
+
+    Returns:
+        The size of the part file in bytes; 0 if there is none, or if it is too long to be continued.
+    """
     try:
         there = part_of(target, content).stat().st_size
     except FileNotFoundError:
@@ -106,14 +148,19 @@ def bytes_there(target: Path, content: FileContent) -> int:
 
 
 def forget_attempts(target: Path, content: FileContent) -> None:
-    """Remove what an attempt that was killed when the target was there already may have left beside it."""
+    """Remove the leftovers of an attempt that was killed after it had made the target.
+
+    Args:
+        target: The file, which is complete.
+        content: Its content.
+    """
     part = part_of(target, content)
     part.unlink(missing_ok=True)
     _unpacked(part).unlink(missing_ok=True)
 
 
 def has_size(path: Path, content: FileContent) -> bool:
-    """Whether the file is there and has the right size."""
+    """Whether the file at `path` exists and has the size of `content`."""
     try:
         return path.stat().st_size == content.size
     except FileNotFoundError:
@@ -121,12 +168,12 @@ def has_size(path: Path, content: FileContent) -> bool:
 
 
 def is_whole(path: Path, content: FileContent) -> bool:
-    """Whether the file is there and its size and checksum are right, as far as the latter is known."""
+    """Whether the file at `path` exists with the size of `content` and, if that is known, its checksum."""
     return has_size(path, content) and (content.crc is None or checksum(path) == content.crc)
 
 
 def checksum(path: Path) -> int:
-    """The CRC-32 of a file, as zip archives have it."""
+    """The CRC-32 of a file, as in zip archives."""
     value = 0
     with path.open("rb") as file:
         while piece := file.read(1 << 20):
@@ -135,7 +182,7 @@ def checksum(path: Path) -> int:
 
 
 def _fetch(part: Path, content: FileContent, progress: ProgressCallback) -> None:
-    """Fetch what is missing of the part."""
+    """Append the missing bytes to the part file."""
     with part.open("ab") as file:
         there = file.tell()
         if there > content.packed:
@@ -148,7 +195,7 @@ def _fetch(part: Path, content: FileContent, progress: ProgressCallback) -> None
 
 
 def _finish(part: Path, target: Path, content: FileContent) -> None:
-    """Turn the part into the target, if it is right."""
+    """Unpack and check the part file, and rename it to the target."""
     if content.member is not None and content.is_compressed:
         unpacked = _unpacked(part)
         try:
@@ -159,7 +206,7 @@ def _finish(part: Path, target: Path, content: FileContent) -> None:
         part.unlink()
         return
     if content.crc is None and content.file.was_replaced():
-        raise StorageError("nobody knows whether its parts belong together")
+        raise StorageError("its bytes may come from two versions of the file")
     if content.crc is not None and checksum(part) != content.crc:
         raise StorageError("its checksum is wrong")
     part.replace(target)
@@ -170,19 +217,19 @@ def _unpacked(part: Path) -> Path:
 
 
 def _unpack(part: Path, member: ArchiveMember, target: Path) -> None:
-    """Unpack a part. Never more comes out than the archive's list says; if more was packed, the checksum is wrong."""
+    """Unpack a part file, but never more bytes than the archive's list gives; if there are more, the CRC is wrong."""
     info = zipfile.ZipInfo(member.name)
     info.compress_type, info.compress_size = member.method, member.packed
     info.file_size, info.CRC = member.size, member.crc
     try:
         with part.open("rb") as raw, zipfile.ZipExtFile(raw, "r", info) as packed, target.open("wb") as file:
             shutil.copyfileobj(packed, file, 1 << 20)
-    # Each decompressor has exceptions of its own.
+    # Each decompressor has its own exceptions.
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:  # the disk, not the content
             raise
         raise StorageError(f"it is damaged ({error})") from error
     if target.stat().st_size != member.size:
         raise StorageError(
-            f"it has {target.stat().st_size:,} bytes, not the {member.size:,} that the archive's list says"
+            f"it has {target.stat().st_size:,} bytes, not the {member.size:,} that the archive's list gives"
         )

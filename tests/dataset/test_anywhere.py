@@ -1,4 +1,4 @@
-"""The richer source: what the tasks read through it, above all from the Hub."""
+"""The package's own source: what the tasks read through it, above all from the Hub."""
 
 import json
 import random
@@ -39,7 +39,7 @@ def test_a_damaged_clip_is_an_error_of_the_data_by_that_name(tmp_path: Path) -> 
     assert type(raised.value).__name__ == "Damaged"
 
 
-# Where the data are.
+# The location of the data.
 
 
 def test_without_a_setting_the_data_are_the_dataset_repository_on_the_hub() -> None:
@@ -60,7 +60,7 @@ def test_passwords_are_not_shown() -> None:
     assert AnywhereSource().shown("https://me:secret@host/release") == "https://host/release"
 
 
-# How it comes into the tasks.
+# Installing it into the tasks.
 
 
 def test_it_is_used_once_it_is_installed_however_often() -> None:
@@ -81,7 +81,7 @@ def test_to_install_it_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
-# The Hub. Its client reads its settings when it is imported, so it runs in processes of its own.
+# The Hub. Its client reads its settings on import, so it runs in separate processes.
 
 _PROBE = """
 import json, os, sys
@@ -123,7 +123,7 @@ def probe(home: Path, endpoint: str, *revisions: str, **settings: str) -> dict[s
 
 
 class FromHub:
-    """What processes got from a stand-in for the Hub, and what they asked it for."""
+    """What processes got from a stand-in for the Hub, and what they requested."""
 
     def __init__(self, folder: Path) -> None:
         self.home = folder / "home"
@@ -182,7 +182,7 @@ def test_a_revision_that_does_not_exist_is_named(from_hub: FromHub) -> None:
 
 
 @pytest.mark.slow
-def test_a_hub_that_can_not_be_reached_is_an_error_of_the_data(tmp_path: Path) -> None:
+def test_a_hub_that_cannot_be_reached_is_an_error_of_the_data(tmp_path: Path) -> None:
     found = probe(tmp_path, "http://127.0.0.1:9", "")[""]  # its client tries for 23 s
     assert found["error"] == "DataError", found
     assert hub.REPOSITORY in found["message"]
@@ -202,6 +202,6 @@ def test_offline_a_fetched_clip_is_used(from_hub: FromHub) -> None:
 
 @given(st.text(alphabet="ab/\\.: \0~é\u0301", max_size=12))
 def test_tasks_and_storage_split_names_alike(name: str) -> None:
-    """Neither may import the other, so that both have the functions."""
+    """Neither may import the other, so both define these functions."""
     assert lookup.parts(name) == archive.parts(name)
     assert lookup.leads_out(name) == archive.leads_out(name)

@@ -1,4 +1,4 @@
-"""Where a release lies, in any layout and file system, and what it holds."""
+"""A release is found in every layout and file system, and its annotations and media are read."""
 
 import os
 import random
@@ -25,7 +25,7 @@ CLIP = b"the clip"
 
 
 def opened(root: str | Path) -> Release:
-    """The release at `root` as a process finds it that has not opened it before."""
+    """The release at `root`, as in a process that has not opened it before."""
     release.open_release.cache_clear()
     return release.open_release(str(root))
 
@@ -50,7 +50,7 @@ def memory() -> Iterator[str]:
 
 
 def files_below(folder: Path) -> set[str]:
-    """The files that were made, without what is kept beside them: locks, and what archives hold."""
+    """The files that were made, without locks and lists of archives."""
     files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return {path.as_posix() for path in files if not {"locks", "archives"} & set(path.parts)}
 
@@ -62,7 +62,7 @@ def archive(folder: Path, members: dict[str, bytes], compression: int = zipfile.
     return path, opened(str(folder)).media("VQA")
 
 
-# What is there, and what is not.
+# Present and missing files.
 
 
 @pytest.mark.parametrize("layout", releases.LAYOUTS)
@@ -178,7 +178,7 @@ def test_one_member_of_a_remote_archive_costs_little_more_than_its_bytes(tmp_pat
         assert share < 0.2, f"{share:.0%} of the archive was transferred for 1% of it"
 
 
-def test_a_server_that_can_not_send_parts_is_refused_with_what_to_do(tmp_path: Path) -> None:
+def test_a_server_that_cannot_send_ranges_is_refused_by_name(tmp_path: Path) -> None:
     archive(tmp_path, {"videos/a.mp4": CLIP})
     with hub.serving(hub.folder(tmp_path, ranges=False)) as server, pytest.raises(DataError, match=r"videos\.zip"):
         opened(server.url).media("VQA").fetch("videos/a.mp4")

@@ -1,4 +1,4 @@
-"""The tasks read through the richer source, as they do in an installed package."""
+"""The tasks read through the package's own source, as in an installation."""
 
 from collections.abc import Iterator
 

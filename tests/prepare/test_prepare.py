@@ -17,9 +17,11 @@ from typing import Any
 
 import huggingface_hub.constants
 import pytest
+from rich.console import Console
 
 from lmms_humansense.prepare import work
 from lmms_humansense.prepare.plan import plan, plan_check, unpacked_names
+from lmms_humansense.prepare.progress import ProgressDisplay
 from lmms_humansense.prepare.work import PrepareResult, carry_out, check
 from lmms_humansense.storage import cache, transfer
 from lmms_humansense.storage.prepared import LIST, PreparedList
@@ -35,10 +37,11 @@ COMMAND = str(Path(sys.executable).with_name("lmms-humansense"))
 CLIPS = 30
 
 
-class Silent:
-    """Progress that nobody looks at."""
+class Silent(ProgressDisplay):
+    """Progress that is counted and not shown."""
 
     def __init__(self) -> None:
+        super().__init__("", Console(quiet=True))
         self.expected, self.count, self.files = (0, 0), 0, 0
 
     def expect(self, files: int, count: int) -> None:
@@ -90,7 +93,7 @@ def fetched(server: Server) -> int:
 
 
 def prepare(home: Path, server: Server, *arguments: str, status: int = 0, **settings: str) -> dict[str, Any]:
-    """What the command tells in JSON."""
+    """The outcome that the command prints as JSON."""
     done = subprocess.run(
         [COMMAND, "prepare", "--json", *arguments],
         env=hub.client_environment(home, server.url, **settings),
@@ -99,8 +102,8 @@ def prepare(home: Path, server: Server, *arguments: str, status: int = 0, **sett
         timeout=100,
     )
     assert done.returncode == status, done.stdout + done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    outcome: dict[str, Any] = json.loads(done.stdout)
+    return outcome
 
 
 _ASK = """
@@ -141,10 +144,10 @@ def asked(process: "subprocess.Popen[str]") -> tuple[dict[str, int], dict[str, A
 def test_all_of_it_comes_into_the_cache_and_is_used_without_any_network(repository: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     with hub.serving(hub.dataset({"main": repository})) as server:
-        told = prepare(home, server)
-        assert told["ok"]
-        assert (told["questions"], told["files"], told["made"]) == (CLIPS + 12 + 3, CLIPS + 1 + 3, CLIPS + 1 + 3)
-        assert told["commit"] == hub.commit("main")
+        first = prepare(home, server)
+        assert first["ok"]
+        assert (first["questions"], first["files"], first["made"]) == (CLIPS + 12 + 3, CLIPS + 1 + 3, CLIPS + 1 + 3)
+        assert first["commit"] == hub.commit("main")
         assert fetched(server) < 1.01 * archive_bytes(repository)
         assert not any("train_data" in path for path in server.paths())
         before = len(server.requests)
@@ -183,23 +186,23 @@ def test_what_is_in_the_cache_is_not_downloaded_again_for_a_folder(repository: P
     with hub.serving(hub.dataset({"main": repository})) as server:
         prepare(tmp_path / "home", server)
         before = fetched(server)
-        told = prepare(tmp_path / "home", server, "--to", str(tmp_path / "prepared"))
-        assert (told["made"], told["fetched_bytes"]) == (CLIPS + 4, 0)
+        outcome = prepare(tmp_path / "home", server, "--to", str(tmp_path / "prepared"))
+        assert (outcome["made"], outcome["fetched_bytes"]) == (CLIPS + 4, 0)
         assert fetched(server) == before
 
 
 def test_a_part_is_prepared_and_then_the_rest_with_the_folder_already_in_use(repository: Path, tmp_path: Path) -> None:
     folder, home = tmp_path / "prepared", tmp_path / "home"
     with hub.serving(hub.dataset({"main": repository})) as server:
-        told = prepare(home, server, "--to", str(folder), "--tasks", "AR,humansense_fr2", "--limit", "2")
-        assert (told["questions"], told["files"]) == (4, 4)
+        outcome = prepare(home, server, "--to", str(folder), "--tasks", "AR,humansense_fr2", "--limit", "2")
+        assert (outcome["questions"], outcome["files"]) == (4, 4)
         assert {path.name for path in folder.rglob("*.*4")} == {"00.mp4", "01.mp4"}
         assert fetched(server) < 80_000
         missing = prepare(home, server, "--check", "--to", str(folder), "--tasks", "humansense_video", status=1)
         assert len(missing["missing"]) == CLIPS - 2 + 1
         assert "videos/long/one.mp4" in missing["missing"]
-        told = prepare(home, server, "--to", str(folder), HUMANSENSE_DATA=str(folder))
-        assert (told["present"], told["made"]) == (4, CLIPS)
+        outcome = prepare(home, server, "--to", str(folder), HUMANSENSE_DATA=str(folder))
+        assert (outcome["present"], outcome["made"]) == (4, CLIPS)
         assert fetched(server) < 1.01 * archive_bytes(repository)
     assert prepare(home, server, "--check", "--to", str(folder))["ok"]
 
@@ -237,7 +240,7 @@ def test_killed_at_any_byte_it_goes_on_without_fetching_what_is_there(compressio
                 process.send_signal(signal.SIGKILL)
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
         assert done.returncode == 0, done.stderr
-        # A chunk that was under way is lost, and to go on with a file its header has to be asked for.
+        # A chunk in transit is lost, and to continue a file its local header has to be read again.
         lost = kills * workers * (chunk + 600)
         assert fetched(server) < 1.02 * archive_bytes(repository) + lost
     for name, clip in content().videos.items():
@@ -254,7 +257,7 @@ def test_two_at_once_fetch_everything_once(repository: Path, tmp_path: Path) -> 
         said = [process.communicate(timeout=100)[1] for process in both]
         assert [process.returncode for process in both] == [0, 0], said
         assert fetched(server) < 1.05 * archive_bytes(repository)
-    assert any(f"{CLIPS + 4} were there" in text for text in said)
+    assert any(f"{CLIPS + 4} were present" in text for text in said)
 
 
 def test_eight_processes_that_run_need_one_download(repository: Path, tmp_path: Path) -> None:
@@ -307,19 +310,19 @@ def test_another_archive_in_the_folder_is_not_taken_for_the_one_to_keep(reposito
 @pytest.mark.parametrize(
     ("status", "code", "advice"),
     [
-        (403, "GatedRepo", "the repository is gated: ask for access on its page on the Hub, then set HF_TOKEN"),
-        (401, "RepoNotFound", "the Hub has no such repository, or does not show it to you: check the name"),
-        (404, "RevisionNotFound", "set HUMANSENSE_REVISION to a branch, tag or commit of it"),
+        (403, "GatedRepo", "the repository is gated: request access on its page on the Hub, then set HF_TOKEN"),
+        (401, "RepoNotFound", "the Hub has no such repository, or hides it from you: check the name"),
+        (404, "RevisionNotFound", "set HUMANSENSE_REVISION to one of its branches, tags or commits"),
     ],
 )
-def test_what_the_hub_refuses_is_told_with_what_to_do(
+def test_what_the_hub_refuses_is_reported_with_the_remedy(
     status: int, code: str, advice: str, repository: Path, tmp_path: Path
 ) -> None:
     with hub.serving(hub.refusing(hub.dataset({"main": repository}), status, code, "No.")) as server:
-        told = prepare(tmp_path / "home", server, status=1)
-        assert not told["ok"]
-        assert advice in told["error"]
-        assert hub.REPOSITORY in told["error"]
+        outcome = prepare(tmp_path / "home", server, status=1)
+        assert not outcome["ok"]
+        assert advice in outcome["error"]
+        assert hub.REPOSITORY in outcome["error"]
 
 
 def test_a_hub_that_falters_is_asked_again(repository: Path, tmp_path: Path) -> None:
@@ -433,8 +436,8 @@ def test_a_small_disk_is_refused_before_anything_is_written(
         monkeypatch.setenv("HUMANSENSE_DATA", server.url)
         with pytest.raises(DataError) as error:
             carry_out(plan(to=local), Silent(), keep_archives=keep)
-    assert f"{local} has 70.1 MB free, and what is missing takes" in str(error.value)
-    needed = "takes 7.3 MB (3.6 MB without --keep-archives)" if keep else "takes 3.6 MB (7.3 MB with --keep-archives)"
+    assert f"{local} has 70.1 MB free, but the missing files need" in str(error.value)
+    needed = "need 7.3 MB (3.6 MB without --keep-archives)" if keep else "need 3.6 MB (7.3 MB with --keep-archives)"
     assert needed in str(error.value)
     assert [path.name for path in local.iterdir()] == [".prepare.lock"]
 

@@ -1,4 +1,4 @@
-"""Archives that are hostile or lie: refused by name, and nothing is ever written outside the folder that is meant."""
+"""Hostile or inconsistent archives: members are refused by name, and no file is written outside its folder."""
 
 import io
 import random
@@ -33,10 +33,10 @@ def entry(name: str, mode: int = 0, compression: int = zipfile.ZIP_STORED) -> zi
 
 
 def packed(*members: tuple[zipfile.ZipInfo, bytes]) -> bytes:
-    """A zip file with these members, whatever they are called."""
+    """A zip file with these members, under any names."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of names that are there twice
+        warnings.simplefilter("ignore")  # about duplicate names
         for info, content in members:
             archive.writestr(info, content, info.compress_type)
     return file.getvalue()
@@ -68,7 +68,7 @@ def in_list(archive: bytes, field: int, form: str, value: int, number: int = 0) 
 
 
 PACKED, SIZE, OFFSET = 20, 24, 42
-"""Where the fields of an entry are (APPNOTE.TXT, 4.3.12)."""
+"""Offsets of the fields in an entry (APPNOTE.TXT, 4.3.12)."""
 
 
 def bomb() -> bytes:
@@ -99,14 +99,14 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "accents": (
         lambda: packed(good(), (entry("é.mp4"), CLIP), (entry("e\u0301.mp4"), b"o")), "é.mp4", "in case only"
     ),
-    "bomb": (bomb, "bomb.mp4", "would become 41,943,040"),
+    "bomb": (bomb, "bomb.mp4", "would unpack to 41,943,040"),
     "stored lie": (
         lambda: in_list(packed(good(), (entry("x.mp4"), CLIP)), SIZE, "<I", 9999, number=1),
         "x.mp4",
-        "3,000 stored bytes are 9,999",
+        "3,000 stored bytes the size 9,999",
     ),
     "overlap": (overlapping, "two.mp4", "shares bytes"),
-    "beyond the end": (beyond, "x.mp4", "behind the end"),
+    "beyond the end": (beyond, "x.mp4", "past the end"),
 }  # fmt: skip
 
 
@@ -122,7 +122,7 @@ def test_what_is_hostile_is_refused_by_name_and_the_rest_can_be_used(case: str, 
         store.fetch(name)
     assert repr(name) in str(error.value)
     assert reason in str(error.value)
-    if case != "overlap":  # there, what was good is what it shares bytes with
+    if case != "overlap":  # in that case, the good member shares its bytes with the hostile one
         assert store.fetch("videos/good.mp4").read_bytes() == CLIP
     written = [path for path in tmp_path.rglob("*") if path.is_file() and path.name.endswith(".mp4")]
     assert {path.name for path in written} <= {"good.mp4"}
@@ -145,7 +145,7 @@ def test_an_archive_that_would_fill_a_disk_is_refused_as_a_whole() -> None:
     archive = packed(*[(entry(f"{number}.mp4"), CLIP) for number in range(3)])
     for number in range(3):
         archive = in_list(archive, SIZE, "<I", 1 << 30, number)
-    with pytest.raises(StorageError, match=r"videos\.zip has .* bytes and would become 3,221,225,472"):
+    with pytest.raises(StorageError, match=r"videos\.zip has .* bytes but would unpack to 3,221,225,472"):
         contents(archive)
 
 
@@ -160,7 +160,7 @@ def test_a_packed_member_that_lies_about_its_size_is_refused_and_no_more_than_th
     assert not list((tmp_path / "home" / "humansense" / "media").rglob("*.*"))
 
 
-def test_a_small_bomb_ends_at_the_size_that_it_tells(tmp_path: Path) -> None:
+def test_a_small_bomb_ends_at_the_size_that_the_list_gives(tmp_path: Path) -> None:
     archive = packed((entry("x.mp4", compression=zipfile.ZIP_DEFLATED), bytes(50 << 20)))
     store = opened(tmp_path, in_list(archive, SIZE, "<I", 1000))
     with pytest.raises(StorageError, match=r"x\.mp4"):
@@ -168,11 +168,11 @@ def test_a_small_bomb_ends_at_the_size_that_it_tells(tmp_path: Path) -> None:
     assert not list((tmp_path / "home" / "humansense" / "media").rglob("*.*"))
 
 
-def test_a_member_that_is_called_otherwise_where_it_lies_is_refused(tmp_path: Path) -> None:
+def test_a_member_with_another_name_in_its_local_header_is_refused(tmp_path: Path) -> None:
     archive = packed(good(), (entry("x.mp4"), CLIP))
     place = archive.index(b"x.mp4")
     store = opened(tmp_path, archive[:place] + b"y.mp4" + archive[place + 5 :])
-    with pytest.raises(StorageError, match=r"x\.mp4 in .* cannot be used: it is called 'y\.mp4' where it lies"):
+    with pytest.raises(StorageError, match=r"x\.mp4 in .* cannot be used: its local header has the name 'y\.mp4'"):
         store.fetch("x.mp4")
 
 
@@ -182,7 +182,7 @@ def test_a_list_that_points_nowhere_is_refused(tmp_path: Path) -> None:
     archive[place : place + 4] = b"gone"
     store = opened(tmp_path, bytes(archive))
     with pytest.raises(
-        StorageError, match=r"x\.mp4 in .* cannot be used: there is no file where the archive's list says"
+        StorageError, match=r"x\.mp4 in .* cannot be used: there is no file at the offset that the archive's list gives"
     ):
         store.fetch("x.mp4")
 

@@ -1,4 +1,4 @@
-"""What goes wrong is told in one sentence that gives no secrets away."""
+"""Errors are reported in one sentence without secrets."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Addresses of places in dataset repositories."""
+"""Addresses of folders in dataset repositories."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What is pure stays light: lists of archives and of prepared folders need no more than the standard library."""
+"""Pure modules stay light: lists of archives and of prepared folders need only the standard library."""
 
 import subprocess
 import sys

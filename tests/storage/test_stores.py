@@ -1,4 +1,4 @@
-"""How one of the files in an archive becomes a local file: by name, once, whole or not at all."""
+"""A file in an archive becomes a local file: by name, once, and completely or not at all."""
 
 import os
 import random
@@ -31,7 +31,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def files_below(folder: Path) -> set[str]:
-    """The files that were made, without what is kept beside them: locks, and what archives hold."""
+    """The files that were made, without locks and lists of archives."""
     files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return {path.as_posix() for path in files if not {"locks", "archives"} & set(path.parts)}
 

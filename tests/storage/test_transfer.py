@@ -1,4 +1,4 @@
-"""A local file is made whole or not at all, what is there is never fetched again, and what falters is tried again."""
+"""A local file is made completely or not at all, present bytes are not fetched again, temporary errors are retried."""
 
 import random
 import zipfile
@@ -47,7 +47,7 @@ def on_server(url: str) -> MediaStore:
 
 
 def faulty(application: Application, spoil: Callable[[int, Answer], Answer]) -> Application:
-    """The application with its answers about archives spoilt; `spoil` is told the how manieth each is (from 0)."""
+    """The application with spoilt answers about archives; `spoil` gets the number of each answer, from 0."""
     count = iter(range(10**6))
 
     def answer(path: str, query: str, body: bytes) -> Answer:
@@ -57,7 +57,7 @@ def faulty(application: Application, spoil: Callable[[int, Answer], Answer]) -> 
     return answer
 
 
-# Going on where an attempt was ended.
+# Continuing an interrupted attempt.
 
 
 @pytest.mark.parametrize("method", METHODS, ids=["stored", "deflated"])
@@ -71,13 +71,13 @@ def test_what_is_there_is_not_fetched_again(method: int, there: float, tmp_path:
         part = transfer.part_of(target, content)
         part.parent.mkdir()
         part.write_bytes(b"".join(store.content("videos/a.mp4").bytes_from(0))[:count])
-        before, told = server.settled().sent("videos.zip"), [0]
+        before, counts = server.settled().sent("videos.zip"), [0]
         assert transfer.bytes_there(target, content) == count
-        transfer.make(target, content, lambda n: told.append(n))
+        transfer.make(target, content, counts.append)
         assert target.read_bytes() == CLIP
-        assert sum(told) == content.packed
+        assert sum(counts) == content.packed
         missing = content.packed - count
-        # To go on, the length of the member's header has to be asked for.
+        # To continue, the member's local header has to be read again for its length.
         assert missing <= server.settled().sent("videos.zip") - before <= missing + 600
     assert [path.name for path in target.parent.iterdir()] == ["a.mp4"]
 
@@ -87,10 +87,10 @@ def test_a_part_with_a_hole_is_fetched_anew(method: int, tmp_path: Path) -> None
     store = local(archive(tmp_path, method))
     content, target = store.content("videos/a.mp4"), tmp_path / "a.mp4"
     transfer.part_of(target, content).write_bytes(bytes(30_000))
-    told: list[int] = []
-    transfer.make(target, content, told.append)
+    counts: list[int] = []
+    transfer.make(target, content, counts.append)
     assert target.read_bytes() == CLIP
-    assert sum(told) == content.packed
+    assert sum(counts) == content.packed
 
 
 def test_a_part_that_is_too_long_is_not_gone_on_with(tmp_path: Path) -> None:
@@ -122,19 +122,19 @@ def test_a_full_disk_is_named_and_what_was_fetched_stays(tmp_path: Path, monkeyp
     store = local(archive(tmp_path))
     count = iter(range(100))
 
-    def told(more: int) -> None:
+    def failing(more: int) -> None:
         if next(count) == 3:
             raise OSError(28, "No space left on device")
 
     target = tmp_path / "made" / "a.mp4"
     with pytest.raises(StorageError, match=r"a\.mp4 cannot be written \(No space left on device\)"):
-        store.make("videos/a.mp4", target, told)
+        store.make("videos/a.mp4", target, failing)
     assert transfer.bytes_there(target, store.content("videos/a.mp4")) > 20_000
     store.make("videos/a.mp4", target)
     assert target.read_bytes() == CLIP
 
 
-# Networks and servers that falter.
+# Temporary errors of networks and servers.
 
 _FAULTS: dict[str, Callable[[Answer], Answer]] = {
     "the connection is lost at once": lambda good: replace(good, cut_after=0),
@@ -167,7 +167,7 @@ def test_what_does_not_pass_is_not_tried_again(status: int, tmp_path: Path) -> N
         refusing = True
         with pytest.raises(StorageError, match=r"a\.mp4 in http.*cannot be read"):
             store.fetch("videos/a.mp4")
-    # A range that is not there is how a server answers when a file has become shorter.
+    # A server also answers 416 when a file has become shorter.
     refused = [request for request in server.settled().requests if request.status == status]
     assert len(refused) == (remote.ATTEMPTS if status == 416 else 1)
 
@@ -198,7 +198,7 @@ NOW = 1_800_000_000.0
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that were to pass before another attempt: none passes, and it is always `NOW`."""
+    """The waits before further attempts, in seconds. No time passes: it is always `NOW`."""
     asked: list[float] = []
     monkeypatch.setattr(tenacity.nap, "time", SimpleNamespace(sleep=asked.append))
     monkeypatch.setattr(remote, "time", SimpleNamespace(time=lambda: NOW))
@@ -221,7 +221,7 @@ def test_a_server_is_given_the_time_that_it_asks_for(after: str, tmp_path: Path,
     assert waits == [7]
 
 
-def test_an_archive_that_is_replaced_between_two_requests_is_told(tmp_path: Path) -> None:
+def test_an_archive_that_is_replaced_between_two_requests_is_reported(tmp_path: Path) -> None:
     path = archive(tmp_path)
     with hub.serving(hub.folder(path.parent)) as server:
         store = on_server(server.url)
@@ -233,7 +233,7 @@ def test_an_archive_that_is_replaced_between_two_requests_is_told(tmp_path: Path
     assert len(list((tmp_path / "home").rglob("*.mp4"))) == 2
 
 
-def test_an_unpacked_file_that_is_replaced_between_two_requests_is_told(tmp_path: Path) -> None:
+def test_an_unpacked_file_that_is_replaced_between_two_requests_is_reported(tmp_path: Path) -> None:
     root = tmp_path / "release"
     releases.write_files(root, {"action/clip.mp4": CLIP})
     replaced = False
