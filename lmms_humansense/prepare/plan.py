@@ -128,7 +128,7 @@ def plan_check(names: str = "humansense", limit: int | None = None, to: Path | N
     if to is not None and not (to / LIST).is_file():
         raise DataError(f"{to} has no {LIST}: it was not prepared by this command and cannot be checked.")
     planned = _planned(_source(None) if to is None else str(to), names, limit)
-    return replace(planned, to=to, listed=planned.release.prepared_list)
+    return replace(planned, to=to, listed=None if to is None else planned.release.prepared_list)
 
 
 def _planned(root: str, names: str, limit: int | None) -> Plan:

@@ -461,6 +461,14 @@ def test_unpacked_media_are_used_where_they_lie_and_copied_into_a_folder(
     assert check(plan_check(to=local), Silent()).damaged == ["videos/action/04.mp4"]
 
 
+def test_data_read_from_a_prepared_folder_is_checked_where_it_lies(
+    local: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carry_out(plan(to=local), Silent())
+    monkeypatch.setenv("HUMANSENSE_DATA", str(local))
+    assert check(plan_check(), Silent()) == PrepareResult(present=CLIPS + 4)
+
+
 @pytest.mark.parametrize("names", ["humansense_l9", "humansense,", "", "AR;ER"])
 def test_tasks_that_do_not_exist_are_named(names: str, local: Path) -> None:
     with pytest.raises(DataError, match="--tasks: There is no task or group"):
