@@ -1,4 +1,4 @@
-"""The command `lmms-humansense`. Heavy modules are imported by the commands that need them."""
+"""The command `lmms-humansense`. Each of its commands imports the heavy modules that it needs."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,7 +11,7 @@ from .demo.tiny_recipes import RECIPES
 from .plugin.entry_points import task_folder
 
 app = typer.Typer(
-    help="HumanSense for lmms-eval: run it, fetch its data, report it, try it.",
+    help="HumanSense for lmms-eval: run it, prepare its data, report its results, try it.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -44,7 +44,7 @@ def tiny_model(
     seed: Annotated[int, typer.Option(help="Seed of the random weights.")] = 0,
     family: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}.")] = DEFAULT_FAMILY,
 ) -> None:
-    """Write a random checkpoint of under a million parameters, to try things with."""
+    """Write a checkpoint with random weights and under a million parameters, to try things out."""
     try:
         typer.echo(write_tiny_model(directory, seed, family))
     except (OSError, ValueError) as error:
@@ -53,11 +53,11 @@ def tiny_model(
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def run(context: typer.Context) -> None:
-    """Run lmms-eval with all that follows, and end with a status that can be relied on.
+    """Run lmms-eval with the arguments that follow, and end with a reliable exit status.
 
-    0: results for every task were written. 2: bad arguments or data. 3: incomplete; the command to go on is printed.
-    If left out: --output_path humansense_results, --use_cache in its folder cache, and --log_samples.
-    A complete run ends with a table, and a report beside its results.
+    0: results for every task were written. 2: bad arguments or data. 3: incomplete; the command to resume is printed.
+    Defaults: --output_path humansense_results, --use_cache in its folder cache, and --log_samples.
+    A complete run ends with a table, and with a report beside its results.
     """
     from .run.command import run as run_watched
 
@@ -66,17 +66,17 @@ def run(context: typer.Context) -> None:
 
 @app.command()
 def prepare(
-    tasks: Annotated[str, typer.Option(help="Tasks or groups to prepare, with commas.")] = "humansense",
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first questions of each task, so many.")] = None,
-    to: Annotated[Path | None, typer.Option(help="A folder of its own, for HUMANSENSE_DATA; else the cache.")] = None,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Files at a time.")] = 8,
-    keep_archives: Annotated[bool, typer.Option("--keep-archives", help="Also keep the zip files, with --to.")] = False,
+    tasks: Annotated[str, typer.Option(help="Tasks or groups to prepare, separated by commas.")] = "humansense",
+    limit: Annotated[int | None, typer.Option(min=1, help="Only this many first questions of each task.")] = None,
+    to: Annotated[Path | None, typer.Option(help="A folder for HUMANSENSE_DATA, instead of the cache.")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Files to fetch at the same time.")] = 8,
+    keep_archives: Annotated[bool, typer.Option("--keep-archives", help="With --to, also keep the zip files.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Change nothing; say what is missing or damaged.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON, for scripts.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, for scripts.")] = False,
 ) -> None:
-    """Fetch the questions and media beforehand, for runs without a network; go on where it was ended.
+    """Fetch the questions and media in advance, for runs without a network. Resumes if it was interrupted.
 
-    Ends with status 0 if all is there and whole.
+    Ends with status 0 if everything is there and undamaged.
     """
     from .prepare.command import prepare as prepare_data
 
@@ -88,14 +88,14 @@ def prepare(
 @app.command()
 def report(
     results: Annotated[list[Path], typer.Argument(help="Folders or results files of lmms-eval, with samples.")],
-    out: Annotated[Path, typer.Option(help="Where report.html and the tables go.")] = Path("humansense_report"),
+    out: Annotated[Path, typer.Option(help="Folder for report.html and the tables.")] = Path("humansense_report"),
     paper: Annotated[
-        Literal["all", "omni", "none"], typer.Option(help="Which of the paper's rows stand beside yours.")
+        Literal["all", "omni", "none"], typer.Option(help="Which rows of the paper to show beside yours.")
     ] = "all",
-    media: Annotated[Literal["link", "embed", "none"], typer.Option(help="How clips come into the page.")] = "link",
+    media: Annotated[Literal["link", "embed", "none"], typer.Option(help="How the page gets its clips.")] = "link",
     terminal: Annotated[bool, typer.Option("--terminal", help="Only print a table.")] = False,
 ) -> None:
-    """Put results beside the paper's: a page with every answer, and tables for papers and scripts."""
+    """Show results beside the paper's: a page with every answer, and tables for papers and scripts."""
     from .report.command import report as write_report
 
     raise typer.Exit(write_report(results, out, paper, media, terminal))
@@ -104,13 +104,11 @@ def report(
 @app.command()
 def rescore(
     files: Annotated[list[Path], typer.Argument(help="Result files of the release: HumanSense_VQA_<model>….json.")],
-    model: Annotated[str | None, typer.Option(help="Whose responses, where a file has those of several.")] = None,
-    think: Annotated[bool, typer.Option("--think", help="The prompts asked to think: the release's other scorer.")] = (
-        False
-    ),
-    out: Annotated[Path | None, typer.Option(help="Where a report and results for the other commands go.")] = None,
+    model: Annotated[str | None, typer.Option(help="The model, if a file has responses of several.")] = None,
+    think: Annotated[bool, typer.Option("--think", help="Score think prompts by the release's other scorer.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for a report, and results for other commands.")] = None,
 ) -> None:
-    """Score responses that the release's own scripts have gathered, by both metrics, without running anything."""
+    """Score responses that the release's own scripts have gathered, by both metrics, without running a model."""
     from .report.rescore_command import rescore as rescore_files
 
     raise typer.Exit(rescore_files(files, model, think, out))
@@ -119,10 +117,10 @@ def rescore(
 @app.command("export-release")
 def export_release(
     results: Annotated[list[Path], typer.Argument(help="Folders or results files of lmms-eval, with samples.")],
-    folder: Annotated[Path, typer.Argument(help="Where the result files go.")],
-    model: Annotated[str, typer.Option(help="The name under which the release's scripts look for the responses.")],
+    folder: Annotated[Path, typer.Argument(help="Folder for the result files.")],
+    model: Annotated[str, typer.Option(help="The name by which the release's scripts find the responses.")],
 ) -> None:
-    """Write results as the release's own scripts keep them, so that these can score them."""
+    """Write results in the form of the release's own scripts, so that these can score them."""
     from .paper.export import export_release as export
 
     raise typer.Exit(export(results, folder, model))
@@ -131,9 +129,11 @@ def export_release(
 @app.command()
 def parity(
     results: Annotated[list[Path], typer.Argument(help="Folders or results files of lmms-eval, with samples.")],
-    against: Annotated[str | None, typer.Option(help="The paper's row, if not that of the same model.")] = None,
+    against: Annotated[
+        str | None, typer.Option(help="A row of the paper; by default the one of the same model.")
+    ] = None,
 ) -> None:
-    """Put scores beside the paper's, task by task with intervals, and list the settings that differ."""
+    """Compare scores with the paper's, task by task with intervals, and list the settings that differ."""
     from .paper.parity import parity as show_parity
 
     raise typer.Exit(show_parity(results, against))
@@ -141,9 +141,9 @@ def parity(
 
 @app.command()
 def demo(
-    output: Annotated[Path, typer.Option(help="Where the results go.")] = Path("humansense_demo"),
+    output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("humansense_demo"),
 ) -> None:
-    """Run the embedded sample through lmms-eval with a tiny random model: the whole way, in minutes, on a CPU."""
+    """Run the embedded sample through lmms-eval with a tiny random model: everything, in minutes, on a CPU."""
     from .demo.command import DemoError, run_demo
 
     try:

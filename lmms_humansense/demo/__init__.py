@@ -1,1 +1,1 @@
-"""The command `lmms-humansense demo`, and the tiny checkpoints that it and the tests run."""
+"""The command `lmms-humansense demo`, and the tiny checkpoints that the demo and the tests use."""

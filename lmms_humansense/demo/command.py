@@ -1,4 +1,4 @@
-"""The demo: the embedded sample, a tiny random model, and lmms-eval itself."""
+"""The command `lmms-humansense demo`: runs lmms-eval on the embedded sample with a tiny random model."""
 
 import json
 import os
@@ -17,13 +17,17 @@ TASK = "humansense_sample"
 
 
 class DemoError(RuntimeError):
-    """The demo did not come to results; the message says where it stopped."""
+    """The demo got no results; the message says where it stopped."""
 
 
-def run_demo(output: Path) -> Path:
-    """Build the tiny model (kept in the cache), run the sample, say where everything is.
+def run_demo(output: Path) -> None:
+    """Write the tiny model into the cache, run the sample with it, and say where the results are.
 
-    Returns the results file. Raises DemoError when lmms-eval wrote none.
+    Args:
+        output: The folder for the results.
+
+    Raises:
+        DemoError: lmms-eval wrote no results, or some requests failed.
     """
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"[bold]1/2[/] A tiny Qwen2.5-Omni with random weights: {_cached_model()}")
@@ -31,7 +35,7 @@ def run_demo(output: Path) -> Path:
     command = _command(model, output)
     console.print(f"[bold]2/2[/] The embedded sample through lmms-eval:\n    {' '.join(command[1:])}\n")
     started = time.time()
-    # lmms-eval ends with status 0 whatever happens, so only the results file tells.
+    # lmms-eval ends with status 0 in any case, so only the results file shows whether it worked.
     quiet = {"TOKENIZERS_PARALLELISM": "false", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
     subprocess.run(command, check=False, env={**os.environ, **quiet})
     results = _newest_results(output, started)
@@ -40,8 +44,7 @@ def run_demo(output: Path) -> Path:
     conclude([results], console)
     console.print(f"Results:          {results}")
     console.print(f"Every response:   {results.parent}/*_samples_{TASK}_*.jsonl")
-    console.print("The weights are random, so these numbers are chance: they show that all of it works.")
-    return results
+    console.print("The weights are random, so these scores are at chance level; they only show that everything works.")
 
 
 def _command(model: Path, output: Path) -> list[str]:
@@ -60,7 +63,7 @@ def _cached_model() -> Path:
 
 
 def _newest_results(output: Path, since: float) -> Path:
-    # File systems may keep whole seconds only.
+    # Some file systems store times in whole seconds.
     found = [path for path in output.glob("**/*_results.json") if path.stat().st_mtime >= since - 2]
     if not found:
         raise DemoError(f"lmms-eval wrote no results to {output}; its messages above say why.")

@@ -1,8 +1,8 @@
-"""A checkpoint of a few hundred kilobytes, for trying the whole pipeline without a download.
+"""Writes a checkpoint of a few hundred kilobytes, to try the whole pipeline without a download.
 
-The folder it writes is laid out like the published checkpoints of its family (Qwen2.5-Omni with weights under
-`thinker.`, and so on), so the same loading code runs. What the pipeline can notice is as published; the rest is tiny
-and the weights are random: its answers mean nothing. Talker and vocoder are left out, as nothing here speaks.
+Its folder has the layout of the published checkpoints of its family (for Qwen2.5-Omni, weights under `thinker.`, and so
+on), so the same loading code runs. Everything that the pipeline depends on is as published. The rest is tiny, and the
+weights are random, so its answers mean nothing. Talker and vocoder are left out, because speech is never generated.
 """
 
 from __future__ import annotations
@@ -22,30 +22,37 @@ from .tiny_tokenizer import EOS, write_tokenizer
 if TYPE_CHECKING:
     import numpy as np
 
-RECIPE = 2  # raise it when what is written changes, here or in the recipes
-MARKER = "tiny_model.json"  # written last; says which family, seed and libraries made the folder, and what is in it
+RECIPE = 2  # raise it if the written files change, here or in the recipes
+MARKER = "tiny_model.json"  # written last; names the family, seed and libraries that made the folder, and its files
 DEFAULT_FAMILY = "qwen2_5_omni"
-LOUDNESS = 3  # how much louder than other tokens those are that an answer may be
-# Images of sound pass three convolutions in a row, each quieter than the last: without it they would say nothing beside
-# their positions. Only Qwen3-Omni hears this way.
+LOUDNESS = 3  # the factor by which the rows of tokens that can be an answer are larger than others
+# Spectrograms pass three convolutions in a row, and each makes them smaller. Without this gain the positions would hide
+# them. Only Qwen3-Omni has these convolutions.
 CONVOLUTION_GAIN = 3
 
 Shape = tuple[int, ...]
 
 
 def write_tiny_model(directory: Path, seed: int = 0, family: str = DEFAULT_FAMILY) -> Path:
-    """Writes the checkpoint of `family` and its processor into `directory`, and returns `directory`.
+    """Writes the checkpoint of a family with its processor. Needs no network.
 
-    `seed` is a non-negative integer that picks the weights; the same seed and libraries give the same bytes
-    (transformers 4.57.6, 5.10.4 and 5.23.0 alike). The folder appears complete or not at all. One that already holds
-    this family, recipe and seed is left alone; one made here with another of these, or other libraries, is replaced.
-    Needs no network.
+    The folder appears complete or not at all. A folder that already has this family, recipe and seed is not changed. A
+    folder that was written here with another family, recipe or seed, or with other libraries, is replaced.
 
-    Raises ValueError for an unknown `family`, and where `directory` is a file, or a folder that holds anything not
-    written here.
+    Args:
+        directory: The folder to write.
+        seed: Chooses the weights; a non-negative integer. The same seed and libraries give the same bytes, with
+            transformers 4.57.6, 5.10.4 and 5.23.0 alike.
+        family: A key of `RECIPES`.
+
+    Returns:
+        `directory`.
+
+    Raises:
+        ValueError: `family` is unknown, or `directory` is a file or a folder with files that were not written here.
     """
     if family not in RECIPES:
-        raise ValueError(f"{family!r} is no family of tiny models; there are {', '.join(RECIPES)}.")
+        raise ValueError(f"{family!r} is not a family of tiny models; choose one of {', '.join(RECIPES)}.")
     target = Path(directory).resolve()
     versions = {name: version(name) for name in ("numpy", "tokenizers")}
     made_by = {"recipe": RECIPE, "family": family, "seed": seed, "versions": versions}
@@ -63,7 +70,7 @@ def write_tiny_model(directory: Path, seed: int = 0, family: str = DEFAULT_FAMIL
             if target.exists():
                 target.replace(Path(scratch, "old"))
             staged.replace(target)
-        except OSError:  # another process was faster: fine, if it wrote the same
+        except OSError:  # another process was faster, which is fine if it wrote the same
             if not _is_complete(target, made_by):
                 raise
     return directory
@@ -78,7 +85,7 @@ def _is_complete(folder: Path, made_by: dict[str, Any]) -> bool:
 
 
 def _read_marker(folder: Path) -> dict[str, Any]:
-    """The marker of `folder`; empty where there is none, or not one of ours."""
+    """The marker of `folder`; empty if there is none, or one that was not written here."""
     try:
         marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -87,14 +94,14 @@ def _read_marker(folder: Path) -> dict[str, Any]:
 
 
 def _refuse_foreign(folder: Path) -> None:
-    """Raises ValueError where `folder` holds what its marker does not list; absent and empty folders pass."""
+    """Raises ValueError if `folder` has files that its marker does not list; absent and empty folders pass."""
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file, not a folder: choose another place for the tiny model.")
     ours = {MARKER, *_read_marker(folder).get("files", {})}
     foreign = sorted({path.name for path in folder.iterdir()} - ours) if folder.exists() else []
     if foreign:
         raise ValueError(
-            f"{folder} holds {foreign[0]!r}, which is no part of a tiny model: empty the folder or choose another."
+            f"{folder} contains {foreign[0]!r}, which is not part of a tiny model: empty the folder or choose another."
         )
 
 
@@ -104,7 +111,7 @@ def _write_files(folder: Path, seed: int, recipe: Recipe) -> None:
 
     ids = write_tokenizer(folder / "tokenizer.json", recipe.special_tokens)
     for name, settings in recipe.settings(ids).items():
-        # The mark stands in every result, so that nobody takes such numbers for a model's.
+        # The mark is copied into all results, so that their scores are not mistaken for those of a trained model.
         _write_json(folder / name, {**settings, "random_weights": True} if name == "config.json" else settings)
     (folder / "chat_template.jinja").write_text(recipe.chat_template, encoding="utf-8")
     shapes = _published_shapes(folder, recipe)
@@ -115,10 +122,11 @@ def _write_files(folder: Path, seed: int, recipe: Recipe) -> None:
 
 def _choose_answers(head: np.ndarray, ids: dict[str, int], recipe: Recipe) -> None:
     """Changes `head`, which has one row per token, so that answers look like answers."""
-    # They are one line of plain ASCII, and may end: no marks, no halves of characters (a space is written Ġ).
+    # Answers are one line of plain ASCII, and they can end: other special tokens and parts of characters are excluded
+    # (Ġ stands for a space).
     plain = {token for token in ids if token.replace("Ġ", "").isascii()} - set(recipe.special_tokens) | {EOS}
     head[[number for token, number in ids.items() if token not in plain]] = 0
-    # Many begin with a letter or a digit, so that scores are those of chance and not all 0.
+    # Many answers begin with a letter or a digit, so that scores are at chance level instead of 0.
     head[[ids[token] for token in (*"ABCDE12345", EOS)]] *= LOUDNESS
 
 
@@ -139,7 +147,7 @@ def _published_shapes(folder: Path, recipe: Recipe) -> dict[str, Shape]:
 
 
 def _one_by_one(name: str, shape: Shape) -> dict[str, Shape]:
-    """The parameter as published: transformers 5 stacks the experts of a layer, checkpoints have them one by one."""
+    """The parameter as published: transformers 5 stacks the experts of a layer, checkpoints do not."""
     prefix, experts, projection = name.rpartition(".mlp.experts.")
     if not experts or projection not in ("gate_up_proj", "down_proj"):
         return {name: shape}
@@ -155,8 +163,8 @@ def _one_by_one(name: str, shape: Shape) -> dict[str, Shape]:
 def _random_weight(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
     """A float32 array of `shape`, drawn from `seed` and `name` alone.
 
-    Ones for a norm, a tenth of normal numbers for a bias, else normal numbers that keep the size of a layer's input, or
-    raise it in a two-dimensional convolution.
+    It is ones for a norm, and normal numbers otherwise: with a standard deviation of 0.1 for a bias, else with one that
+    keeps the size of a layer's input, or increases it for a two-dimensional convolution.
     """
     import numpy as np
 

@@ -1,8 +1,8 @@
-"""What the tiny checkpoint of each family is made of: its tokens, its templates and its settings.
+"""The parts of the tiny checkpoint of each family: its tokens, its templates and its settings.
 
-What the pipeline can notice is as published: patch and merge sizes, time axis, mel bins, sampling rate, window, special
-tokens, chat format. In every table the first rows are as published, in the checkpoints' JSON files and as defaults of
-transformers' classes; the tiny ones come after.
+Everything that the pipeline depends on is as published: patch and merge sizes, time axis, mel bins, sampling rate,
+window, special tokens, chat format. In every table the first rows are as published, in the JSON files of checkpoints or
+as defaults of transformers' classes. The tiny values follow.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ EXPERTS = 4
 class Recipe:
     """One family.
 
-    Args:
-        special_tokens: in the order of the published ids, without the ones that no prompt uses.
-        chat_template: says what the published template says.
-        settings: gives every JSON file by its name, with the ids of this tokenizer.
-        model_class: the class in transformers that is loaded.
-        published_names: patterns and replacements that turn a name of transformers 5 into that of a published
-            checkpoint; names of transformers 4 stay as they are, or only gain the prefix.
+    Attributes:
+        special_tokens: In the order of the published ids, without those that no prompt uses.
+        chat_template: Renders the same text as the published template.
+        settings: Returns the content of every JSON file by its name, given the ids of this tokenizer.
+        model_class: The name of the class in transformers that loads the checkpoint.
+        published_names: Patterns and replacements that turn the name of a weight in transformers 5 into its name in a
+            published checkpoint. Names of transformers 4 stay unchanged, or only get the prefix.
     """
 
     special_tokens: tuple[str, ...]
@@ -40,7 +40,7 @@ class Recipe:
     published_names: tuple[tuple[str, str], ...]
 
 
-# One turn per message, a medium as its placeholder between two marks.
+# One turn per message; a medium becomes its placeholder between two marks.
 DEFAULT_SYSTEM = r"""
 {%- if messages[0].role != "system" %}{{ "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n" }}{% endif -%}
 """
@@ -65,7 +65,7 @@ THINKER_NAMES = (
 )
 
 # fmt: off
-GREEDY = {"do_sample": False}  # an answer is the same every time
+GREEDY = {"do_sample": False}  # so that an answer is the same every time
 
 
 def _ends(ids: Ids) -> Settings:
@@ -91,9 +91,9 @@ def _tokenizer_config(processor: str, length: int, **more: Any) -> Settings:
 
 
 def _preprocessor_configs(vision: Settings, audio: Settings, pixels: int) -> dict[str, Settings]:
-    """The files for images, sound and video, of which a token covers `pixels`."""
+    """The files for images, sound and video. A token covers `pixels` pixels."""
     image = {"image_processor_type": "Qwen2VLImageProcessor", "min_pixels": 4 * 28 * 28, "max_pixels": 16384 * 28 * 28}
-    # Pixels of a frame, despite the names.
+    # Numbers of pixels of a frame, despite the names.
     video = {"video_processor_type": "Qwen2VLVideoProcessor",
              "size": {"shortest_edge": 128 * pixels, "longest_edge": 768 * pixels}}
     return {
@@ -158,7 +158,7 @@ def _qwen2_5_omni(ids: Ids) -> dict[str, Settings]:
             "model_type": "qwen2_5_omni", "architectures": ["Qwen2_5OmniModel"], "torch_dtype": "float32",
             "enable_audio_output": False, "thinker_config": thinker,
         },
-        # No end of sequence: users report that the published thinker, too, ends only if the caller names it.
+        # No end of sequence: users report that the published thinker also ends only if the caller names one.
         "generation_config.json": GREEDY,
         "tokenizer_config.json": _tokenizer_config(
             "Qwen2_5OmniProcessor", 32768, extra_special_tokens=QWEN2_5_OMNI_TOKENS
@@ -243,7 +243,7 @@ def _qwen3_omni_moe(ids: Ids) -> dict[str, Settings]:
 
 # --- Qwen2-Audio ---
 
-# Numbers the sounds of a whole conversation.
+# It numbers the sounds of a whole conversation.
 QWEN2_AUDIO_TURNS = r"""
 {%- set sounds = namespace(count=0) -%}
 {%- for message in messages %}

@@ -1,4 +1,4 @@
-"""The tokenizer of every tiny checkpoint: Qwen's way of cutting text, trained on the benchmark's own phrases."""
+"""The tokenizer of the tiny checkpoints: it splits text as Qwen does, and is trained on the benchmark's phrases."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 EOS, PAD = "<|im_end|>", "<|endoftext|>"
 BASE_VOCABULARY = 373  # 256 bytes and 117 merges: 384 tokens with the special ones of Qwen2.5-Omni
 
-# What the byte-pair encoding is trained on: the benchmark's own phrases.
+# The text that the byte-pair encoding is trained on: the benchmark's own phrases.
 TRAINING_LINES = (
     *("system\nuser\nassistant\n",) * 9,  # often enough for each role to become one token, as published
     "You are Qwen, a virtual human developed by the Qwen Team, Alibaba Group, capable of perceiving auditory and "
@@ -25,7 +25,15 @@ TRAINING_LINES = (
 
 
 def write_tokenizer(path: Path, special_tokens: tuple[str, ...]) -> dict[str, int]:
-    """Trains the tokenizer and writes it to `path`; returns the id of every token, the special ones last."""
+    """Trains the tokenizer and writes it.
+
+    Args:
+        path: The file to write, tokenizer.json.
+        special_tokens: The special tokens, in the order of their ids.
+
+    Returns:
+        The id of every token; the special tokens have the last ids.
+    """
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
     from transformers.models.qwen2.tokenization_qwen2 import PRETOKENIZE_REGEX
 

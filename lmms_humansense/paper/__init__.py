@@ -1,1 +1,1 @@
-"""Beside the paper: its published scores, what differs from its code, and its result files."""
+"""Comparison with the paper: its published scores, the settings that differ from its code, and its result files."""

@@ -1,4 +1,4 @@
-"""The command `lmms-humansense export-release`: a run's responses as the release's own scripts read them."""
+"""The command `lmms-humansense export-release`: writes responses in the form that the release's own scripts read."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -22,32 +22,33 @@ from .files import ReleaseError
 
 @dataclass(frozen=True)
 class Exported:
-    """A result file to be written, and what is said of it: its items, the responses, and the failed requests."""
+    """A result file to write.
+
+    Attributes:
+        name: Its file name.
+        text: Its content.
+        remarks: What its readers should know, as one sentence.
+    """
 
     name: str
     text: str
-    items: int
-    responses: list[str]
-    failed: int
-
-    @property
-    def remarks(self) -> str:
-        """What a reader of the file has to know."""
-        spaced = sum(response != response.strip() for response in self.responses)
-        said = [f"{len(self.responses):,} of {self.items:,} items answered"]
-        if self.failed:
-            said.append(f"{self.failed:,} failed requests are left out")
-        if spaced:
-            said.append(f"{spaced:,} responses have white space around them, which the release's scripts score as well")
-        return "; ".join(said)
+    remarks: str
 
 
 def export_release(results: Sequence[Path], folder: Path, model: str) -> int:
-    """Write the runs in these results as result files of the release; returns the exit status: 0, or 1.
+    """Write the runs in these results as result files of the release.
 
-    Every item and field of the annotation file that was asked stays as it is; the responses, as the model gave them,
-    come under the name `model`. Failed requests are left out, as questions that were not asked, and counted aloud; so
-    is white space around responses, which lmms-eval takes off before it scores and the release's scripts do not.
+    The items and fields of the annotation file stay unchanged, and the unchanged responses are added. Failed requests
+    are left out, like questions that were not asked, and a line says how many. Another says how many responses have
+    white space around them: lmms-eval strips it before it scores, the release's scripts do not.
+
+    Args:
+        results: Folders and results files of lmms-eval.
+        folder: Where to write.
+        model: The field for the responses, and the part of the file's name, by which the release's scripts find them.
+
+    Returns:
+        The exit status: 0, or 1 if nothing was written.
     """
     console = Console(highlight=False, soft_wrap=True)
     runs, _ = load_runs(results, console)
@@ -62,7 +63,7 @@ def export_release(results: Sequence[Path], folder: Path, model: str) -> int:
     for each in exported:
         path = folder / each.name
         path.write_text(each.text, encoding="utf-8")
-        console.print(f"{path}: {each.remarks}.", markup=False)
+        console.print(f"{path}: {each.remarks}", markup=False)
     return 0
 
 
@@ -70,13 +71,13 @@ def _exported(runs: Sequence[Run], model: str) -> list[Exported]:
     if not runs:
         raise ReleaseError("There is nothing to export.")
     if not model.strip() or "/" in model or model in files.OWN_FIELDS:
-        raise ReleaseError(f"--model {model!r} can not name a file and a field for responses: choose another name.")
+        raise ReleaseError(f"--model {model!r} cannot name a file and a field for responses: choose another name.")
     by_setting: dict[str, Run] = {}
     for run in runs:
         other = by_setting.setdefault(run.setting.name, run)
         if other is not run:
             raise ReleaseError(
-                f"{other.name} and {run.name} would be one file; name the results file of one of them: "
+                f"{other.name} and {run.name} would be written to one file; give the results file of one of them: "
                 f"{', '.join(sorted({str(path) for path in [*other.files, *run.files]}))}."
             )
     return [each for run in runs for each in _of_run(run, model)]
@@ -92,33 +93,45 @@ def _of_run(run: Run, model: str) -> Iterator[Exported]:
         samples = [sample for leaf in asked for sample in leaf.samples.to_dict("records")]
         for sample in samples:
             _put(items, sample, model)
-        responses = [sample["response"] for sample in samples if not sample["failed"]]
-        name = files.name(key, model, run.setting, with_sound)
-        yield Exported(name, files.form(items), len(items), responses, failed=len(samples) - len(responses))
+        text = json.dumps(items, indent=4)  # as the release writes it
+        yield Exported(files.name(key, model, run.setting, with_sound), text, _remarks(samples, len(items)))
+
+
+def _remarks(samples: Sequence[dict[str, Any]], items: int) -> str:
+    responses = [sample["response"] for sample in samples if not sample["failed"]]
+    failed = len(samples) - len(responses)
+    spaced = sum(response != response.strip() for response in responses)
+    parts = [f"{len(responses):,} of {items:,} items answered"]
+    if failed:
+        parts.append(f"{failed:,} failed requests are left out")
+    if spaced:
+        parts.append(f"{spaced:,} responses have white space around them, which the release's scripts score as well")
+    return "; ".join(parts) + "."
 
 
 def _put(items: Sequence[Any], sample: dict[str, Any], model: str) -> None:
-    """Store a sample's response with the question that it answers; of a failed request there is none."""
+    """Store the response of a sample with its question; remove it if the request failed."""
     place = int(sample["id"].partition("-")[2])
     question = items[place]["questions"] if place < len(items) else {}
     if question.get("question") != sample["question"]:
         raise ReleaseError(
-            f"The annotations have another question than the results at item {place} ({sample['question']!r}): set "
-            "HUMANSENSE_DATA to the folder whose questions were asked."
+            f"Item {place} of the annotations is not the question of the results ({sample['question']!r}): set "
+            "HUMANSENSE_DATA to the folder with the questions that were asked."
         )
     if sample["failed"]:
         question.pop(model, None)
     elif sample["response"] or question.get(model):
         question[model] = sample["response"]
     else:
-        question.setdefault(model, "")  # a null says the same
+        question.setdefault(model, "")  # a null that is there means the same
 
 
 def _questions(run: Run, key: str) -> list[Any]:
-    """The items of the annotation file that was asked: from where the results say, else from HUMANSENSE_DATA."""
-    wanted = {told["annotations"][FILES[key]] for told in run.origins if FILES[key] in told.get("annotations", {})}
+    """The items of the annotation file that was asked: from where the results say, or else from HUMANSENSE_DATA."""
+    origins = [origin for origin in run.origins if FILES[key] in origin.get("annotations", {})]
+    wanted = {origin["annotations"][FILES[key]] for origin in origins}
     reasons = []
-    for place in _places(run, key):
+    for place in _places(origins):
         try:
             content = _annotations(place, key)
         except (DataError, OSError) as error:
@@ -126,19 +139,18 @@ def _questions(run: Run, key: str) -> list[Any]:
             continue
         if not wanted or sha256(content).hexdigest() in wanted:
             return list(json.loads(content))
-        reasons.append(f"{FILES[key]} in {without_credentials(place)} is another than the one that was asked.")
+        reasons.append(f"{FILES[key]} in {without_credentials(place)} is not the file that was asked.")
     raise ReleaseError(
-        f"The questions of {run.name} are needed and can not be had: {' '.join(reasons)} Set HUMANSENSE_DATA to the "
-        "folder or URL that holds them."
+        f"The questions of {run.name} are needed but cannot be read: {' '.join(reasons)} Set HUMANSENSE_DATA to the "
+        "folder or URL that has them."
     )
 
 
-def _places(run: Run, key: str) -> list[str]:
+def _places(origins: Sequence[dict[str, Any]]) -> list[str]:
     places = []
-    for origin in run.origins:
-        if FILES[key] in origin.get("annotations", {}):
-            source, commit = str(origin["source"]), origin.get("commit")
-            places.append(f"{source}@{commit}/{FOLDER}" if commit else source)
+    for origin in origins:
+        source, commit = str(origin["source"]), origin.get("commit")
+        places.append(f"{source}@{commit}/{FOLDER}" if commit else source)
     return list(dict.fromkeys(filter(None, [*places, data.root_of_user()])))
 
 
@@ -149,4 +161,4 @@ def _annotations(place: str, key: str) -> bytes:
 
 def _refuse_to_overwrite(path: Path, text: str) -> None:
     if path.is_file() and path.read_text(encoding="utf-8") != text:
-        raise ReleaseError(f"{path} is there already and holds something else: delete it or choose another folder.")
+        raise ReleaseError(f"{path} exists already with another content: delete it or choose another folder.")

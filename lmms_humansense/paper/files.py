@@ -1,4 +1,4 @@
-"""The release's result files: an annotation file in which `questions[<model>]` holds what a model answered.
+"""The release's result files: an annotation file in which `questions[<model>]` holds the response of a model.
 
 Source: the release's evaluation code (arXiv 2508.10576), which writes them as `HumanSense_VQA_<model>….json`.
 """
@@ -18,16 +18,24 @@ from ..tasks.humansense.variants import Variant
 OWN_FIELDS = frozenset(
     "question task_type question_pattern answer options full_frame_number fps asr_en time_stamp".split()
 )
-"""What `questions` holds besides responses."""
+"""The fields of `questions` that are not responses."""
 
 
 class ReleaseError(ValueError):
-    """A file cannot be used as, or made into, a result file of the release; the message says why and what to do."""
+    """A result file of the release cannot be read or written; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class ReleaseFile:
-    """A result file: its `items` as they stand in it, the docs that they are, and which annotation file it extends."""
+    """A result file.
+
+    Attributes:
+        path: Where it is.
+        key: The kind of questions: "VQA" or "AQA".
+        items: Its items, unchanged.
+        annotations: The docs that these items are.
+        sha256: The SHA-256 of the file, as a hexadecimal string.
+    """
 
     path: Path
     key: str
@@ -37,7 +45,7 @@ class ReleaseFile:
 
     @property
     def models(self) -> list[str]:
-        """The fields of `questions` that may be a model's responses: texts, and none of the annotations' own."""
+        """The fields of `questions` that may be responses: those with text that are not fields of the annotations."""
         found: dict[str, bool] = {}
         for item in self.items:
             for name, value in item["questions"].items():
@@ -46,55 +54,82 @@ class ReleaseFile:
         return [name for name, is_text in found.items() if is_text]
 
     def model(self, name: str | None) -> str:
-        """The model whose responses are meant: the one named, else the only one. Raises ReleaseError."""
+        """Choose the model whose responses are used.
+
+        Args:
+            name: The field with its responses. If None, it is the only such field, or of several the one that stands
+                between underscores in the name of the file.
+
+        Returns:
+            The name of the field.
+
+        Raises:
+            ReleaseError: There is no such field, or there are several and the name of the file names none of them.
+        """
         if name is not None:
             if any(name in item["questions"] for item in self.items) and name not in OWN_FIELDS:
                 return name
             known = ", ".join(self.models) or "no model"
-            raise ReleaseError(f"{self.path} has no responses of {name}; there are those of {known} (--model).")
+            raise ReleaseError(f"{self.path} has no responses of {name}; it has those of {known} (--model).")
         if len(self.models) == 1:
             return self.models[0]
         if not self.models:
             raise ReleaseError(f"{self.path} has no responses: no item has a text under the name of a model.")
-        return self._named_like_the_file()
-
-    def _named_like_the_file(self) -> str:
-        """Of several fields, the one that the file's name has between underscores."""
         stem = f"{self.path.stem}_"
         named = [name for name in self.models if f"_{name}_" in stem]
         if len(named) == 1:
             return named[0]
-        raise ReleaseError(f"{self.path} has several fields with responses; say which: --model {'|'.join(self.models)}")
+        raise ReleaseError(f"{self.path} has responses of several models; choose one: --model {'|'.join(self.models)}")
 
     def responses(self, model: str) -> dict[str, str]:
-        """The responses of a model by the id of their doc; of a null "". Raises ReleaseError for what is no text."""
+        """Read the responses of a model.
+
+        Args:
+            model: The field of `questions` with its responses.
+
+        Returns:
+            The responses by the id of their doc. A null gives "".
+
+        Raises:
+            ReleaseError: A response is not a text.
+        """
         found = {}
         for place, item in enumerate(self.items):
             if model not in item["questions"]:
                 continue
             response = item["questions"][model]
             if response is not None and not isinstance(response, str):
-                raise ReleaseError(f"{self.path}, item {place}: the response of {model} is no text but {response!r}.")
+                raise ReleaseError(f"{self.path}, item {place}: the response of {model} is not a text: {response!r}.")
             found[f"{self.key}-{place}"] = response or ""
         return found
 
 
 def read(path: Path, overrides: Mapping[str, str]) -> ReleaseFile:
-    """Read a result file; `overrides` as in HUMANSENSE_TASK_TYPES.
+    """Read a result file.
 
-    Raises ReleaseError, annotations.DataError or taxonomy.TaxonomyError, each with a sentence for the user.
+    Args:
+        path: The file. Its name says which kind of questions it has.
+        overrides: The codes of tasks by task_type, as in HUMANSENSE_TASK_TYPES.
+
+    Returns:
+        The file and its docs.
+
+    Raises:
+        ReleaseError: The file cannot be read, is not valid JSON, or has a name that does not say its kind.
+        DataError: An item is not valid.
+        TaxonomyError: A task_type is unknown.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ReleaseError(f"{path} can not be read ({error.strerror}).") from error
+        raise ReleaseError(f"{path} cannot be read ({error.strerror}).") from error
     try:
         items = json.loads(content)
     except ValueError as error:
         raise ReleaseError(f"{path} is not valid JSON ({error}): it was not written to its end.") from error
     key = _key(path)
-    read_in = annotations.read_items(items, key, str(path), overrides)
-    return ReleaseFile(path, key, items, read_in, sha256(content).hexdigest())
+    docs = annotations.read_items(items, key, str(path), overrides)
+    return ReleaseFile(path, key, items, docs, sha256(content).hexdigest())
 
 
 def _key(path: Path) -> str:
@@ -102,13 +137,23 @@ def _key(path: Path) -> str:
     if len(named) == 1:
         return named[0]
     raise ReleaseError(
-        f"{path} can not be told to hold video or audio questions; give it a name with {' or '.join(FILES)}, "
-        "as the release does."
+        f"The name of {path} does not say whether it has video or audio questions; give it a name with "
+        f"{' or '.join(FILES)}, as the release does."
     )
 
 
 def name(key: str, model: str, variant: Variant, with_sound: bool) -> str:
-    """The name of a result file: that of the release where it knows the setting, else formed likewise."""
+    """The name of a result file, as the release forms it.
+
+    Args:
+        key: The kind of questions: "VQA" or "AQA".
+        model: The name of the model.
+        variant: The variant of the tasks. The release has no names for some; they are formed in the same way.
+        with_sound: Whether the sound of videos was used.
+
+    Returns:
+        The name, such as "HumanSense_VQA_<model>_audio.json".
+    """
     parts = {
         "_audio": variant.shown == "all" and with_sound,
         "_think": variant.style == "think",
@@ -121,11 +166,6 @@ def name(key: str, model: str, variant: Variant, with_sound: bool) -> str:
 
 
 def suffixes(path: Path) -> set[str]:
-    """What the name of a result file says of its setting: "audio", "think", "asr"."""
+    """The parts of a result file's name that describe its setting: "audio", "think", "asr"."""
     found = re.search(r"((?:_(?:audio|think|asr))+)$", path.stem)
     return set(found[1].strip("_").split("_")) if found else set()
-
-
-def form(items: Sequence[Mapping[str, Any]]) -> str:
-    """The text of a result file, as the release writes it."""
-    return json.dumps(items, indent=4)

@@ -1,4 +1,4 @@
-"""The command `lmms-humansense parity`: a run beside a row of the paper's table, and what was done otherwise."""
+"""The command `lmms-humansense parity`: compares a run with a row of the paper's table, in scores and settings."""
 
 import math
 from collections.abc import Sequence
@@ -14,25 +14,33 @@ from ..results import statistics
 from ..results.reading import load_runs
 from ..results.runs import Run
 from ..results.statistics import CONFIDENCE, Estimate
-from ..tasks.humansense.taxonomy import TASKS, VIDEO
+from ..tasks.humansense.taxonomy import BY_CODE, TASKS, VIDEO
 from .differences import differences
 from .published import INCONSISTENT, ON_A_SUBSET, Published, published
 
 USUAL = "Qwen2.5-Omni-7B"
-"""The row that a model without one of its own is put beside: the release's omni model."""
+"""The row for a model that has no row of its own: the release's omni model."""
 
 
 class ParityError(ValueError):
-    """There is no such row."""
+    """The paper has no such row."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A task, or Avg.: our score by the release's scorer, the paper's, and the first minus the second.
+    """The scores of a task, or of Avg., by the release's scorer.
 
-    `low` and `high` are of the difference's 95 % interval: ours by clips drawn again, the paper's as that of a share
-    of independent questions, both as if they were of different questions. Questions in common make the true one
-    narrower, so that a difference outside of it is one.
+    The interval adds the uncertainty of our score (resampled clips) to that of the paper's score (a proportion of
+    independent questions), as if the two were on different questions. They are on the same questions, so the true
+    interval is narrower, and a difference whose interval does not contain 0 is significant.
+
+    Attributes:
+        name: The code of the task, or "Avg.".
+        ours: Our score, between 0 and 1.
+        theirs: The paper's score.
+        low: The lower end of the 95 % interval of the difference.
+        high: The upper end of this interval.
+        questions: How many questions our score is over.
     """
 
     name: str
@@ -44,19 +52,24 @@ class Line:
 
     @property
     def difference(self) -> float:
-        """Ours minus the paper's."""
+        """Our score minus the paper's."""
         return self.ours - self.theirs
 
     @property
     def is_outside(self) -> bool:
-        """Whether no difference lies outside of the interval."""
+        """Whether the interval does not contain 0."""
         return self.low > 0 or self.high < 0
 
 
 def parity(results: Sequence[Path], against: str | None) -> int:
-    """Print each run in these results beside a row of the paper; returns the exit status: 0, or 1.
+    """Print each run in these results beside a row of the paper.
 
-    `against` names the row; else it is that of the run's model, or of the release's omni model.
+    Args:
+        results: Folders and results files of lmms-eval.
+        against: The model of the row; None for the run's own model, or the release's omni model if it has no row.
+
+    Returns:
+        The exit status: 0, or 1 if there is no run or no such row.
     """
     console = Console(highlight=False, soft_wrap=True)
     runs, _ = load_runs(results, console)
@@ -74,7 +87,18 @@ def parity(results: Sequence[Path], against: str | None) -> int:
 
 
 def row_for(run: Run, against: str | None) -> Published:
-    """The paper's row to put a run beside: of those on all questions where the paper has one. Raises ParityError."""
+    """Find the paper's row to compare a run with.
+
+    Args:
+        run: The run.
+        against: The model of the row; None for the run's own model, or the release's omni model if it has no row.
+
+    Returns:
+        The row of the model; of two, the row on all questions.
+
+    Raises:
+        ParityError: The paper has no row of the model `against`.
+    """
     rows = sorted((row for row in published() if not row.is_human), key=lambda row: row.is_subset)
     named = [row for row in rows if _plain(row.model) == _plain(against or run.model)]
     if named:
@@ -86,23 +110,30 @@ def row_for(run: Run, against: str | None) -> Published:
 
 
 def lines(run: Run, row: Published) -> list[Line]:
-    """The tasks that both have, in the benchmark's order, and Avg. where both have all of its tasks."""
+    """Compare the scores of a run with a row of the paper.
+
+    Args:
+        run: The run.
+        row: The row of the paper.
+
+    Returns:
+        A line for each task that both have, in the benchmark's order, and one for Avg. if both have all its tasks.
+    """
     ours = {code: leaf.estimates["paper"] for code, leaf in run.leaves.items()}
-    told = {}
+    found = {}
     for task in TASKS:
         mine = ours.get(task.code)
         if mine is not None and task.code in row.scores:
-            told[task.code] = _line(task.code, mine, row.scores[task.code], _variance(row, [task.code]))
-    if row.average is not None and all(task.code in told for task in VIDEO):
+            found[task.code] = _line(task.code, mine, row.scores[task.code], _variance(row, [task.code]))
+    if row.average is not None and all(task.code in found for task in VIDEO):
         whole = statistics.average([each for task in VIDEO if (each := ours[task.code]) is not None])
-        told["Avg."] = _line("Avg.", whole, row.average, _variance(row, [task.code for task in VIDEO]))
-    return list(told.values())
+        found["Avg."] = _line("Avg.", whole, row.average, _variance(row, [task.code for task in VIDEO]))
+    return list(found.values())
 
 
 def _variance(row: Published, codes: Sequence[str]) -> float:
-    """Of the paper's mean over tasks: each a share of its number of questions."""
-    counts = {task.code: task.count for task in TASKS}
-    return sum(row.scores[code] * (1 - row.scores[code]) / counts[code] for code in codes) / len(codes) ** 2
+    """The variance of the paper's mean over tasks, each score being a proportion of the task's questions."""
+    return sum(row.scores[code] * (1 - row.scores[code]) / BY_CODE[code].count for code in codes) / len(codes) ** 2
 
 
 def _line(name: str, ours: Estimate, theirs: float, variance: float) -> Line:
@@ -128,7 +159,7 @@ def _show(run: Run, row: Published, console: Console) -> None:
         )
     console.print(grid)
     console.print(_explanation(run, row, found), markup=False)
-    listed = Grid(title="What was done otherwise than in the release", title_justify="left")
+    listed = Grid(title="Settings that differ from the release", title_justify="left")
     for heading in ("setting", "here", "release"):
         listed.add_column(heading, overflow="fold")
     for setting in differences(run):
@@ -139,22 +170,22 @@ def _show(run: Run, row: Published, console: Console) -> None:
 def _explanation(run: Run, row: Published, found: Sequence[Line]) -> str:
     said = []
     if _plain(row.model) != _plain(run.model):
-        said.append(f"The paper has no row of this model; {row.model} is another (choose one with --against).")
+        said.append(f"The paper has no row of this model; {row.model} is another model (choose a row with --against).")
     if row.is_subset:
         said.append(f"The paper's numbers are on {ON_A_SUBSET}, whose questions are not public.")
     if row.model in INCONSISTENT:
         said.append("The paper's Avg. is as printed and does not follow from its row.")
     skipped = [code for code in run.leaves if code not in {line.name for line in found}]
     if skipped:
-        said.append(f"No number on both sides for {', '.join(skipped)}.")
+        said.append(f"Not compared, because one side has no score: {', '.join(skipped)}.")
     said.append(
-        f"{sum(line.is_outside for line in found)} of {len(found)} differ beyond their interval. Intervals add the "
-        "uncertainty of ours (clips drawn again) to that of the paper's share, as if the questions were others; as "
-        "they are the same, they are rather too wide."
+        f"{sum(line.is_outside for line in found)} of {len(found)} differ by more than their interval. The intervals "
+        "add the uncertainty of ours (resampled clips) to that of the paper's, as if they were on different questions; "
+        "because the questions are the same, the intervals are, if anything, too wide."
     )
     return " ".join(said)
 
 
 def _plain(name: str) -> str:
-    """A model's name without what authors write differently."""
+    """The name of a model without the parts that authors write differently."""
     return "".join(character for character in name.casefold() if character.isalnum()).removesuffix("instruct")

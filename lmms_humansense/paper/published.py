@@ -1,8 +1,8 @@
-"""The rows of the paper's table (arXiv 2508.10576, table 1): data with their source, read once."""
+"""The rows of the paper's table 1 (arXiv 2508.10576)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib.resources import files
 from typing import Literal
 
@@ -11,17 +11,26 @@ import pandas
 from ..tasks.humansense.taxonomy import TASKS
 
 Which = Literal["all", "omni", "none"]
+"""Which rows to show; see `rows`."""
 
 INCONSISTENT = ("Ola-7B", "IXC2.5-OmniLive-7B")
 """Models whose printed average does not follow from their own row in the paper."""
 
 ON_A_SUBSET = "HumanSense (tiny)"
-"""What the paper calls the subset that people and some models were asked about; its list of questions is not public."""
+"""The paper's name for the subset that people and some models answered; its list of questions is not public."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """One row: shares of right answers by task code, of those that the paper gives, and its average as printed."""
+    """One row.
+
+    Attributes:
+        model: The name of the model, as in the paper.
+        family: "api", "vision", "audio", "omni" or "human".
+        is_subset: Whether the scores are on the subset `ON_A_SUBSET`.
+        average: The average as printed, between 0 and 1; None if there is none.
+        scores: The scores by task code, between 0 and 1, without the tasks that the paper gives no score for.
+    """
 
     model: str
     family: str
@@ -31,13 +40,13 @@ class Published:
 
     @property
     def is_human(self) -> bool:
-        """Whether these are people."""
+        """Whether this is the row of people."""
         return self.family == "human"
 
 
-@lru_cache(maxsize=1)
+@cache
 def published() -> tuple[Published, ...]:
-    """All rows, in the paper's order."""
+    """All rows, in the order of the paper."""
     with files(__package__).joinpath("paper_table1.csv").open(encoding="utf-8") as file:
         table = pandas.read_csv(file)
     return tuple(
@@ -53,7 +62,15 @@ def published() -> tuple[Published, ...]:
 
 
 def rows(which: Which) -> list[Published]:
-    """The rows to show: the models that were asked all questions (or the omni models of these), and people."""
+    """The rows to show: of people, and of models on all questions.
+
+    Args:
+        which: "all" for all models, "omni" for those of the families omni and audio, "none" for no rows, not even that
+            of people.
+
+    Returns:
+        The rows, in the order of the paper.
+    """
     if which == "none":
         return []
     kept = ("omni", "audio") if which == "omni" else None
@@ -61,5 +78,5 @@ def rows(which: Which) -> list[Published]:
 
 
 def human() -> Published:
-    """The level of people."""
+    """The row of people."""
     return next(row for row in published() if row.is_human)

@@ -1,4 +1,4 @@
-"""Scores for responses that the release's own scripts have gathered, as results of lmms-eval."""
+"""Scores responses that the release's own scripts have gathered, and writes the scores as results of lmms-eval."""
 
 import json
 import os
@@ -22,7 +22,13 @@ from .files import ReleaseError, ReleaseFile
 
 @dataclass(frozen=True)
 class Answered:
-    """A result file with one model's responses to it, by the id of their doc."""
+    """A result file with the responses of one model.
+
+    Attributes:
+        file: The result file.
+        model: The name of the model.
+        responses: Its responses by the id of their doc.
+    """
 
     file: ReleaseFile
     model: str
@@ -30,47 +36,68 @@ class Answered:
 
 
 def answered_file(path: Path, model: str | None) -> Answered:
-    """A result file with the responses of a model (see `ReleaseFile.model`). Raises what `files.read` raises."""
+    """Read a result file with the responses of one model.
+
+    Args:
+        path: The result file.
+        model: The name of the model; None if the file itself makes it clear (see `ReleaseFile.model`).
+
+    Returns:
+        The file and the responses.
+
+    Raises:
+        ReleaseError: The file cannot be used, or does not make clear which model is meant.
+        DataError: The questions in the file are not valid.
+        TaxonomyError: A task_type is unknown, or HUMANSENSE_TASK_TYPES is not valid.
+    """
     file = files.read(path, parse_overrides(os.environ.get("HUMANSENSE_TASK_TYPES", "")))
     name = file.model(model)
     return Answered(file, name, file.responses(name))
 
 
 def by_model(answered: Sequence[Answered]) -> dict[str, list[Answered]]:
-    """The files of each model. Raises ReleaseError where two of one kind hold responses of one model."""
+    """Group result files by model.
+
+    Raises:
+        ReleaseError: Two files of one kind contain responses of one model.
+    """
     found = {each.model: [other for other in answered if other.model == each.model] for each in answered}
     for model, parts in found.items():
-        _refuse_twice(model, parts)
+        for key in FILES:
+            paths = [str(each.file.path) for each in parts if each.file.key == key]
+            if len(paths) > 1:
+                raise ReleaseError(f"{' and '.join(paths)} both contain responses of {model}: rescore them one by one.")
     return found
 
 
-def _refuse_twice(model: str, parts: Sequence[Answered]) -> None:
-    for key in FILES:
-        paths = [str(each.file.path) for each in parts if each.file.key == key]
-        if len(paths) > 1:
-            raise ReleaseError(f"{' and '.join(paths)} both hold responses of {model}: rescore them one by one.")
-
-
 def remarks(file: ReleaseFile, think: bool) -> list[str]:
-    """What a user has to know of the questions in a file, as sentences."""
+    """What a user should know about the questions in a file, as sentences.
+
+    Args:
+        file: The result file.
+        think: Whether its responses are scored as responses to think prompts.
+
+    Returns:
+        The sentences, each naming the file.
+    """
     resolution = file.annotations["resolution"]
-    # In one line what a run warns of task by task: such files are often parts.
+    # One sentence below replaces the warnings about each task, because result files often have only some questions.
     found = [warning for warning in file.annotations["warnings"] if not warning.endswith(resolution.warnings)]
     asked = Counter(doc["code"] for doc in file.annotations["docs"])
     other = [f"{code} {count:,}" for code, count in asked.items() if count != BY_CODE[code].count]
     if other:
         found.append(f"{file.path}: other numbers of questions than in the paper: {', '.join(other)}.")
     found += [
-        f"{file.path}: {count} of task_type {name} are no part of the benchmark's tables."
+        f"{file.path}: {count} of task_type {name} are not part of the benchmark's tables."
         for name, count in resolution.skipped.items()
     ]
     if "think" in files.suffixes(file.path) and not think:
-        found.append(f"{file.path} is named as one of think prompts; those are scored with --think.")
+        found.append(f"{file.path} is named as a file of think prompts; score it with --think.")
     return found
 
 
 def _variant(parts: Sequence[Answered], think: bool) -> Variant:
-    """The setting that the flag and the names of the files tell."""
+    """The variant of the tasks, by the flag and the names of the files."""
     if think:
         return BY_NAME["think"]
     suffixes = files.suffixes(parts[0].file.path)
@@ -80,9 +107,17 @@ def _variant(parts: Sequence[Answered], think: bool) -> Variant:
 
 
 def write_results(folder: Path, model: str, parts: Sequence[Answered], think: bool) -> Path:
-    """Write a model's responses with their scores as lmms-eval writes them; returns the results file.
+    """Write the responses of a model with their scores, as lmms-eval writes them.
 
-    `<folder>/<model>/<date>_results.json`, and beside it `<date>_samples_<task>.jsonl`.
+    Args:
+        folder: Where to write.
+        model: The name of the model.
+        parts: The result files with its responses.
+        think: Whether the prompts asked to think, which chooses the scorer.
+
+    Returns:
+        The results file, `<folder>/<model>/<date>_results.json`. The samples stand beside it, in
+        `<date>_samples_<task>.jsonl`.
     """
     now, variant = datetime.now().strftime("%Y%m%d_%H%M%S"), _variant(parts, think)
     place = folder / (re.sub(r"[^\w.-]", "_", model).strip(".") or "model")
@@ -105,7 +140,7 @@ def write_results(folder: Path, model: str, parts: Sequence[Answered], think: bo
 
 
 def _about(model: str, parts: Sequence[Answered], leaves: Sequence[str]) -> dict[str, Any]:
-    """What the results file tells of the model, the tasks and the questions."""
+    """What the results file says about the model, the tasks and the questions."""
     has_sound = any("audio" in files.suffixes(each.file.path) for each in parts)
     return {
         "configs": {leaf: {"task": leaf} for leaf in leaves},
@@ -113,15 +148,18 @@ def _about(model: str, parts: Sequence[Answered], leaves: Sequence[str]) -> dict
         "model_name": model,
         "model_info": {
             "pretrained": model,
-            "use_audio_in_video": "auto" if has_sound else "never",  # as the names of the files say
+            "use_audio_in_video": "auto" if has_sound else "never",  # by the names of the files
             "versions": {"lmms-humansense": __version__},
         },
-        "humansense_data": [_origin(each.file) for each in parts],
+        "humansense_data": [
+            {"source": str(each.file.path.absolute()), "annotations": {FILES[each.file.key]: each.file.sha256}}
+            for each in parts
+        ],
     }
 
 
 def _samples(docs: Sequence[Doc], responses: Mapping[str, str], variant: Variant) -> list[dict[str, Any]]:
-    """The samples of those docs of a task that the model was asked."""
+    """The samples of the docs of a task that the model was asked."""
     return [
         {
             "doc_id": place,
@@ -141,7 +179,3 @@ def _means(samples: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         for metric in ("paper", "acc", "answered", "failed")
     }
     return {f"{metric},none": sum(each) / len(each) for metric, each in scores.items() if each}
-
-
-def _origin(file: ReleaseFile) -> dict[str, Any]:
-    return {"source": str(file.path.absolute()), "annotations": {FILES[file.key]: file.sha256}}

@@ -1,4 +1,4 @@
-"""What makes lmms-eval find this package, and what is changed in it. lmms-eval calls `register` and `tasks`."""
+"""How lmms-eval finds this package, and what this package changes in it. lmms-eval calls `register` and `tasks`."""
 
 from .entry_points import register, tasks
 

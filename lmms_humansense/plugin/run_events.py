@@ -1,7 +1,7 @@
-"""What a run reports to the process that watches it: `lmms-humansense run`. Standard library only.
+"""What a run reports to the process that watches it, `lmms-humansense run`. Standard library only.
 
-The watching process names a file in an environment variable; the run appends one line of JSON to it for each evaluation
-that begins, and one that says how it ended.
+The watching process names a file in an environment variable. The run appends a line of JSON to this file for each
+evaluation that begins, and a line that says how the evaluation ended.
 """
 
 import contextlib
@@ -18,9 +18,14 @@ FILE = "LMMS_HUMANSENSE_RUN_EVENTS"
 
 @dataclass
 class RunEvents:
-    """What a run reported: of completed evaluations the tasks and where the results are; why others did not complete.
+    """What a run reported.
 
-    `refused` are bad arguments and data, `stopped` is what ended for a known reason, `broken` what raised an error.
+    Attributes:
+        begun: How many evaluations began.
+        ended: For each complete evaluation, its tasks and its results file (None if it writes none).
+        refused: The message about bad arguments or data.
+        stopped: The known reason that ended an evaluation.
+        broken: The unexpected error that ended an evaluation.
     """
 
     begun: int = 0
@@ -32,7 +37,13 @@ class RunEvents:
 
 @contextlib.contextmanager
 def reported(tasks: Sequence[str], results: Callable[[], Path | None]) -> Iterator[None]:
-    """Report the evaluation of `tasks` within the block, whose results are then to be in the file `results`."""
+    """Report that the evaluation within the block begins, and how it ends.
+
+    Args:
+        tasks: The names of the tasks that are evaluated.
+        results: Returns the results file, or None if none is written. It is called after the block, because the name
+            of the file is not known before.
+    """
     _append("begun")
     try:
         yield
@@ -51,7 +62,7 @@ def reported(tasks: Sequence[str], results: Callable[[], Path | None]) -> Iterat
 
 
 def read(file: Path) -> RunEvents:
-    """What the run with this file reported."""
+    """Read what the run with this file reported."""
     found = RunEvents()
     for line in file.read_text(encoding="utf-8").splitlines():
         try:

@@ -1,1 +1,1 @@
-"""`lmms-humansense report`: from lmms-eval's results to a table beside the paper's, comparisons, and every answer."""
+"""`lmms-humansense report`: turns results of lmms-eval into a table beside the paper's, comparisons, and a page."""

@@ -11,60 +11,71 @@ from ..results.runs import METRICS, Run
 from .compare import comparisons
 from .media import Media, Mode
 from .table import Table, table
+from .terminal import show
 from .write import write
 
 
-def report(
-    paths: Sequence[Path],
-    out: Path,
-    which: Which = "all",
-    mode: Mode = "link",
-    terminal: bool = False,
-) -> int:
-    """Report the runs in these results; returns the exit status: 0, or 1 where no run could be read.
+def report(paths: Sequence[Path], out: Path, which: Which = "all", mode: Mode = "link", terminal: bool = False) -> int:
+    """Report the runs in these results.
 
-    With `terminal` only a table is printed; without, the report is written to the folder `out`.
+    Args:
+        paths: Folders and results files of lmms-eval.
+        out: The folder for the page and the tables.
+        which: Which of the paper's rows stand beside the runs.
+        mode: How clips come into the page.
+        terminal: Only print a table, and write nothing.
+
+    Returns:
+        The exit status: 0, or 1 if no run could be read.
     """
-    shown = Console(highlight=False, soft_wrap=True)
-    runs, problems = load_runs(paths, shown)
+    console = Console(highlight=False, soft_wrap=True)
+    runs, problems = load_runs(paths, console)
     if not runs:
-        shown.print("There is nothing to report.", style="red")
+        console.print("There is nothing to report.", style="red")
         return 1
     if terminal:
-        show_table(runs, which, shown)
+        show(_tables(runs, which), console)
         return 0
     media = Media(mode)
-    shown.print(f"Report: {write_report(runs, out, which, media, problems)}", markup=False)
+    console.print(f"Report: {write_report(runs, out, which, media, problems)}", markup=False)
     if media.without_preview:
-        shown.print(f"{media.without_preview:,} clips have no preview: they cannot be read, or the page is full.")
+        console.print(f"{media.without_preview:,} clips have no preview: they cannot be read, or the page is full.")
     return 0
 
 
 def conclude(results: Sequence[Path], console: Console) -> None:
-    """End a run: print the levels of what these results files hold, write the report beside them, and say where it is.
+    """Print a table of the levels at the end of a run, and write its report.
 
-    What goes wrong is said, but is no reason to end a run otherwise: its results are there.
+    An error is only printed, because the results of the run are there already.
+
+    Args:
+        results: The results files of the run. The report goes into a folder `report` beside the first of them.
+        console: Where to print.
     """
     try:
         runs, problems = load_runs(results, console)
         if not runs:
             return
-        show_table(runs, "omni", console)
+        show(_tables(runs, "omni"), console)
         page = write_report(runs, results[0].parent / "report", "all", Media("link"), problems)
         console.print(f"Report: {page}", markup=False)
     except Exception as error:
         console.print(f"The report could not be written ({type(error).__name__}: {error}).", style="red", markup=False)
 
 
-def show_table(runs: Sequence[Run], which: Which, console: Console) -> None:
-    """Print the levels of these runs."""
-    from .terminal import show
-
-    show(_tables(runs, which), console)
-
-
 def write_report(runs: Sequence[Run], out: Path, which: Which, media: Media, problems: Sequence[str]) -> Path:
-    """Write report.html and the tables into the folder `out`; returns the page."""
+    """Write the page and the tables.
+
+    Args:
+        runs: The runs to report.
+        out: The folder to write into.
+        which: Which of the paper's rows stand beside the runs.
+        media: How clips come into the page.
+        problems: Sentences about results that could not be used.
+
+    Returns:
+        The page, report.html.
+    """
     from .page import page
     from .pictures import pictures
 

@@ -1,4 +1,4 @@
-"""How the page comes to its clips: by links to the files, with small previews in it, or not at all."""
+"""The clips of the page: links to the files, small previews inside the page, or none."""
 
 import base64
 import functools
@@ -11,24 +11,29 @@ import av
 from av.audio.resampler import AudioResampler
 
 Mode = Literal["link", "embed", "none"]
+"""How clips come into the page."""
 
 _SECONDS = 20.0
 _WIDTH, _RATE = 192, 5
 _BITS_OF_VIDEO, _BITS_OF_SOUND, _SOUND_RATE = 60_000, 16_000, 48_000
 _MOST_BYTES = 100 << 20
-"""Of all previews of a page together: browsers take no more well."""
+"""The limit for all previews of a page together: browsers do not open larger pages well."""
 
 
 class Media:
-    """The addresses of clips for a page; previews are made as they are asked for, until the page is full."""
+    """The addresses of clips for a page. Previews are made when they are needed, until the page is full.
+
+    Attributes:
+        source: Returns the address of a clip, given its file; None if it has none.
+        without_preview: How many clips could not get a preview.
+    """
 
     def __init__(self, mode: Mode) -> None:
         self._mode, self._left = mode, _MOST_BYTES
         self.without_preview = 0
-        self.source = functools.lru_cache(maxsize=None)(self._source)
+        self.source = functools.cache(self._source)
 
     def _source(self, file: str | None) -> str | None:
-        """The address of the clip in `file`, or None."""
         if self._mode == "none" or not file or not Path(file).is_file():
             return None
         if self._mode == "link":
@@ -48,7 +53,17 @@ class Media:
 
 
 def preview(file: Path) -> bytes:
-    """The first 20 seconds, small, as WebM with VP8 and Opus: some 100 to 200 kB. Raises what PyAV raises."""
+    """Make a small clip of the first 20 seconds.
+
+    Args:
+        file: A video or a sound that PyAV can open.
+
+    Returns:
+        A WebM file with VP8 and Opus, of about 100 to 200 kB.
+
+    Raises:
+        av.FFmpegError: PyAV cannot read the file.
+    """
     made = io.BytesIO()
     with av.open(str(file)) as source, av.open(made, "w", format="webm") as target:
         pictures = _Pictures(source, target) if source.streams.video else None
@@ -68,7 +83,7 @@ def preview(file: Path) -> bytes:
 
 
 class _Pictures:
-    """Takes frames, of which it keeps some, small."""
+    """Encodes some of the frames of a video, in a small size."""
 
     def __init__(self, source: Any, target: Any) -> None:
         picture = source.streams.video[0].codec_context
@@ -92,7 +107,7 @@ class _Pictures:
 
 
 class _Sound:
-    """Takes the frames of a sound."""
+    """Encodes a sound."""
 
     def __init__(self, target: Any) -> None:
         self._target, self._stream = target, target.add_stream("libopus", rate=_SOUND_RATE)

@@ -4,7 +4,7 @@
   const PER_PAGE = 50;
   const byId = (id) => document.getElementById(id);
 
-  // Text only ever becomes text: what a model said is never read as markup.
+  // Sets text, never HTML, so that a response of a model cannot become markup.
   const make = (tag, text, attributes = {}) => {
     const element = document.createElement(tag);
     if (text !== undefined && text !== null) element.textContent = text;
@@ -97,12 +97,12 @@
   };
 
   const facts = (answer) => {
-    const told = [`answer read: ${answer.parsed ?? "none"}`];
-    if (answer.frames !== undefined) told.push(`${answer.frames} frames`);
-    if (answer.heard !== undefined) told.push(`${answer.heard} s heard of ${answer.present} s`);
-    if (answer.tokens !== undefined) told.push(`${answer.tokens} tokens`);
-    if (answer.crash) told.push(`the release's scorer would stop: ${answer.crash}`);
-    return told.join(" · ");
+    const parts = [`answer read: ${answer.parsed ?? "none"}`];
+    if (answer.frames !== undefined) parts.push(`${answer.frames} frames`);
+    if (answer.heard !== undefined) parts.push(`${answer.heard} s heard of ${answer.present} s`);
+    if (answer.tokens !== undefined) parts.push(`${answer.tokens} tokens`);
+    if (answer.crash) parts.push(`the release's scorer would stop with an error: ${answer.crash}`);
+    return parts.join(" · ");
   };
 
   const open = (question) => {
@@ -162,6 +162,6 @@
     filter();
     document.documentElement.dataset.ready = "true";
   };
-  // The table is painted first; the samples are read right after.
+  // The browser paints the table first, and then reads the samples.
   requestAnimationFrame(() => setTimeout(start, 0));
 })();

@@ -1,8 +1,7 @@
-"""The report as one self-contained page."""
+"""The report as one self-contained HTML page."""
 
 import base64
 import hashlib
-import json
 from collections.abc import Sequence
 from importlib.resources import files
 from itertools import combinations
@@ -28,10 +27,23 @@ def page(
     media: Media,
     problems: Sequence[str] = (),
 ) -> str:
-    """The HTML. Everything is in it but linked clips; what models said is text, never markup."""
+    """Make the page. It contains everything except linked clips, and shows responses as text, never as markup.
+
+    Args:
+        tables: A table for each metric.
+        runs: The runs, with all their samples.
+        comparisons: The comparisons of pairs of runs.
+        pictures: The pictures.
+        media: How clips come into the page.
+        problems: Sentences about results that could not be used.
+
+    Returns:
+        The HTML.
+    """
     here = files(__package__)
     script = here.joinpath("page.js").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
     template = environment.from_string(here.joinpath("page.html.j2").read_text(encoding="utf-8"))
     return template.render(
         names=[run.name for run in runs],
@@ -45,13 +57,8 @@ def page(
         style=here.joinpath("page.css").read_text(encoding="utf-8"),
         script=script,
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        data=_embedded(_data(runs, media)),
+        data=_data(runs, media),
     )
-
-
-def _embedded(data: Any) -> str:
-    """JSON that can stand in a script element: nothing in it can end the element."""
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _data(runs: Sequence[Run], media: Media) -> dict[str, Any]:
@@ -74,23 +81,17 @@ def _data(runs: Sequence[Run], media: Media) -> dict[str, Any]:
 
 
 def _question(row: dict[str, Any], media: Media) -> dict[str, Any]:
+    names = ("id", "code", "level", "question", "options", "gold", "media", "prompt")
     return {
-        "id": row["id"],
-        "code": row["code"],
-        "level": row["level"],
-        "question": row["question"],
-        "options": row["options"],
-        "gold": row["gold"],
-        "media": row["media"],
-        "prompt": row["prompt"],
+        **{name: row[name] for name in names},
         "sound": BY_CODE[row["code"]].is_audio,
         "src": media.source(row["file"]),
     }
 
 
 def _answer(row: dict[str, Any]) -> dict[str, Any]:
-    told = {
-        "outcome": outcome(row),
+    answer = {
+        "outcome": _outcome(row),
         "acc": row["acc"],
         "parsed": row["parsed"],
         "response": row["response"],
@@ -100,17 +101,13 @@ def _answer(row: dict[str, Any]) -> dict[str, Any]:
         "tokens": row["output_tokens"],
         "crash": row["crash"] or None,
     }
-    return {key: value for key, value in told.items() if not _is_missing(value)}
+    return {key: value for key, value in answer.items() if not pandas.isna(value)}
 
 
-def outcome(row: dict[str, Any]) -> str:
-    """What became of a question: "failed", "unparsed", "right", "partly" or "wrong"."""
+def _outcome(row: dict[str, Any]) -> str:
+    """The outcome of a question: "failed", "unparsed", "right", "partly" or "wrong"."""
     if row["failed"]:
         return "failed"
     if not row["answered"]:
         return "unparsed"
     return "right" if row["acc"] == 1 else "partly" if row["acc"] > 0 else "wrong"
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and pandas.isna(value))

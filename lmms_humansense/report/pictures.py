@@ -1,4 +1,4 @@
-"""The report's pictures, as SVG that takes the colours of the page it stands in."""
+"""The pictures of the report, as SVG that takes the colours of its page."""
 
 import io
 import re
@@ -10,6 +10,7 @@ import matplotlib
 import numpy as np
 import pandas
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from ..paper.published import human
@@ -19,22 +20,29 @@ from ..results.statistics import Estimate
 from ..tasks.humansense.taxonomy import TASKS
 
 _INK = "#0a0b0c"
-"""Stands for the page's colour of text until the picture is written."""
+"""Placeholder for the page's text colour; `_svg` replaces it."""
 
 _COLOURS = ("#3b82c4", "#d9822b", "#3a9d6e", "#b0589c", "#8a6d3b", "#5f6bd0", "#c2504d", "#4d8f99")
-"""Of runs; each is readable on white and on near-black (contrast above 3 with both)."""
+"""The colours of runs; each is readable on white and on near-black (contrast above 3 with both)."""
 
 _LENGTHS = ((0, 10), (10, 30), (30, 60), (60, 120), (120, 300), (300, np.inf))
-"""Seconds of clips."""
+"""The groups of clips by length, in seconds."""
 
-_MOST_RUNS = len(_COLOURS)
+_COUNT_COLOURS = LinearSegmentedColormap.from_list("counts", [(0.23, 0.51, 0.77, 0.0), (0.23, 0.51, 0.77, 0.75)])
+
 _COUNTS = 11
-"""0 to 10, which a counting prompt asks for."""
+"""The answers 0 to 10 that a counting prompt asks for."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An SVG with a title, and a sentence for who cannot see it."""
+    """A picture.
+
+    Attributes:
+        title: Its caption.
+        alternative: The text for readers who cannot see it.
+        svg: The SVG element.
+    """
 
     title: str
     alternative: str
@@ -42,8 +50,16 @@ class Picture:
 
 
 def pictures(runs: Sequence[Run], metric: Metric) -> list[Picture]:
-    """All pictures of these runs (of the first eight)."""
-    shown = runs[:_MOST_RUNS]
+    """Draw all pictures.
+
+    Args:
+        runs: The runs; only the first eight are drawn.
+        metric: The metric to draw.
+
+    Returns:
+        The pictures that the samples of these runs allow.
+    """
+    shown = runs[: len(_COLOURS)]
     made = [
         _tasks(shown, metric),
         _groups(shown, metric, "Accuracy by length of the clip", _lengths),
@@ -60,26 +76,18 @@ def _tasks(runs: Sequence[Run], metric: Metric) -> Picture:
     people = human().scores
     axes.plot(places, [people.get(task.code, np.nan) for task in TASKS], "_", color=_INK, ms=22, mew=2, label="people")
     guesses = {code: leaf.chance["uniform"] for run in runs for code, leaf in run.leaves.items()}
-    axes.plot(
-        places,
-        [guesses.get(task.code, np.nan) for task in TASKS],
-        "_",
-        color=_INK,
-        ms=22,
-        mew=1,
-        alpha=0.5,
-        label="guess",
-    )
-    told = []
+    uniform = [guesses.get(task.code, np.nan) for task in TASKS]
+    axes.plot(places, uniform, "_", color=_INK, ms=22, mew=1, alpha=0.5, label="guess")
+    facts = []
     for number, run in enumerate(runs):
         found = {code: leaf.estimates[metric] for code, leaf in run.leaves.items()}
         _points(axes, places + _shift(number, len(runs)), [found.get(task.code) for task in TASKS], run.name, number)
-        told += [f"{run.name} has {each.mean:.0%} in {code}" for code, each in found.items() if each is not None]
+        facts += [f"{run.name} has {each.mean:.0%} in {code}" for code, each in found.items() if each is not None]
     axes.set_xticks(places, [f"{task.code}\n{task.level}" for task in TASKS])
     for place in range(1, len(TASKS)):
         if TASKS[place].level != TASKS[place - 1].level:
             axes.axvline(place - 0.5, color=_INK, alpha=0.2, lw=0.8)
-    return _picture(figure, axes, "The 15 tasks, beside people and a uniform guess", told)
+    return _picture(figure, axes, "The 15 tasks, beside people and a uniform guess", facts)
 
 
 def _groups(
@@ -91,17 +99,17 @@ def _groups(
     if not names:
         return None
     figure, axes = _axes(6.4, 3.0)
-    told = []
+    facts = []
     for number, (run, groups) in enumerate(zip(runs, found, strict=True)):
         places = np.arange(len(names)) + _shift(number, len(runs))
         _points(axes, places, [groups.get(name) for name in names], run.name, number)
-        told += [f"{run.name} has {groups[name].mean:.0%} for {name}" for name in names if name in groups]
+        facts += [f"{run.name} has {groups[name].mean:.0%} for {name}" for name in names if name in groups]
     axes.set_xticks(range(len(names)), [name.replace(" | ", "\n") for name in names])
-    return _picture(figure, axes, title, told)
+    return _picture(figure, axes, title, facts)
 
 
 def _in_order(name: str) -> list[str]:
-    """Numbers by their size, words by the alphabet."""
+    """A sort key: numbers by size, words by the alphabet."""
     return [word.zfill(4) if word.isdecimal() else word for word in name.split()]
 
 
@@ -118,7 +126,7 @@ def _kinds(samples: pandas.DataFrame) -> "pandas.Series[Any]":
 
 
 def _letters(runs: Sequence[Run]) -> Picture | None:
-    """How often each letter is answered, beside how often it is right."""
+    """The share of each letter among the answers, beside its share among the right answers."""
     singles = {run.name: run.samples[run.samples["pattern"] == "single"] for run in runs}
     singles = {name: samples for name, samples in singles.items() if not samples.empty}
     if not singles:
@@ -128,25 +136,25 @@ def _letters(runs: Sequence[Run]) -> Picture | None:
     places = np.arange(len(letters))
     right = next(iter(singles.values()))["gold"].value_counts(normalize=True)
     axes.bar(places, [right.get(letter, 0) for letter in letters], 0.8, color=_INK, alpha=0.15, label="right answers")
-    told = []
+    facts = []
     for number, (name, samples) in enumerate(singles.items()):
         said = samples["parsed"].value_counts(normalize=True)
         shares = [float(said.get(letter, 0)) for letter in letters]
         axes.plot(places, shares, "o", color=_COLOURS[number], label=name)
-        told += [f"{name} answers {letter} in {share:.0%}" for letter, share in zip(letters, shares, strict=True)]
+        facts += [f"{name} answers {letter} in {share:.0%}" for letter, share in zip(letters, shares, strict=True)]
     axes.set_xticks(places, letters)
-    return _picture(figure, axes, "Letters answered in single choices, beside the right ones", told)
+    return _picture(figure, axes, "Letters answered in single choices, beside the right ones", facts)
 
 
 def _counting(run: Run) -> Picture:
-    """What was counted, by what is right."""
+    """The counts that the model gave, by the right count."""
     samples = run.leaves["HC"].samples
     counts = np.zeros((_COUNTS, _COUNTS + 1))
     for gold, parsed in zip(samples["gold"], samples["parsed"], strict=True):
         said = int(parsed) if isinstance(parsed, str) and parsed.isdecimal() and int(parsed) < _COUNTS else _COUNTS
         counts[min(int(gold), _COUNTS - 1), said] += 1
     figure, axes = _axes(4.6, 3.8)
-    axes.imshow(np.sqrt(counts), cmap=_colour_map(), aspect="auto", origin="lower")
+    axes.imshow(np.sqrt(counts), cmap=_COUNT_COLOURS, aspect="auto", origin="lower")
     for right, said in zip(*np.nonzero(counts), strict=True):
         axes.text(said, right, f"{counts[right, said]:.0f}", ha="center", va="center", color=_INK, fontsize=7)
     axes.set_xticks(range(_COUNTS + 1), [*map(str, range(_COUNTS)), "other"])
@@ -155,12 +163,6 @@ def _counting(run: Run) -> Picture:
     axes.set_ylabel("right")
     hits = int(np.trace(counts[:, :_COUNTS]))
     return _picture(figure, axes, f"Counting people: {run.name}", [f"{hits} of {int(counts.sum())} counts are right"])
-
-
-def _colour_map() -> Any:
-    from matplotlib.colors import LinearSegmentedColormap
-
-    return LinearSegmentedColormap.from_list("counts", [(0.23, 0.51, 0.77, 0.0), (0.23, 0.51, 0.77, 0.75)])
 
 
 def _points(axes: Axes, places: Any, found: Sequence[Estimate | None], name: str, number: int) -> None:
@@ -186,7 +188,7 @@ def _axes(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _picture(figure: Figure, axes: Axes, title: str, told: Sequence[str]) -> Picture:
+def _picture(figure: Figure, axes: Axes, title: str, facts: Sequence[str]) -> Picture:
     if axes.get_ylabel() != "right":
         axes.set_ylim(0, 1)
         axes.yaxis.set_major_formatter(lambda value, place: f"{value:.0%}")
@@ -194,25 +196,26 @@ def _picture(figure: Figure, axes: Axes, title: str, told: Sequence[str]) -> Pic
         axes.legend(fontsize=8, frameon=False, labelcolor=_INK, ncols=4, loc="upper center", bbox_to_anchor=(0.5, 1.16))
     for label in (axes.xaxis.label, axes.yaxis.label):
         label.set_color(_INK)
-    return Picture(title, f"{title}: {'; '.join(told)}.", _svg(figure))
+    return Picture(title, f"{title}: {'; '.join(facts)}.", _svg(figure))
 
 
 _OPENING = (
     r'<svg viewBox="\1" xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
     r'aria-hidden="true" focusable="false">'
 )
-"""As wide as the page allows; the figure around it tells what is in it."""
+"""It has no size, so that it is as wide as the page allows. The text for readers who cannot see it stands in the figure
+element around it."""
 
 
 def _svg(figure: Figure) -> str:
     file = io.StringIO()
+    no_metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "humansense", "font.family": "sans-serif"}):
-        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        figure.savefig(file, format="svg", transparent=True, metadata=no_metadata)
     svg = file.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r'<svg [^>]*?viewBox="([^"]+)"[^>]*>', _OPENING, svg, count=1)
     referred = set(re.findall(r"#([\w-]+)", svg))
-    # Names of parts that nothing refers to would be there again in the next picture of the page.
+    # Removes ids that are not used, because the next picture of the page has the same ones.
     svg = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in referred else "", svg)
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     return svg.replace(_INK, "currentColor")

@@ -1,9 +1,9 @@
-"""The command `lmms-humansense rescore`: scores for responses that the release's own scripts have gathered."""
+"""The command `lmms-humansense rescore`: scores responses that the release's own scripts have gathered."""
 
 import contextlib
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -20,10 +20,17 @@ from .terminal import show_run
 
 
 def rescore(paths: Sequence[Path], model: str | None, think: bool, out: Path | None) -> int:
-    """Score result files and print a table for each model; returns the exit status: 0, or 1 for files of no use.
+    """Score result files and print a table for each model.
 
-    In `out`, where it is given, the report's files are written, the release's own counts, and results as lmms-eval
-    writes them, for the other commands.
+    Args:
+        paths: The result files of the release.
+        model: The model whose responses are scored; None if the files make it clear.
+        think: Whether the prompts asked to think, which chooses the release's scorer.
+        out: The folder for the report, the counts of the release's scorer, and results as lmms-eval writes them, for
+            the other commands; None to write nothing.
+
+    Returns:
+        The exit status: 0, or 1 if a file cannot be used.
     """
     console = Console(highlight=False, soft_wrap=True)
     try:
@@ -35,29 +42,14 @@ def rescore(paths: Sequence[Path], model: str | None, think: bool, out: Path | N
     for each in answered:
         for remark in remarks(each.file, think):
             console.print(f"Note: {remark}", style="yellow", markup=False)
-    with _folder(out) as folder:
-        written = [write_results(folder, name, parts, think) for name, parts in models.items()]
-        _show(written, out, console)
-    if out is not None:
-        for each in answered:
-            counted = counts(each.file, each.responses, "think" if think else "plain")
-            (out / f"scores_{each.file.path.name}").write_text(json.dumps(counted, indent=4), encoding="utf-8")
-    return 0
-
-
-@contextlib.contextmanager
-def _folder(out: Path | None) -> Iterator[Path]:
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        yield out
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder)
-
-
-def _show(written: Sequence[Path], out: Path | None, console: Console) -> None:
-    runs, problems = load_runs(written, console)
+    with contextlib.nullcontext(out) if out else tempfile.TemporaryDirectory() as folder:
+        written = [write_results(Path(folder), name, parts, think) for name, parts in models.items()]
+        runs, problems = load_runs(written, console)
     for run in runs:
         show_run(run, console)
     if out is not None:
         console.print(f"Report: {write_report(runs, out, 'all', Media('link'), problems)}", markup=False)
+        for each in answered:
+            counted = counts(each.file, each.responses, "think" if think else "plain")
+            (out / f"scores_{each.file.path.name}").write_text(json.dumps(counted, indent=4), encoding="utf-8")
+    return 0

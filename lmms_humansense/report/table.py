@@ -1,10 +1,10 @@
-"""The paper's table with the runs in it: rows, columns and what a reader has to know of each cell."""
+"""The paper's table with the runs in it: rows, columns, and the notes that a reader needs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from ..paper.published import INCONSISTENT, ON_A_SUBSET, Published, Which, human, rows
+from ..paper.published import INCONSISTENT, ON_A_SUBSET, Published, Which, rows
 from ..results import statistics
 from ..results.runs import Leaf, Metric, Run
 from ..results.statistics import Estimate
@@ -15,14 +15,20 @@ COLUMNS: dict[str, tuple[Task, ...]] = {
     **{level: tuple(task for task in TASKS if task.level == level) for level in LEVELS},
     **{task.code: (task,) for task in TASKS},
 }
-"""The columns, and the tasks that each is the unweighted mean of; Avg. is of the 13 video tasks, as in the paper."""
+"""The columns, each with the tasks that it averages; Avg. is over the 13 video tasks, as in the paper."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A score between 0 and 1, with its interval and number of questions where it is ours, and `marks` for the reader.
+    """A score.
 
-    `rank` is 1 for the best and 2 for the second best of the column.
+    Attributes:
+        score: Between 0 and 1.
+        low: The lower end of its 95 % interval; None if the score is not a run's.
+        high: The upper end of the interval.
+        questions: How many questions a run's score is over.
+        marks: What a reader should know about the score, such as "3 missing".
+        rank: 1 for the best and 2 for the second best score of the column.
     """
 
     score: float
@@ -35,10 +41,15 @@ class Cell:
 
 @dataclass
 class Row:
-    """One row: `kind` is "run", "paper", "human" or "chance", `notes` what it cannot be compared without knowing.
+    """A row.
 
-    `is_ranked` says whether its scores can be the best of a column: not those of random weights, other questions or a
-    part of them.
+    Attributes:
+        name: The model, people, or kind of chance.
+        kind: The kind of row.
+        cells: The scores by column; a column without a score is left out.
+        notes: Why the row is not simply comparable with others.
+        is_ranked: Whether its scores can be the best of a column. Scores of random weights, of other questions or of a
+            part of the questions cannot.
     """
 
     name: str
@@ -50,22 +61,32 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """The rows for one metric."""
+    """The table for one metric."""
 
     metric: Metric
     rows: list[Row]
 
 
 def table(runs: Sequence[Run], metric: Metric, which: Which) -> Table:
-    """The table of these runs, the paper's rows (by default `which` of them), people and chance."""
+    """Make the table.
+
+    Args:
+        runs: The runs, which come first.
+        metric: The metric of the runs' scores.
+        which: Which rows of the paper follow.
+
+    Returns:
+        The table, with people and chance at its end.
+    """
     ours = [Row(run.name, "run", _cells(run, metric), notes(run), _is_whole(run)) for run in runs]
-    theirs = [_published_row(row) for row in rows(which) if not row.is_human]
-    people = [_published_row(human())] if which != "none" else []
-    return Table(metric, [*_ranked([*ours, *theirs]), *people, *_chance_rows(runs)])
+    theirs = [_published_row(row) for row in rows(which)]
+    models = [*ours, *(row for row in theirs if row.kind == "paper")]
+    _rank(models)
+    return Table(metric, [*models, *(row for row in theirs if row.kind == "human"), *_chance_rows(runs)])
 
 
 def notes(run: Run) -> list[str]:
-    """Why a run's numbers are not simply comparable with the paper's, as short sentences."""
+    """Why the scores of a run are not simply comparable with the paper's, as short phrases."""
     found = []
     if run.settings.get("random_weights"):
         found.append("random weights")
@@ -84,12 +105,12 @@ def notes(run: Run) -> list[str]:
         found.append(f"{failed:,} failed")
     stopped = sum(leaf.stopped for leaf in run.leaves.values())
     if stopped:
-        found.append(f"at {stopped:,} responses the release's scorer would have stopped (counted 0)")
+        found.append(f"{stopped:,} responses would have stopped the release's scorer with an error (counted 0)")
     return [*found, *_protocol_notes(run)]
 
 
 def _is_whole(run: Run) -> bool:
-    """Whether its scores are a model's, on all questions of the benchmark's tasks that it has."""
+    """Whether the scores are those of a trained model, on all questions of each of its tasks."""
     is_part = run.settings.get("limit") is not None or bool(run.settings.get("offset"))
     return not (is_part or run.is_sample or run.settings.get("random_weights"))
 
@@ -98,7 +119,7 @@ def _protocol_notes(run: Run) -> list[str]:
     if run.is_rescored:
         return ["responses from the release's result files"]
     found = []
-    # Answers that were kept from an earlier run do not tell what was shown; the setting does.
+    # Cached answers of an earlier run do not say what was shown, but the setting does.
     axes = {axis for leaf in run.leaves.values() for axis in leaf.samples["time_axis"].dropna()}
     axes = {*map(str, axes), str(run.settings.get("time_axis") or "release")} - {"release", "auto"}
     if axes:
@@ -106,10 +127,9 @@ def _protocol_notes(run: Run) -> list[str]:
     for name in ("fps", "nframes", "max_pixels", "quantization"):
         if run.settings.get(name) not in (None, "", "None"):
             found.append(f"{name} {run.settings[name]}")
-    if run.settings.get("frames") not in (None, "release"):
-        found.append(f"frames {run.settings['frames']}")
-    if run.settings.get("use_audio_in_video") not in (None, "auto"):
-        found.append(f"sound {run.settings['use_audio_in_video']}")
+    for name, usual, label in (("frames", "release", "frames"), ("use_audio_in_video", "auto", "sound")):
+        if run.settings.get(name) not in (None, usual):
+            found.append(f"{label} {run.settings[name]}")
     generation = run.settings.get("generation") or {}
     found.append("sampled" if generation.get("do_sample") else "greedy (the paper sampled)")
     return found
@@ -121,7 +141,7 @@ def _cells(run: Run, metric: Metric) -> dict[str, Cell]:
     for column, tasks in COLUMNS.items():
         parts = [known[task.code] for task in tasks if task.code in known]
         if len(parts) < len(tasks):
-            continue  # an average over some of its tasks would look like one over all
+            continue  # an average over some of the tasks would look like one over all of them
         whole = parts[0] if len(parts) == 1 else statistics.average(parts)
         leaves = [run.leaves[task.code] for task in tasks]
         cells[column] = _cell(whole, leaves)
@@ -149,33 +169,30 @@ def _published_row(row: Published) -> Row:
 
 
 def _chance_rows(runs: Sequence[Run]) -> list[Row]:
-    """Chance on the questions of the benchmark where a run has them, else on those of the first run."""
+    """Chance on the questions of the benchmark if a run has them, or else on those of the first run."""
     if not runs:
         return []
     of = min(runs, key=lambda run: (run.is_sample, bool(run.variant)))
-    return [
-        _chance_row("Chance: uniform guess", "uniform", of),
-        _chance_row("Chance: commonest answer", "commonest", of),
-    ]
+    found = []
+    for name, how in (("Chance: uniform guess", "uniform"), ("Chance: commonest answer", "commonest")):
+        scores = {code: leaf.chance[how] for code, leaf in of.leaves.items()}
+        cells = {
+            column: Cell(sum(scores[task.code] for task in tasks) / len(tasks))
+            for column, tasks in COLUMNS.items()
+            if all(task.code in scores for task in tasks)
+        }
+        found.append(Row(name, "chance", cells, [f"from the questions of {of.name}"]))
+    return found
 
 
-def _chance_row(name: str, how: str, of: Run) -> Row:
-    scores = {code: leaf.chance[how] for code, leaf in of.leaves.items()}
-    cells = {}
-    for column, tasks in COLUMNS.items():
-        if all(task.code in scores for task in tasks):
-            cells[column] = Cell(sum(scores[task.code] for task in tasks) / len(tasks))
-    return Row(name, "chance", cells, [f"from the questions of {of.name}"])
-
-
-def _ranked(found: Sequence[Row]) -> list[Row]:
-    """The rows with the best and second best score of each column marked."""
-    ranked = [row for row in found if row.is_ranked]
+def _rank(rows: Sequence[Row]) -> None:
+    """Mark the best and the second best score of each column, if there are several rows to rank."""
+    ranked = [row for row in rows if row.is_ranked]
+    if len(ranked) < 2:
+        return
     for column in COLUMNS:
-        best = sorted({round(row.cells[column].score, 3) for row in ranked if column in row.cells}, reverse=True)[:2]
-        for row in ranked:
-            cell = row.cells.get(column)
-            if cell is not None and round(cell.score, 3) in best and len(ranked) > 1:
-                rank = best.index(round(cell.score, 3)) + 1
-                row.cells[column] = replace(cell, rank=rank)
-    return list(found)
+        cells = [(row, row.cells[column]) for row in ranked if column in row.cells]
+        best = sorted({round(cell.score, 3) for _, cell in cells}, reverse=True)[:2]
+        for row, cell in cells:
+            if round(cell.score, 3) in best:
+                row.cells[column] = replace(cell, rank=best.index(round(cell.score, 3)) + 1)

@@ -1,4 +1,4 @@
-"""The table for a terminal: levels, and the average that the paper has."""
+"""The table in a terminal: the levels, and the paper's average."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,12 @@ _STYLES = {"run": "bold", "paper": "", "human": "dim", "chance": "dim"}
 
 
 def show(tables: Sequence[Table], console: Console) -> None:
-    """Print a table for each metric, with the notes of the runs below."""
+    """Print the tables, and the notes of the runs below them.
+
+    Args:
+        tables: A table for each metric.
+        console: Where to print.
+    """
     for each in tables:
         grid = Grid(title=f"HumanSense, {each.metric}, %", title_justify="left")
         grid.add_column("")
@@ -30,7 +35,12 @@ def show(tables: Sequence[Table], console: Console) -> None:
 
 
 def show_run(run: Run, console: Console) -> None:
-    """Print one run in full: all tasks, levels and the average, with intervals and counts, for each metric."""
+    """Print one run in full: all tasks, levels and the average, with intervals and counts, for each metric.
+
+    Args:
+        run: The run.
+        console: Where to print.
+    """
     rows = {metric: table([run], metric, "none").rows[0] for metric in METRICS}
     grid = Grid(title=Text(f"HumanSense, {run.name}, %"), title_justify="left")
     for heading in ("", *(part for metric in METRICS for part in (metric, "95 %", "of")), ""):

@@ -1,9 +1,10 @@
-"""The table as Markdown, CSV, LaTeX and JSON."""
+"""Writes the table as Markdown, CSV, LaTeX and JSON."""
 
 import csv
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,15 @@ from ..tasks.humansense.taxonomy import TASKS
 from .compare import Comparison
 from .table import COLUMNS, Cell, Row, Table
 
+_OF_CELL = ("score", "low", "high", "questions", "marks")
+
 _LATEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
 }  # fmt: skip
 
 
 def markdown(tables: Sequence[Table]) -> str:
-    """The tables with notes below, best and second best in bold and italics."""
+    """Write the tables as Markdown, with their notes below; the best score is bold, the second best italic."""
     parts = []
     for table in tables:
         lines = ["| " + " | ".join(["", *COLUMNS]) + " |", "|---" + "|--:" * len(COLUMNS) + "|"]
@@ -31,8 +34,8 @@ def markdown(tables: Sequence[Table]) -> str:
 
 EXPLANATION = (
     "In brackets: 95 % intervals in percentage points, clustered by clip. Avg. is the unweighted mean of the 13 video "
-    "tasks, as in the paper; levels are means of their tasks. A mean is given only where all its tasks are there. The "
-    "paper's rows are by the release's scorer, whatever the metric; people were asked a subset."
+    "tasks, as in the paper; levels are means of their tasks. A mean is given only if there is a score for each of its "
+    "tasks. The paper's rows are by the release's scorer for both metrics; people answered a subset."
 )
 
 
@@ -54,10 +57,10 @@ def _interval(cell: Cell) -> str:
 
 
 def comma_separated(tables: Sequence[Table]) -> str:
-    """One line for each cell, with unrounded numbers."""
+    """Write the tables as CSV: one line for each cell, with unrounded numbers."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["metric", "row", "kind", "column", "score", "low", "high", "questions", "marks", "notes"])
+    writer.writerow(["metric", "row", "kind", "column", *_OF_CELL, "notes"])
     for table in tables:
         for row in table.rows:
             for column, cell in row.cells.items():
@@ -69,7 +72,7 @@ def comma_separated(tables: Sequence[Table]) -> str:
 
 
 def latex(table: Table) -> str:
-    """A table for a paper (with the package booktabs)."""
+    """Write a table as LaTeX, for the package booktabs."""
     lines = [r"\begin{tabular}{l" + "r" * len(COLUMNS) + "}", r"\toprule", " & ".join(["Model", *COLUMNS]) + r" \\"]
     kind = ""
     for row in table.rows:
@@ -93,12 +96,21 @@ def _tex_cell(cell: Cell | None) -> str:
 
 
 def as_json(tables: Sequence[Table], runs: Sequence[Run], comparisons: Sequence[Comparison]) -> str:
-    """Everything with unrounded numbers: first the score of each task by run and metric, then all else."""
+    """Write everything as JSON, with unrounded numbers.
+
+    Args:
+        tables: A table for each metric.
+        runs: The runs.
+        comparisons: The comparisons of pairs of runs.
+
+    Returns:
+        The text. `scores` holds the score of each task by run and metric.
+    """
     content = {
         "scores": {run.name: {metric: _by_task(run, metric) for metric in METRICS} for run in runs},
         "tables": {table.metric: [_row(row) for row in table.rows] for table in tables},
         "runs": [_run(run) for run in runs],
-        "comparisons": [comparison.to_dict() for comparison in comparisons],
+        "comparisons": [asdict(comparison) for comparison in comparisons],
     }
     return json.dumps(content, indent=1, ensure_ascii=False, default=str) + "\n"
 
@@ -109,16 +121,7 @@ def _by_task(run: Run, metric: Metric) -> dict[str, float]:
 
 
 def _row(row: Row) -> dict[str, Any]:
-    cells = {
-        column: {
-            "score": cell.score,
-            "low": cell.low,
-            "high": cell.high,
-            "questions": cell.questions,
-            "marks": cell.marks,
-        }
-        for column, cell in row.cells.items()
-    }
+    cells = {column: {name: getattr(cell, name) for name in _OF_CELL} for column, cell in row.cells.items()}
     return {"name": row.name, "kind": row.kind, "notes": row.notes, "scores": cells}
 
 
@@ -134,7 +137,14 @@ def _run(run: Run) -> dict[str, Any]:
 
 
 def write(folder: Path, tables: Sequence[Table], runs: Sequence[Run], comparisons: Sequence[Comparison]) -> None:
-    """Write table.md, table.csv, table.tex and results.json."""
+    """Write table.md, table.csv, table.tex and results.json.
+
+    Args:
+        folder: Where to write; created if it does not exist.
+        tables: A table for each metric.
+        runs: The runs.
+        comparisons: The comparisons of pairs of runs.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "results.json").write_text(as_json(tables, runs, comparisons), encoding="utf-8")
     (folder / "table.md").write_text(markdown(tables), encoding="utf-8")

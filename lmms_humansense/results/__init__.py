@@ -1,1 +1,1 @@
-"""Results of lmms-eval: read into runs, with the statistics of their scores."""
+"""Reads results of lmms-eval into runs, and computes the statistics of their scores."""

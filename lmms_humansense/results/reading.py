@@ -1,8 +1,7 @@
-"""Reading what lmms-eval writes: results and samples, of runs that may have been made in parts."""
+"""Reads the results and samples that lmms-eval writes, also of runs that were made in parts."""
 
-import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,19 @@ _RESULTS = "results.json"
 
 
 class ResultsError(ValueError):
-    """A file of results cannot be used; the message names it and what is missing."""
+    """A results file cannot be used; the message names the file and says what is missing."""
 
 
 def load_runs(paths: Sequence[Path], console: Console) -> tuple[list[Run], list[str]]:
-    """The runs in these places; what cannot be used is said."""
+    """Read runs and print a line for each problem.
+
+    Args:
+        paths: Folders and results files of lmms-eval.
+        console: Where to print.
+
+    Returns:
+        The runs and the problems, as `read_runs` returns them.
+    """
     runs, problems = read_runs(paths)
     for problem in problems:
         console.print(f"Left out: {problem}", style="yellow", markup=False)
@@ -29,9 +36,13 @@ def load_runs(paths: Sequence[Path], console: Console) -> tuple[list[Run], list[
 
 
 def read_runs(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
-    """The runs in these folders and results files, and a sentence about each file that cannot be used.
+    """Read the runs in these folders and results files.
 
-    Parts of one configuration are one run; of two results for one task, the later counts.
+    Results with the same configuration are parts of one run. If a run has several results for one task, the latest
+    counts.
+
+    Returns:
+        The runs, and a sentence about each file or line that cannot be used.
     """
     problems: list[str] = []
     runs: dict[tuple[str, str], Run] = {}
@@ -42,9 +53,9 @@ def read_runs(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
             problems.append(str(error))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             what = f"{type(error).__name__}: {error}"
-            problems.append(f"{file} is no results file of lmms-eval, or another form of one ({what}).")
+            problems.append(f"{file} is not a results file of lmms-eval, or has another form ({what}).")
     found = [run for run in runs.values() if run.leaves]
-    _tell_apart(found)
+    _name(found)
     return found, problems
 
 
@@ -54,7 +65,7 @@ def _results_files(paths: Iterable[Path], problems: list[str]) -> list[Path]:
         if path.is_dir():
             inside = sorted(path.rglob(f"*_{_RESULTS}"))
             if not inside:
-                problems.append(f"{path} holds no *_{_RESULTS} of lmms-eval.")
+                problems.append(f"{path} contains no *_{_RESULTS} of lmms-eval.")
             found |= dict.fromkeys(inside)
         elif path.is_file():
             found[path] = None
@@ -68,24 +79,21 @@ def _read_json(file: Path) -> Mapping[str, Any]:
         content = json.loads(file.read_bytes())
     except (ValueError, OSError) as error:
         raise ResultsError(f"{file} is not valid JSON ({error}): it was not written to its end.") from error
-    missing = [key for key in ("results", "configs", "config", "n-samples") if not _is_object(content, key)]
+    found: dict[str, Any] = content if isinstance(content, dict) else {}
+    missing = [key for key in ("results", "configs", "config", "n-samples") if not isinstance(found.get(key), dict)]
     if missing:
-        raise ResultsError(f"{file} is no results file of lmms-eval: it has no {', '.join(missing)}.")
-    return dict(content)
-
-
-def _is_object(content: Any, key: str) -> bool:
-    return isinstance(content, dict) and isinstance(content.get(key), dict)
+        raise ResultsError(f"{file} is not a results file of lmms-eval: it has no {', '.join(missing)}.")
+    return found
 
 
 def _add(runs: dict[tuple[str, str], Run], file: Path, results: Mapping[str, Any], problems: list[str]) -> None:
-    """Add the leaves of a results file to the runs that they belong to."""
+    """Add the tasks of a results file to the runs that they belong to."""
     ours = {name: named for name in results["configs"] if (named := _leaf_named(name))}
     if not ours:
         raise ResultsError(f"{file} has no task of HumanSense.")
     for name, (variant, code) in ours.items():
-        settings = settings_of(results, name)
-        run = runs.setdefault((_digest(settings), variant), Run(_model_name(results), variant, settings))
+        settings = _settings(results, name)
+        run = runs.setdefault((_as_key(settings), variant), Run(_model_name(results), variant, settings))
         run.info = results.get("model_info") or {}
         run.origins += [origin for origin in results.get("humansense_data") or [] if origin not in run.origins]
         try:
@@ -100,9 +108,9 @@ def _add(runs: dict[tuple[str, str], Run], file: Path, results: Mapping[str, Any
 
 
 def _leaf_named(name: str) -> tuple[str, str] | None:
-    """The variant of a leaf ("", "think", "sample", "sample_think" …) and the code of its task; None for other tasks.
+    """Split the name of a task into its variant and its code; None if it is not one of this benchmark's tasks.
 
-    "humansense_sample_think_ar" is "sample_think" and "AR".
+    "humansense_ar" gives "" and "AR", "humansense_sample_think_ar" gives "sample_think" and "AR".
     """
     prefix, _, rest = name.partition("_")
     in_sample = rest.startswith(f"{SAMPLE}_")
@@ -119,24 +127,24 @@ def _leaf(file: Path, results: Mapping[str, Any], name: str, code: str, problems
     numbers = results["n-samples"].get(name) or {}
     rows = list(_rows(samples_file, problems))
     if not rows:
-        raise ResultsError(f"{samples_file} holds no sample of HumanSense.")
+        raise ResultsError(f"{samples_file} contains no sample of HumanSense.")
     frame = pandas.DataFrame(rows).drop_duplicates("doc_id").sort_values("doc_id").reset_index(drop=True)
     asked, total = (int(numbers.get(key, len(frame))) for key in ("effective", "original"))
     return Leaf(code, frame, asked, total, str(results.get("date", "")))
 
 
-def _rows(file: Path, problems: list[str]) -> Iterable[dict[str, Any]]:
+def _rows(file: Path, problems: list[str]) -> Iterator[dict[str, Any]]:
     with file.open(encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, 1):
             try:
                 yield _row(json.loads(line))
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 what = f"{type(error).__name__}: {error}"
-                problems.append(f"{file}, line {number} is no sample of HumanSense, or cut off ({what}).")
+                problems.append(f"{file}, line {number} is not a sample of HumanSense, or it is cut off ({what}).")
 
 
 def _row(sample: Mapping[str, Any]) -> dict[str, Any]:
-    """What a report needs of one sample."""
+    """The parts of a logged sample that reports need."""
     acc = sample["acc"]
     shown = (sample.get("token_counts") or [{}])[0] or {}
     response = sample["filtered_resps"]
@@ -145,12 +153,8 @@ def _row(sample: Mapping[str, Any]) -> dict[str, Any]:
     paper = sample.get("paper")
     return {
         "doc_id": int(sample["doc_id"]),
-        **{key: acc.get(key) for key in ("id", "code", "level", "pattern", "gold", "parsed", "duration", "media")},
-        "question": acc.get("question") or str(sample.get("input", "")),
-        "options": _options(acc.get("options")),
-        "option_count": len(acc["options"]) if isinstance(acc.get("options"), list) else int(acc.get("options") or 0),
-        "file": acc.get("file"),
-        "clip": acc["clip"],
+        **{key: acc[key] for key in _OF_QUESTION},
+        "option_count": len(acc["options"]),
         "acc": float(acc["score"]),
         "paper": None if paper is None else float(paper["score"]),
         "crash": (paper or {}).get("crash", ""),
@@ -158,27 +162,24 @@ def _row(sample: Mapping[str, Any]) -> dict[str, Any]:
         "failed": float(sample["failed"]["score"]),
         "response": str(response),
         "prompt": str(sample.get("input", "")),
-        "frames": shown.get("frames"),
-        "seconds_heard": shown.get("seconds_heard"),
-        "seconds_present": shown.get("seconds_present"),
-        "time_axis": shown.get("time_axis"),
-        "input_tokens": shown.get("input_tokens"),
-        "output_tokens": shown.get("output_tokens"),
+        **{key: shown.get(key) for key in ("frames", "seconds_heard", "seconds_present", "time_axis", "output_tokens")},
     }
 
 
-def _options(options: Any) -> list[str]:
-    return [str(option) for option in options] if isinstance(options, list) else []
-
+_OF_QUESTION = (
+    "id", "code", "level", "pattern", "question", "options", "gold", "parsed", "duration", "media", "file", "clip",
+)  # fmt: skip
+"""What the item `acc` of a sample says about its question and answer; see `results.metrics` of the tasks."""
 
 _OF_MODEL = (
     "pretrained", "checkpoint", "dtype", "quantization", "attn_implementation", "system_prompt", "frames", "fps",
     "nframes", "max_pixels", "time_axis", "use_audio_in_video", "random_weights", "base_url", "media", "frame_format",
 )  # fmt: skip
+"""What a model says about itself that scores depend on."""
 
 
-def settings_of(results: Mapping[str, Any], task: str) -> dict[str, Any]:
-    """What a score depends on, besides the task: results of equal settings are parts of one run."""
+def _settings(results: Mapping[str, Any], task: str) -> dict[str, Any]:
+    """What a score depends on besides the task. Results with equal settings are parts of one run."""
     config, model = results["config"], results.get("model_info") or {}
     generation = results["configs"][task].get("generation_kwargs") or {}
     known = {key: model.get(key) for key in _OF_MODEL if key in model}
@@ -202,22 +203,22 @@ def _model_name(results: Mapping[str, Any]) -> str:
     return full.rstrip("/").rpartition("/")[2]
 
 
-def _digest(settings: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
+def _as_key(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
 
 
-def _tell_apart(runs: Sequence[Run]) -> None:
-    """Name runs of one model by what they differ in."""
+def _name(runs: Sequence[Run]) -> None:
+    """Name each run after its model, and several runs of one model also after the settings in which they differ."""
     for run in runs:
         run.name = f"{run.model} ({run.variant})" if run.variant else run.model
     for name in {run.name for run in runs}:
         alike = [run for run in runs if run.name == name]
         known = dict.fromkeys(key for run in alike for key in run.settings)
-        keys = [key for key in known if len({_digest({key: run.settings.get(key)}) for run in alike}) > 1]
+        keys = [key for key in known if len({_as_key(run.settings.get(key)) for run in alike}) > 1]
         for number, run in enumerate(alike, 1):
             if len(alike) > 1:
-                told = ", ".join(f"{key}={_short(run.settings.get(key))}" for key in keys[:3]) or f"#{number}"
-                run.name = f"{name} [{told}]"
+                differing = ", ".join(f"{key}={_short(run.settings.get(key))}" for key in keys[:3])
+                run.name = f"{name} [{differing or f'#{number}'}]"
 
 
 def _short(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""One run: a model's samples of the benchmark's tasks, as they were read from results."""
+"""A run: the samples of one model on the benchmark's tasks, as read from its results."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,10 +13,10 @@ from . import statistics
 from .statistics import Estimate
 
 RESCORED = "release_file"
-"""The name of the model in results that were made from the release's own result files."""
+"""The model's name for lmms-eval in results that were made from the release's own result files."""
 
 SAMPLE = "sample"
-"""What the names of the embedded sample's variants begin with."""
+"""The variants of the embedded sample begin with it."""
 
 Metric = Literal["paper", "acc"]
 METRICS: tuple[Metric, ...] = ("paper", "acc")
@@ -24,10 +24,14 @@ METRICS: tuple[Metric, ...] = ("paper", "acc")
 
 @dataclass(frozen=True)
 class Leaf:
-    """The samples of one task of one run.
+    """The samples of one task in one run.
 
-    `samples` has a row per question (see `reading`), `asked` is how many questions were to be asked, and `total` how
-    many the task has.
+    Attributes:
+        code: The task, such as "AR".
+        samples: One row for each question that was answered or failed; `reading` defines the columns.
+        asked: How many questions the run was to ask.
+        total: How many questions the task has.
+        date: When the run was made, in lmms-eval's format; later dates sort after earlier ones.
     """
 
     code: str
@@ -38,12 +42,12 @@ class Leaf:
 
     @cached_property
     def estimates(self) -> dict[str, Estimate | None]:
-        """The mean of each metric, with its interval; computed once for all tables and pictures."""
+        """The mean of each metric with its interval, computed once for all tables and pictures."""
         return {metric: statistics.estimate(self.samples, metric) for metric in METRICS}
 
     @cached_property
     def chance(self) -> dict[str, float]:
-        """What one gets without looking; see `statistics.chance`."""
+        """The scores by chance; see `statistics.chance`."""
         return statistics.chance(self.samples)
 
     @property
@@ -53,23 +57,29 @@ class Leaf:
 
     @property
     def failed(self) -> int:
-        """How many requests ended in an error instead of an answer."""
+        """How many requests failed."""
         return int(self.samples["failed"].sum())
 
     @property
     def stopped(self) -> int:
-        """At how many responses the release's scorer would have stopped."""
+        """How many responses would have stopped the release's scorer with an error."""
         return int((self.samples["crash"] != "").sum())
 
 
 @dataclass
 class Run:
-    """One model under one configuration, on the leaves of one group.
+    """One model with one configuration, on the tasks of one group.
 
-    `variant` is what the group's name has after "humansense": "" is the benchmark itself, "think" a variant of it,
-    "sample" and "sample_think" are of the embedded sample. `origins` says where the questions came from, as in the
-    results, and `info` is what the model told of itself. `name` is that of the `model`, and what tells this run from
-    others.
+    Attributes:
+        model: The name of the model, without its folder or organization.
+        variant: The part of the group's name after "humansense": "" is the benchmark itself, "think" a variant of it,
+            and "sample" and "sample_think" are those of the embedded sample.
+        settings: What the scores depend on.
+        name: The name of the model, and how this run differs from other runs of the model.
+        leaves: The tasks by their code.
+        files: The results files that the run was read from.
+        origins: Where the questions came from, as the results say.
+        info: What the model says about itself.
     """
 
     model: str
@@ -83,12 +93,12 @@ class Run:
 
     @property
     def is_sample(self) -> bool:
-        """Whether its questions are those of the embedded sample, and not the benchmark's."""
-        return self.variant == SAMPLE or self.variant.startswith(f"{SAMPLE}_")
+        """Whether its questions are those of the embedded sample instead of the benchmark's."""
+        return self.variant.partition("_")[0] == SAMPLE
 
     @property
     def is_rescored(self) -> bool:
-        """Whether its responses come from the release's own result files, which do not say how they were made."""
+        """Whether its responses come from the release's own result files, which do not describe how they were made."""
         return bool(self.settings["model"] == RESCORED)
 
     @property
@@ -98,7 +108,7 @@ class Run:
 
     @cached_property
     def samples(self) -> pandas.DataFrame:
-        """All samples, in the order of the tasks; asked for when all leaves are there."""
+        """All samples, in the order of the tasks. Read it after all leaves are added."""
         leaves = [self.leaves[task.code].samples for task in TASKS if task.code in self.leaves]
-        # Not by pandas.concat, which guesses the type of what a task has none of.
+        # pandas.concat would guess another type for a column that is empty in one of the tasks.
         return pandas.DataFrame([row for leaf in leaves for row in leaf.to_dict("records")])

@@ -1,6 +1,7 @@
-"""What a mean over questions is worth: intervals and comparisons that know that questions share clips.
+"""The uncertainty of a mean over questions: intervals and comparisons that account for questions that share a clip.
 
-Clips are drawn again, not questions (the cluster bootstrap; Field and Welsh 2007): answers about one clip go together.
+Answers about one clip are correlated, so clips are resampled instead of questions (the cluster bootstrap; Field and
+Welsh 2007).
 """
 
 import math
@@ -20,12 +21,21 @@ RESAMPLES = 2000
 _SEED = 0
 
 Draws = NDArray[np.float64]
-"""Means of as many resamples."""
+"""The means of all resamples, of shape (RESAMPLES,)."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with its interval, and the number of questions and clips that it is of."""
+    """A mean with its 95 % interval.
+
+    Attributes:
+        mean: Between 0 and 1 for a score.
+        low: The lower end of the interval.
+        high: The upper end of the interval.
+        questions: How many questions the mean is over.
+        clips: How many clips these questions are about.
+        draws: The means of the resamples; None if all clips have the same mean.
+    """
 
     mean: float
     low: float
@@ -36,14 +46,22 @@ class Estimate:
 
 
 def estimate(samples: pandas.DataFrame, metric: str) -> Estimate | None:
-    """The mean of a metric over the questions that have it, with its interval; None where none has."""
+    """Compute the mean of a metric over the questions that have it, with its interval.
+
+    Args:
+        samples: A row for each question, with columns `clip` and `metric`.
+        metric: The column to average; a missing value leaves its question out.
+
+    Returns:
+        The estimate; None if no question has the metric.
+    """
     have = samples[samples[metric].notna()]
     if have.empty:
         return None
     sums, counts = _by_clip(have, metric)
     mean = float(sums.sum() / counts.sum())
     if _is_constant(sums, counts):
-        # All clips alike: drawn again they say nothing, so the interval is that of a share of independent clips.
+        # Resamples of equal clips are all equal, so use the interval of a proportion of independent clips.
         interval = stats.binomtest(round(mean * len(sums)), len(sums)).proportion_ci(CONFIDENCE, method="wilson")
         return Estimate(mean, min(mean, interval.low), max(mean, interval.high), len(have), len(sums))
     drawn = stats.bootstrap(
@@ -61,10 +79,10 @@ def estimate(samples: pandas.DataFrame, metric: str) -> Estimate | None:
 
 
 def average(estimates: Sequence[Estimate]) -> Estimate:
-    """The unweighted mean over tasks, as the paper's averages are, with its interval.
+    """Compute the unweighted mean over tasks, as the paper does, with its interval.
 
-    Tasks have clips of their own, so they are drawn again independently. One whose clips are all alike adds the
-    uncertainty of its own interval.
+    Tasks share no clips, so their resamples are combined independently. A task without resamples, because its clips
+    all have the same mean, adds the uncertainty of its own interval.
     """
     mean = math.fsum(each.mean for each in estimates) / len(estimates)
     generator = np.random.default_rng(_SEED)
@@ -79,8 +97,15 @@ def average(estimates: Sequence[Estimate]) -> Estimate:
 class Difference:
     """The second of two means minus the first, over the questions that both have.
 
-    `p` is the chance of a difference at least as large if the two were exchangeable within each clip, and `gained` and
-    `lost` are the ids of the questions that only the second, or only the first, has right.
+    Attributes:
+        mean: The difference.
+        low: The lower end of its 95 % interval.
+        high: The upper end of its 95 % interval.
+        p: The probability of a difference at least as large if the two runs were exchangeable within each clip.
+        questions: How many questions both runs have.
+        clips: How many clips these questions are about.
+        gained: The ids of the questions that have a higher score in the second run.
+        lost: The ids of the questions that have a lower score in the second run.
     """
 
     mean: float
@@ -94,21 +119,29 @@ class Difference:
 
 
 def difference(first: pandas.DataFrame, second: pandas.DataFrame, metric: str) -> Difference | None:
-    """Compare two runs' samples of one task, question by question; None where they share none.
+    """Compare the samples of two runs on one task, question by question.
 
-    The interval is a cluster bootstrap's, and `p` a paired permutation test's over clips.
+    Args:
+        first: The samples of the first run, with columns `doc_id`, `id`, `clip` and `metric`.
+        second: The samples of the second run.
+        metric: The column to compare.
+
+    Returns:
+        The difference, with the interval of a cluster bootstrap and the p of a paired permutation test over clips; None
+        if the runs share no question.
     """
     columns = ["doc_id", "id", "clip", metric]
     both = first[columns].merge(second[columns], on=["doc_id", "id", "clip"], suffixes=("_first", "_second")).dropna()
     if both.empty:
         return None
     both["change"] = both[f"{metric}_second"] - both[f"{metric}_first"]
-    told = estimate(both, "change") if _varies(both) else None
+    # If all clips change alike, `estimate` would give the interval of a proportion, which is wrong for a difference.
+    found = None if _is_constant(*_by_clip(both, "change")) else estimate(both, "change")
     mean = float(both["change"].mean())
     return Difference(
         mean=mean,
-        low=told.low if told else mean,
-        high=told.high if told else mean,
+        low=found.low if found else mean,
+        high=found.high if found else mean,
         p=_permuted(both, metric),
         questions=len(both),
         clips=both["clip"].nunique(),
@@ -134,9 +167,15 @@ def _permuted(both: pandas.DataFrame, metric: str) -> float:
 
 
 def chance(samples: pandas.DataFrame) -> dict[str, float]:
-    """What one gets without looking: from a uniform guess, and from always giving the commonest right answer.
+    """Compute the scores that one gets by chance, without looking at the clips.
 
-    A multi-select guess is any set of letters that is not empty; a count is one of 0 to 10, as the prompt says.
+    Args:
+        samples: A row for each question, with columns `pattern`, `gold` and `option_count`.
+
+    Returns:
+        "uniform" is the mean score of a uniform guess: of any non-empty set of letters for a multi-select question, and
+        of 0 to 10 for a count, as the prompt says. "commonest" is the mean score of always giving the most common right
+        answer.
     """
     guesses = [_uniform(row) for row in samples.itertuples()]
     commonest = samples["gold"].mode().iloc[0]
@@ -151,7 +190,7 @@ def _uniform(row: Any) -> float:
         return 1 / 2
     options = max(int(row.option_count), 1)
     if row.pattern == "multi":
-        parts = 2 ** len(row.gold) - 2  # neither empty nor all of it
+        parts = 2 ** len(row.gold) - 2  # subsets of the right letters that are neither empty nor complete
         return (1 + 0.5 * parts) / (2**options - 1)
     return 1 / options
 
@@ -169,10 +208,6 @@ def _is_constant(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> bool
     return len(sums) == 1 or bool(np.ptp(sums / counts) == 0)
 
 
-def _varies(both: pandas.DataFrame) -> bool:
-    return not _is_constant(*_by_clip(both, "change"))
-
-
 def _draws_of(each: Estimate, generator: np.random.Generator) -> Draws:
     if each.draws is not None:
         return generator.permutation(each.draws)
@@ -180,13 +215,22 @@ def _draws_of(each: Estimate, generator: np.random.Generator) -> Draws:
 
 
 def deviation(each: Estimate) -> float:
-    """The standard deviation of a mean: of its draws, else what the longer side of its interval is that of."""
+    """The standard deviation of a mean, from its draws, or if it has none, from the longer side of its interval."""
     if each.draws is not None:
         return float(np.std(each.draws))
     return float(max(each.high - each.mean, each.mean - each.low) / stats.norm.ppf(0.5 + CONFIDENCE / 2))
 
 
 def by(samples: pandas.DataFrame, key: "pandas.Series[Any]", metric: str) -> Mapping[str, Estimate]:
-    """Estimates for each value of `key`, which has one for each sample; values that none has are left out."""
+    """Estimate a metric in groups of samples.
+
+    Args:
+        samples: A row for each question.
+        key: The name of the group of each sample.
+        metric: The column to average.
+
+    Returns:
+        The estimates by group, without the groups that have none.
+    """
     found = {str(value): estimate(group, metric) for value, group in samples.groupby(key, observed=True)}
     return {value: each for value, each in found.items() if each is not None}

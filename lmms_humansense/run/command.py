@@ -1,10 +1,10 @@
-"""`lmms-humansense run`: lmms-eval in a process that is watched, and an exit status that can be relied on.
+"""`lmms-humansense run`: run lmms-eval in a process that is watched, and end with an exit status that can be relied on.
 
-0: results for every task that was asked for were written, and no more requests failed than is allowed. 2: the arguments
-or the data cannot be used as they are. 3: the run is incomplete, and the same command takes it up again.
+0: results for every requested task were written, and no more requests failed than is allowed. 2: the arguments or the
+data cannot be used as they are. 3: the run is incomplete, and the same command resumes it.
 """
 
-import contextlib
+import argparse
 import functools
 import json
 import os
@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +26,23 @@ from ..plugin.run_events import RunEvents
 COMPLETE, BAD_ARGUMENTS = 0, 2
 
 _OUTPUT = "humansense_results"
-_SHORTEST = len("--ou")
-"""What can be left of an option that is cut short: less would also be another option of lmms-eval."""
 
 
 def with_defaults(arguments: Sequence[str]) -> list[str]:
-    """The arguments for lmms-eval, after what a run needs that can be taken up again and that they may leave out.
+    """The arguments for lmms-eval: the defaults that make a run resumable, followed by the arguments given.
 
-    Results go into the folder humansense_results, with every response, and answers are kept in its folder `cache`. As
-    these options stand first, lmms-eval heeds those of the arguments that say otherwise, however they are spelt.
+    By default, results go into the folder humansense_results, with every response, and answers are kept in its folder
+    `cache`. Because the defaults stand first, lmms-eval lets the given arguments override them, however they are spelt.
+    A run with `--config` gets no defaults, because its file may set all of this.
     """
-    if _value(arguments, "--config") is not None:  # it may say all of this
+    # As lmms-eval does, argparse takes the last value of an option, and also abbreviated names.
+    parser = argparse.ArgumentParser(add_help=False)
+    for option in ("--config", "--output_path"):
+        parser.add_argument(option, nargs="?", const="")
+    given, _ = parser.parse_known_args(arguments)
+    if given.config is not None:
         return list(arguments)
-    output = _value(arguments, "--output_path") or _OUTPUT
+    output = given.output_path or _OUTPUT
     return ["--output_path", output, "--use_cache", str(Path(output) / "cache"), "--log_samples", *arguments]
 
 
@@ -57,29 +61,35 @@ def run(arguments: Sequence[str]) -> int:
     if status == INCOMPLETE and first:
         print(f"To go on where it stopped:\n    {resume_command(arguments)}", file=sys.stderr)
     if status == COMPLETE and first:
-        _conclude([Path(results) for tasks, results in events.ended if results is not None and _has_ours(tasks)])
+        _conclude(events)
     return status
 
 
-def _has_ours(tasks: Sequence[str]) -> bool:
-    return any(task.startswith(TASK_PREFIX) for task in tasks)
-
-
-def _conclude(results: Sequence[Path]) -> None:
-    """Show and report what a complete run came to."""
+def _conclude(events: RunEvents) -> None:
+    """Print the scores of a complete run and write its report, if it evaluated our tasks."""
     from rich.console import Console
 
     from ..report.command import conclude
 
+    results = [
+        Path(results)
+        for tasks, results in events.ended
+        if results is not None and any(task.startswith(TASK_PREFIX) for task in tasks)
+    ]
     if results:
         conclude(results, Console(highlight=False, soft_wrap=True))
 
 
 def judge(ended: int, events: RunEvents, first: bool = True) -> tuple[int, str]:
-    """The exit status of a run, and a sentence where it is not 0.
+    """Judge how a run ended.
 
-    `ended` is the status of lmms-eval's process (negative: the signal that ended it), `first` whether this is the
-    process among those of the run that writes results.
+    Args:
+        ended: The exit status of lmms-eval's process; negative is the signal that ended it.
+        events: What the run reported.
+        first: Whether this is the first process of the run, the one that writes results.
+
+    Returns:
+        The exit status, and a sentence for the user: "" if the status is 0.
     """
     if events.refused is not None:
         return BAD_ARGUMENTS, events.refused.removeprefix("HumanSense: ")
@@ -98,25 +108,15 @@ def judge(ended: int, events: RunEvents, first: bool = True) -> tuple[int, str]:
 
 
 def resume_command(arguments: Sequence[str]) -> str:
-    """The command that takes the run up again, as typed in a shell."""
-    launched = "  # with the launcher that this run was started with" if "WORLD_SIZE" in os.environ else ""
+    """The command that resumes the run, quoted for a shell."""
+    launched = "  # with the launcher that started this run" if "WORLD_SIZE" in os.environ else ""
     return shlex.join(["lmms-humansense", "run", *arguments]) + launched
 
 
-def _value(arguments: Sequence[str], name: str) -> str | None:
-    """The value of an option of lmms-eval's command line, which may be cut short, or joined to it by an equals sign."""
-    found = None
-    for place, argument in enumerate(arguments):
-        option, equals, value = argument.partition("=")
-        if len(option) >= _SHORTEST and name.startswith(option):
-            found = value if equals else next(iter(arguments[place + 1 :]), "")
-    return found
-
-
 def _missing(tasks: Sequence[str], results: str | None) -> str | None:
-    """What is missing of the results of an evaluation, as a sentence; None where nothing is."""
+    """A sentence about what is missing in the results of an evaluation; None if they are complete."""
     if results is None:
-        return "No results were written, as there was no --output_path."
+        return "No results were written, because there was no --output_path."
     try:
         written: dict[str, Any] = json.loads(Path(results).read_text(encoding="utf-8"))
         absent = [task for task in tasks if task not in written["results"]]
@@ -129,7 +129,7 @@ def _missing(tasks: Sequence[str], results: str | None) -> str | None:
 
 
 def _cut_off(results: Path, written: Mapping[str, Any]) -> list[str]:
-    """The tasks of which not all samples were written, if they were to be: lmms-eval goes on when a disk is full."""
+    """The tasks whose samples are incomplete, if samples were requested: lmms-eval goes on when a disk is full."""
     asked = written.get("config", {}).get("resolved_cli_args", {})
     if not asked.get("log_samples"):
         return []
@@ -143,35 +143,24 @@ def _cut_off(results: Path, written: Mapping[str, Any]) -> list[str]:
 
 
 def _run_watched(command: Sequence[str], file: Path) -> int:
-    """The exit status of the command, to which SIGTERM is passed on, and which ends if this process is killed."""
-    environment = {**os.environ, run_events.FILE: str(file)}
-    with _signals_passed_on() as pass_on_to:
-        ending = functools.partial(end_with, os.getpid(), signal.SIGTERM) if sys.platform == "linux" else None
-        process = subprocess.Popen(command, env=environment, preexec_fn=ending)
-        pass_on_to(process)
-        return process.wait()
-
-
-@contextlib.contextmanager
-def _signals_passed_on() -> Iterator[Callable[["subprocess.Popen[bytes]"], None]]:
-    """Within it, SIGTERM is for the process that is given to what this yields; Ctrl-C reaches that one by itself."""
-    children: list[subprocess.Popen[bytes]] = []
+    """Run the command and return its exit status. SIGTERM is passed on to it, and it ends if this process is killed."""
+    process: subprocess.Popen[bytes] | None = None
     arrived: list[int] = []
 
     def pass_on(number: int, frame: Any) -> None:
         arrived.append(number)
-        for child in children:
-            child.send_signal(number)
+        if process is not None:
+            process.send_signal(number)
 
-    def pass_on_to(child: "subprocess.Popen[bytes]") -> None:
-        children.append(child)
-        if arrived:  # while it was being started
-            child.send_signal(arrived[-1])
-
-    # A handler that does nothing: the child would inherit that a signal is ignored.
+    ending = functools.partial(end_with, os.getpid(), signal.SIGTERM) if sys.platform == "linux" else None
+    # Ctrl-C reaches the process by itself, so its handler here does nothing. It is not SIG_IGN, because the process
+    # would inherit that.
     before = signal.signal(signal.SIGTERM, pass_on), signal.signal(signal.SIGINT, lambda number, frame: None)
     try:
-        yield pass_on_to
+        process = subprocess.Popen(command, env={**os.environ, run_events.FILE: str(file)}, preexec_fn=ending)
+        if arrived:  # while the process was being started
+            process.send_signal(arrived[-1])
+        return process.wait()
     finally:
         signal.signal(signal.SIGTERM, before[0])
         signal.signal(signal.SIGINT, before[1])

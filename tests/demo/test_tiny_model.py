@@ -297,7 +297,7 @@ def test_fills_an_empty_folder_and_makes_parents(tmp_path: Path) -> None:
 def test_refuses_a_foreign_folder(tmp_path: Path, marker: str) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     (tmp_path / tiny_model.MARKER).write_text(marker)
-    with pytest.raises(ValueError, match=r"holds 'thesis\.tex', which is no part of a tiny model"):
+    with pytest.raises(ValueError, match=r"contains 'thesis\.tex', which is not part of a tiny model"):
         write_tiny_model(tmp_path)
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
 
@@ -334,7 +334,7 @@ def test_another_process_may_be_faster(tiny: Tiny, tmp_path: Path, monkeypatch: 
 
 
 class Other(NamedTuple):
-    """Another family than the first: what tells it apart."""
+    """A family other than the first, and how it differs."""
 
     fixture: str
     model: str
@@ -533,7 +533,7 @@ def test_replaces_one_family_by_another(tiny: Tiny, tmp_path: Path) -> None:
 
 
 def test_refuses_an_unknown_family(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"'gpt' is no family .* qwen2_5_omni, qwen3_omni_moe, qwen2_audio"):
+    with pytest.raises(ValueError, match=r"'gpt' is not a family .* qwen2_5_omni, qwen3_omni_moe, qwen2_audio"):
         write_tiny_model(tmp_path / "model", family="gpt")
     assert list(tmp_path.iterdir()) == []
 

@@ -1,4 +1,4 @@
-"""Whole runs within the process of the tests, and a real server."""
+"""Fixtures: whole runs in the process of the tests, and a real server."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 _START_LIMIT = 180.0
-"""Seconds that a server gets to start."""
+"""The time limit for a server to start, in seconds."""
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def evaluate(task_manager: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 @pytest.fixture(scope="session")
 def served(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """The address of a `transformers serve` with the tiny model, and what it calls that model."""
+    """The address of a `transformers serve` with the tiny model, and the name of the model there."""
     import transformers
     from packaging.version import Version
 
@@ -66,7 +66,7 @@ def served(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def thinker_of(checkpoint: Path, folder: Path) -> Path:
-    """The thinker alone: a server that has the talker as well does not heed how much it may say."""
+    """Write the thinker alone: a server that also has the talker ignores the limit on new tokens."""
     from transformers import Qwen2_5OmniThinkerForConditionalGeneration as Thinker
 
     model = Thinker.from_pretrained(checkpoint)

@@ -11,7 +11,7 @@ from tests.helpers.commands import SCRIPTS, responses_of, results_of, run
 
 
 def scores_of(folder: Path) -> dict[str, dict[str, Any]]:
-    """Every number of the table but the standard errors, which two processes sum up in another order."""
+    """All numbers of the table except the standard errors, which two processes sum in another order."""
     results = results_of(folder)["results"]
     return {task: {name: value for name, value in row.items() if "stderr" not in name} for task, row in results.items()}
 
@@ -30,7 +30,7 @@ def asking(model: Path, output: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def alone(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the results of one process are that asks one question at a time."""
+    """The results folder of a run with one process and one question at a time."""
     folder = tmp_path_factory.mktemp("alone")
     run(sys.executable, *asking(tiny_model, "out"), cwd=folder)
     return folder / "out"
@@ -50,11 +50,11 @@ def test_variants_show_what_they_are_to_show(alone: Path) -> None:
         for (name, doc_id), (_, counts) in responses_of(alone).items()
         if doc_id == 0
     }
-    assert {leaf for leaf, told in shown.items() if told["frames"]} == {
+    assert {leaf for leaf, counts in shown.items() if counts["frames"]} == {
         "tr", "hc", "think_hc", "asr_tr", "asr_silent_tr", "silent_tr"
     }  # fmt: skip
-    assert {leaf for leaf, told in shown.items() if told["seconds_heard"]} == {"tr", "pc", "asr_tr", "guided_pc"}
-    tokens = {leaf: told["input_tokens"] for leaf, told in shown.items()}
+    assert {leaf for leaf, counts in shown.items() if counts["seconds_heard"]} == {"tr", "pc", "asr_tr", "guided_pc"}
+    tokens = {leaf: counts["input_tokens"] for leaf, counts in shown.items()}
     assert tokens["blind_tr"] < tokens["silent_tr"] < min(tokens["asr_silent_tr"], tokens["tr"])
     assert max(tokens["asr_silent_tr"], tokens["tr"]) < tokens["asr_tr"]
     assert (tokens["hc"] < tokens["think_hc"], tokens["blind_pc"] < tokens["pc"] < tokens["guided_pc"]) == (True, True)

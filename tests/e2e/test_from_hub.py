@@ -11,7 +11,7 @@ from tests.helpers import hub, releases
 from tests.helpers.commands import SCRIPTS, responses_of, results_of, run
 
 FILLING = 160 << 20
-"""Bytes of clips that no question is about, so that the archives are as large beside a clip as the release's are."""
+"""Bytes of media without questions, so that the archives are much larger than a clip, as in the release."""
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +50,9 @@ def test_a_run_takes_what_it_needs_and_what_is_prepared_needs_no_network(
     assert len(responses_of(tmp_path / "out")) == 30
     (origin,) = results["humansense_data"]
     assert (origin["source"], origin["commit"]) == (f"hf://datasets/{hub.REPOSITORY}", hub.commit("main"))
-    told = results["model_info"]
-    assert list(told["time_axis_of_tasks"].values()) == ["release"] * 13
-    assert {"lmms-humansense", "lmms_eval", "transformers", "torch"} <= told["versions"].keys()
+    info = results["model_info"]
+    assert list(info["time_axis_of_tasks"].values()) == ["release"] * 13
+    assert {"lmms-humansense", "lmms_eval", "transformers", "torch"} <= info["versions"].keys()
 
     arguments = ["--tasks", "humansense_hc,humansense_fr2", "--log_samples", "--output_path", "offline"]
     run(*evaluate, *arguments, cwd=tmp_path, only={**here, "HF_HUB_OFFLINE": "1"})

@@ -38,7 +38,7 @@ def test_a_group_is_the_unweighted_mean_of_its_leaves_with_standard_errors(evalu
     leaves = [results[f"humansense_sample_{task.code.lower()}"] for task in TASKS]
     group = results["humansense_sample"]
     sizes = {leaf["effective"] for leaf in everything["n-samples"].values()}
-    assert len(sizes) > 1, "only leaves of different size tell a weighted mean apart"
+    assert len(sizes) > 1, "a weighted mean differs only if leaves differ in size"
     for metric in METRICS:
         assert group[f"{metric},none"] == pytest.approx(statistics.mean(leaf[f"{metric},none"] for leaf in leaves))
     assert group["acc_stderr,none"] > 0

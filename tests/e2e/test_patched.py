@@ -1,6 +1,6 @@
-"""This package beside an lmms-eval that has the changes made from it: whose tasks count, and that nothing is met twice.
+"""This package beside an lmms-eval that has the changes made from it: whose tasks count, and that none is found twice.
 
-The lmms-eval is a copy of the installed one, which the programs that these tests start find first.
+The lmms-eval is a copy of the installed one. The programs that these tests start find this copy first.
 """
 
 import json
@@ -26,9 +26,9 @@ from lmms_eval.tasks import TaskManager
 manager = TaskManager("ERROR", include_path=sys.argv[1:] or None)
 print(json.dumps({
     "lmms_eval": lmms_eval.__file__,
-    "search is wrapped": hasattr(TaskManager.initialize_tasks, "finds_humansense"),
-    "runs are wrapped": hasattr(evaluator.simple_evaluate, "is_watched"),
-    "cache is wrapped": hasattr(ResponseCache.create, "keeps_answers"),
+    "search is wrapped": hasattr(TaskManager.initialize_tasks, "wrapped_by_humansense"),
+    "runs are wrapped": hasattr(evaluator.simple_evaluate, "wrapped_by_humansense"),
+    "cache is wrapped": hasattr(ResponseCache.create, "wrapped_by_humansense"),
     "tasks": {name: str(task["yaml_path"]) for name, task in manager.task_index.items() if "humansense" in name},
     "model": models.get_model_manifest("humansense_omni").chat_class_path,
 }))
@@ -64,17 +64,17 @@ def patched(folder: Path, *changes: str) -> Path:
 
 
 def run_with(checkout: Path, *command: str, cwd: Path, **environment: str) -> str:
-    """What a program prints that finds the lmms-eval of a checkout first."""
+    """What a program prints that finds a checkout's lmms-eval first."""
     found = {"PYTHONPATH": f"{checkout}:{QUICKLY}", **environment}
     return run(*command, cwd=cwd, check=True, only=None, **found).stdout
 
 
 def look(checkout: Path, cwd: Path, *include: Path) -> dict[str, Any]:
     printed = run_with(checkout, sys.executable, "-c", LOOK, *map(str, include), cwd=cwd)
-    told: dict[str, Any] = json.loads(printed.splitlines()[-1])
-    assert told["lmms_eval"] == str(checkout / "lmms_eval" / "__init__.py")
-    assert told["runs are wrapped"] and told["cache is wrapped"]
-    return told
+    seen: dict[str, Any] = json.loads(printed.splitlines()[-1])
+    assert seen["lmms_eval"] == str(checkout / "lmms_eval" / "__init__.py")
+    assert seen["runs are wrapped"] and seen["cache is wrapped"]
+    return seen
 
 
 def evaluate(checkout: Path, cwd: Path, task: str) -> dict[str, Any]:
@@ -84,10 +84,10 @@ def evaluate(checkout: Path, cwd: Path, task: str) -> dict[str, Any]:
 
 
 def test_an_lmms_eval_that_asks_for_tasks_is_told_and_not_changed(asking: Path, tmp_path: Path) -> None:
-    told = look(asking, tmp_path)
-    assert not told["search is wrapped"]
-    assert {"humansense", "humansense_ar", "humansense_sample"} <= set(told["tasks"])
-    assert all(path.startswith(str(task_folder())) for path in told["tasks"].values())
+    seen = look(asking, tmp_path)
+    assert not seen["search is wrapped"]
+    assert {"humansense", "humansense_ar", "humansense_sample"} <= set(seen["tasks"])
+    assert all(path.startswith(str(task_folder())) for path in seen["tasks"].values())
 
 
 def test_it_finds_the_tasks_for_its_other_commands_and_for_runs(asking: Path, tmp_path: Path) -> None:
@@ -106,18 +106,18 @@ def test_this_packages_tasks_and_models_win_over_built_in_ones_and_included_task
     own = tmp_path / "own" / "mine.yaml"
     own.parent.mkdir()
     own.write_text("task: humansense_ar\ndataset_path: json\n")
-    told = look(checkout, tmp_path, own.parent)
-    assert told["search is wrapped"] is (which == "built_in")
-    assert told["model"] == "lmms_humansense.models.omni.HumanSenseOmni"
-    assert told["tasks"].pop("humansense_ar") == str(own)
-    assert all(path.startswith(str(task_folder())) for path in told["tasks"].values())
+    seen = look(checkout, tmp_path, own.parent)
+    assert seen["search is wrapped"] is (which == "built_in")
+    assert seen["model"] == "lmms_humansense.models.omni.HumanSenseOmni"
+    assert seen["tasks"].pop("humansense_ar") == str(own)
+    assert all(path.startswith(str(task_folder())) for path in seen["tasks"].values())
 
 
 def test_a_group_that_both_have_is_asked_once(built_in: Path, tmp_path: Path) -> None:
     results = evaluate(built_in, tmp_path, "humansense_sample")
     assert results["results"]["humansense_sample"]["failed,none"] == 0
     assert sum(leaf["effective"] for leaf in results["n-samples"].values()) == 39
-    assert not [name for name in results["results"] if "-" in name], "lmms-eval numbers tasks that it meets twice"
+    assert not [name for name in results["results"] if "-" in name], "lmms-eval numbers tasks that it finds twice"
 
 
 def test_what_is_built_in_passes_its_tests_without_this_package(built_in: Path, tmp_path: Path) -> None:

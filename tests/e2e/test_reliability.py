@@ -1,4 +1,4 @@
-"""`lmms-humansense run` on whole runs: what disturbs them costs no answer, and its exit status says how they ended."""
+"""`lmms-humansense run` on whole runs: interruptions lose no answer, and the exit status says how a run ended."""
 
 import contextlib
 import json
@@ -26,8 +26,8 @@ GRACE = 30.0
 
 
 def arguments(model: Path, tasks: str, output: str, **model_args: str) -> list[str]:
-    told = ",".join(f"{name}={value}" for name, value in {"pretrained": str(model), **model_args}.items())
-    return ["--model", "humansense_omni", "--model_args", told, "--tasks", tasks, "--output_path", output]
+    given = ",".join(f"{name}={value}" for name, value in {"pretrained": str(model), **model_args}.items())
+    return ["--model", "humansense_omni", "--model_args", given, "--tasks", tasks, "--output_path", output]
 
 
 def answers_in(cache: Path) -> int:
@@ -37,7 +37,7 @@ def answers_in(cache: Path) -> int:
 def disturbed(
     command: list[str], cwd: Path, answers: int, disturb: Callable[[psutil.Process], None]
 ) -> tuple[int, str]:
-    """Start a command, disturb it once so many more answers are kept, and return its exit status and its messages."""
+    """Start a command, disturb it once it has kept `answers` more answers, and return its exit status and messages."""
     cache, log = cwd / "out" / "cache", cwd / "log"
     before = answers_in(cache)
     with (
@@ -66,17 +66,17 @@ def test_a_run_that_is_killed_and_terminated_ends_as_one_that_was_left_alone(tin
     # Long answers, so that there is something to disturb.
     slow = ["--gen_kwargs", "min_new_tokens=150,max_new_tokens=150"]
     command = [HUMANSENSE, "run", *arguments(tiny_model, TASKS, "out"), *slow]
-    status, told = disturbed(command, tmp_path, 2, kill_lmms_eval)
+    status, said = disturbed(command, tmp_path, 2, kill_lmms_eval)
     assert status == 3
-    assert "lmms-humansense run: lmms-eval was ended by signal 9 (Killed)." in told
-    # As schedulers do it, to every process; those that prepare media stay for the batch in flight.
-    status, told = disturbed(command, tmp_path, 2, lambda watching: os.killpg(watching.pid, signal.SIGTERM))
+    assert "lmms-humansense run: lmms-eval was ended by signal 9 (Killed)." in said
+    # To every process, as schedulers do; the processes that prepare media stay for the current batch.
+    status, said = disturbed(command, tmp_path, 2, lambda watching: os.killpg(watching.pid, signal.SIGTERM))
     assert status == 3
-    assert "The run was ended by SIGTERM." in told
-    assert "requests failed" not in told
-    assert "Answers kept by this process in" in told
+    assert "The run was ended by SIGTERM." in said
+    assert "requests failed" not in said
+    assert "Answers kept by this process in" in said
     assert not list(tmp_path.rglob("*_results.json"))
-    resumed = shlex.split(told.strip().splitlines()[-1])
+    resumed = shlex.split(said.strip().splitlines()[-1])
     assert resumed == ["lmms-humansense", *command[1:]]
     done = run(HUMANSENSE, *resumed[1:], cwd=tmp_path)
     assert "To go on" not in done.stderr
@@ -96,7 +96,7 @@ def test_a_run_that_is_killed_and_terminated_ends_as_one_that_was_left_alone(tin
 
 @pytest.fixture
 def release(tmp_path: Path) -> Path:
-    """A copy of the embedded sample, as a release of one's own."""
+    """A copy of the embedded sample that tests may change."""
     shutil.copytree(
         ROOT, tmp_path / "release", ignore=shutil.ignore_patterns("*.py", "*.yaml", "*_yaml", "__pycache__")
     )
@@ -177,8 +177,8 @@ def test_a_disk_that_fills_up_ends_the_run_with_what_is_kept(
     done = run(HUMANSENSE, "run", *given, cwd=tmp_path, check=False)
     assert done.returncode == 3
     assert "No space left on device" in done.stdout + done.stderr or "disk is full" in done.stdout + done.stderr
-    told = re.search(r"Answers kept by this process in .*/cache: (\d+)\.", done.stderr)
-    assert told is not None
+    kept = re.search(r"Answers kept by this process in .*/cache: (\d+)\.", done.stderr)
+    assert kept is not None
     # The last line of the log may have been cut off.
-    assert answers_in(small_disk / "out" / "cache") - int(told[1]) in (0, 1)
-    assert int(told[1]) >= 1
+    assert answers_in(small_disk / "out" / "cache") - int(kept[1]) in (0, 1)
+    assert int(kept[1]) >= 1

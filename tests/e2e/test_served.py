@@ -1,4 +1,4 @@
-"""Served models: a real server answers as the local model does; nothing secret is written, nothing asked twice."""
+"""Served models: a real server answers like the local model, no secret is written, and no question is asked twice."""
 
 import base64
 import io
@@ -41,7 +41,7 @@ def seen(part: dict[str, Any]) -> Image.Image:
 
 
 def as_raw(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What a server is sent, as messages of a task: the same pictures and sounds, already decoded."""
+    """A payload for a server, as messages of a task: the same pictures and sounds, already decoded."""
     forms: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "text": lambda part: part,
         "image_url": lambda part: {"type": "image", "url": seen(part["image_url"])},
@@ -62,15 +62,15 @@ def test_a_real_server_answers_as_the_local_model_that_is_fed_the_same(
         "base_url": address, "model": name, "media": "frames", "frame_format": "png", "concurrency": "4",
         "system_prompt": str(tmp_path / "system.txt"),
     }  # fmt: skip
-    told = evaluate(
+    results = evaluate(
         "humansense_sample", model="humansense_server", log_samples=True, gen_kwargs="max_new_tokens=8",
         model_args=",".join(f"{key}={value}" for key, value in arguments.items()),
     )  # fmt: skip
-    assert told["results"]["humansense_sample"]["failed,none"] == 0
+    assert results["results"]["humansense_sample"]["failed,none"] == 0
     wire = EndpointEncoder(read_endpoint_settings(arguments))
     engine = Engine(read_local_settings({"pretrained": str(tiny_model), "device": "cpu"}))
     compared = 0
-    for task, samples in told["samples"].items():
+    for task, samples in results["samples"].items():
         docs = utils.docs(task.removeprefix("humansense_sample_"), str(ROOT), complete=False)
         for sample in samples:
             messages = utils.doc_to_messages(docs[sample["doc_id"]], {"sees": True, "hears": True})
@@ -82,7 +82,7 @@ def test_a_real_server_answers_as_the_local_model_that_is_fed_the_same(
             assert sample["token_counts"][0]["input_tokens"] == prompt.tokens
             compared += 1
     assert compared == 39
-    usage = told["model_info"]["usage"]
+    usage = results["model_info"]["usage"]
     assert (usage["replies"], usage["retries"], usage["narrowest_window"]) == (39, 0, 4)
     assert usage["prompt_tokens"] > 39 * 200
 
@@ -104,8 +104,8 @@ def test_keys_are_written_nowhere_and_answers_are_kept(tmp_path: Path) -> None:
         said += command(server.url, "second")
         assert len(server.requests) == 6
     assert responses_of(tmp_path / "first") == responses_of(tmp_path / "second")
-    told = results_of(tmp_path / "second")["model_info"]
-    assert (told["base_url"], told["usage"]["replies"], told["usage"]["answers_of_earlier_runs"]) == (server.url, 0, 6)
+    info = results_of(tmp_path / "second")["model_info"]
+    assert (info["base_url"], info["usage"]["replies"], info["usage"]["answers_of_earlier_runs"]) == (server.url, 0, 6)
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(written) > 5
     assert "hunter2" not in said
@@ -129,7 +129,7 @@ def test_what_others_could_read_is_warned_of(monkeypatch: pytest.MonkeyPatch) ->
     said: list[str] = []
     number = logger.add(said.append, level="WARNING", format="{message}")
     with ChatServer(lambda number, _: answer("B")) as server:
-        # An address that is this machine's and does not say so.
+        # 0.0.0.0 is also this machine, but the address does not say so.
         for host in ("127.0.0.1", "0.0.0.0"):
             HumanSenseServer(base_url=server.url.replace("127.0.0.1", host), model="m", media="frames").clean()
     logger.remove(number)

@@ -1,4 +1,4 @@
-"""Tasks that lmms-eval has itself are served as they are: what each of them shows is seen and heard."""
+"""lmms-eval's own tasks work unchanged: everything that they show is seen and heard."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from tests.helpers.upstream_data import LOCAL_TASKS
 FAILURE_MARK = "[request failed]"
 
 HERE = "media_workers=0"
-"""Has media prepared in this process, where a test can look at them."""
+"""Prepares media in this process, where a test can inspect them."""
 
 SHOWN: dict[str, list[tuple[int, float, float, str | None]]] = {
     "local_librispeech": [(0, 14.62, 14.62, None), (0, 11.58, 11.58, None), (0, 10.61, 10.61, None)],
@@ -29,7 +29,7 @@ SHOWN: dict[str, list[tuple[int, float, float, str | None]]] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run: its responses, its counts, what the model said of itself, and what was prepared in this process."""
+    """A run: its responses, its counts, what the model says about itself, and what was prepared in this process."""
 
     responses: list[str]
     counts: list[dict[str, Any]]
@@ -42,7 +42,7 @@ Run = Callable[..., Outcome]
 
 @pytest.fixture(scope="module")
 def run(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Runs a local task; the same run is not done twice."""
+    """Runs a local task, and keeps the outcome for the same arguments."""
 
     @cache
     def outcome(name: str, model_args: str = "") -> Outcome:

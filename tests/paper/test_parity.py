@@ -1,4 +1,4 @@
-"""A run beside the paper: the numbers, their intervals, and that no difference in settings goes unsaid."""
+"""A run beside the paper: the numbers, their intervals, and that every setting that differs is listed."""
 
 import json
 from pathlib import Path
@@ -35,7 +35,7 @@ def row(model: str, subset: bool = False) -> Published:
     return next(each for each in published() if (each.model, each.is_subset) == (model, subset))
 
 
-def told(run: Run) -> dict[str, tuple[str, str]]:
+def listed(run: Run) -> dict[str, tuple[str, str]]:
     return {setting.name: (setting.here, setting.release) for setting in differences(run)}
 
 
@@ -115,12 +115,12 @@ def test_a_row_that_the_paper_does_not_have_is_refused(whole: Run) -> None:
 # The settings.
 
 ALWAYS = {"decoding", "max_new_tokens", "speech", "task version", "versions", "decoding of media"}
-"""What differs, or is not told, in every run of our model."""
+"""The settings that differ, or are not reported, in every run of our model."""
 
 
-def test_of_a_run_as_released_only_what_can_not_be_equal_is_listed(whole: Run) -> None:
-    assert set(told(whole)) == ALWAYS
-    assert told(whole)["decoding"][0] == "greedy"
+def test_of_a_run_as_released_only_what_cannot_be_equal_is_listed(whole: Run) -> None:
+    assert set(listed(whole)) == ALWAYS
+    assert listed(whole)["decoding"][0] == "greedy"
 
 
 CHANGED: dict[str, tuple[dict[str, Any], str, str]] = {
@@ -142,7 +142,7 @@ CHANGED: dict[str, tuple[dict[str, Any], str, str]] = {
     "no temperature": (
         {"model_info": {**AS_RELEASED, "refused_arguments": ["temperature"]}},
         "decoding",
-        "as the server does",
+        "chosen by the server",
     ),
     "limit": ({"limit": 2}, "questions asked", "--limit 2"),
     "sample": ({"variant": "sample"}, "questions", "the embedded sample"),
@@ -154,11 +154,11 @@ CHANGED: dict[str, tuple[dict[str, Any], str, str]] = {
 @pytest.mark.parametrize("what", CHANGED)
 def test_a_setting_that_differs_is_listed(what: str, tmp_path: Path) -> None:
     changes, setting, here = CHANGED[what]
-    assert here in told(run_of(tmp_path, count=4, tasks="TR", **changes))[setting][0]
+    assert here in listed(run_of(tmp_path, count=4, tasks="TR", **changes))[setting][0]
 
 
 def edited(folder: Path, code: str, edit: Any) -> Run:
-    """A run with each sample of a task changed in place by `edit`."""
+    """A run whose samples of one task are changed in place by `edit`."""
     run_of(folder, count=4)
     (path,) = folder.glob(f"*_{code.lower()}.jsonl")
     samples = [json.loads(line) for line in path.read_text().splitlines()]
@@ -175,37 +175,42 @@ def edited(folder: Path, code: str, edit: Any) -> Run:
         ("AR", lambda sample: sample["token_counts"][0].update(time_axis="true"), "time axis", "release, true"),
         ("TR", lambda sample: sample["token_counts"][0].update(seconds_heard=0.0), "sound", "not heard in TR"),
         ("ER", lambda sample: sample["token_counts"][0].update(seconds_heard=9.5), "sound", "heard in ER"),
-        ("AR", lambda sample: sample.update(input="Say B."), "prompts", "others than the release's: AR 4"),
+        ("AR", lambda sample: sample.update(input="Say B."), "prompts", "other than the release's: AR 4"),
         ("AR", lambda sample: sample.update(filtered_resps=" B"), "white space around responses", "AR 4"),
-        ("AR", lambda sample: sample["failed"].update(score=1.0), "requests", "failed, so not in paper: AR 4"),
+        (
+            "AR",
+            lambda sample: sample["failed"].update(score=1.0),
+            "requests",
+            "failed, so not in the metric paper: AR 4",
+        ),
         ("HC", lambda sample: sample["paper"].update(crash="it stops"), "scorer", "HC 4"),
     ],
 )
 def test_what_the_samples_show_is_listed(code: str, edit: Any, setting: str, here: str, tmp_path: Path) -> None:
-    assert here in told(edited(tmp_path, code, edit))[setting][0]
+    assert here in listed(edited(tmp_path, code, edit))[setting][0]
 
 
-def test_what_another_model_does_not_tell_is_not_passed_over(tmp_path: Path) -> None:
+def test_what_another_model_does_not_report_is_listed(tmp_path: Path) -> None:
     path = logged.write(tmp_path, logged.mostly_right(0.5), tasks="TR", count=4)
     results = json.loads(path.read_text())
     del results["model_info"]
     results["config"]["model"] = "qwen2_5_omni"
     path.write_text(json.dumps(results))
     (run,), _ = read_runs([tmp_path])
-    found = told(run)
+    found = listed(run)
     for setting in ("frames", "use_audio_in_video", "system prompt", "dtype", "attn_implementation", "versions"):
-        assert found[setting][0] == "not told", setting
+        assert found[setting][0] == "not reported", setting
     assert "speech" not in found
 
 
-def test_our_model_as_it_is_built_into_lmms_eval_tells_no_versions(tmp_path: Path) -> None:
+def test_our_model_as_it_is_built_into_lmms_eval_reports_no_versions(tmp_path: Path) -> None:
     path = logged.write(tmp_path, logged.mostly_right(0.5), tasks="TR", count=4)
     results = json.loads(path.read_text())
     del results["model_info"]
     path.write_text(json.dumps(results))
     (run,), _ = read_runs([tmp_path])
-    assert told(run)["decoding of media"][0] == "the same frames"
-    assert told(run)["versions"][0] == "not told"
+    assert listed(run)["decoding of media"][0] == "the same frames"
+    assert listed(run)["versions"][0] == "not reported"
 
 
 # The command.
@@ -218,11 +223,11 @@ def test_the_command_prints_both_parts(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "Model [beta] beside Qwen2.5-Omni-7B of the paper" in done.output
     assert "The paper has no row of this model" in done.output
-    assert "What was done otherwise than in the release" in done.output
+    assert "Settings that differ from the release" in done.output
     assert "greedy" in done.output
 
 
-def test_the_command_says_what_it_can_not_do(tmp_path: Path) -> None:
+def test_the_command_says_what_it_cannot_do(tmp_path: Path) -> None:
     logged.write(tmp_path / "a", logged.mostly_right(0.5), tasks="AR", count=4)
     refused = CliRunner().invoke(app, ["parity", str(tmp_path), "--against", "GPT-5"])
     assert (refused.exit_code, refused.output.startswith("The paper has no row 'GPT-5'")) == (1, True)

@@ -1,4 +1,4 @@
-"""The release's result files: scored as its own scripts do, written as it does, and nothing lost on the way."""
+"""The release's result files: scored as its own scripts do, written as it does, and no information is lost."""
 
 import copy
 import json
@@ -25,7 +25,7 @@ RESPONSES: list[tuple[dict[str, Any], list[str | None]]] = [
      ["Yes.", ".", "no"]),
     ({"task_type": "Abnormal_Recognition"}, ["B"]),
 ]  # fmt: skip
-"""Questions, and the responses to as many of each; None was not asked."""
+"""Questions, and responses to copies of each; None means that it was not asked."""
 
 COUNTED: dict[str, dict[str, tuple[int, float]]] = {
     "plain": {
@@ -37,7 +37,7 @@ COUNTED: dict[str, dict[str, tuple[int, float]]] = {
         "Abnormal_Recognition": (1, 1), "all": (13, 8.5),
     },
 }  # fmt: skip
-"""Totals and right answers, counted by hand after the rules of the release's two scorers."""
+"""Totals and right answers, counted by hand by the rules of the release's two scorers."""
 
 
 def by_hand() -> release_files.Items:
@@ -64,10 +64,10 @@ def the_run(folder: Path) -> Run:
 def test_the_counts_are_those_of_the_release(style: str, tmp_path: Path) -> None:
     path = write(tmp_path / "HumanSense_VQA_Some-Model_audio.json", by_hand())
     command("rescore", path, "--out", tmp_path / "out", *(["--think"] if style == "think" else []))
-    told = json.loads((tmp_path / "out" / f"scores_{path.name}").read_text())
-    assert list(told) == list(COUNTED[style])
-    assert {name: (each["total"], each["correct"]) for name, each in told.items()} == COUNTED[style]
-    assert all(each["accuracy"] == each["correct"] / each["total"] for each in told.values())
+    counted = json.loads((tmp_path / "out" / f"scores_{path.name}").read_text())
+    assert list(counted) == list(COUNTED[style])
+    assert {name: (each["total"], each["correct"]) for name, each in counted.items()} == COUNTED[style]
+    assert all(each["accuracy"] == each["correct"] / each["total"] for each in counted.values())
 
 
 def test_the_tables_hold_what_the_counts_say(tmp_path: Path) -> None:
@@ -76,9 +76,9 @@ def test_the_tables_hold_what_the_counts_say(tmp_path: Path) -> None:
     first, *_ = json.loads((tmp_path / "out" / "results.json").read_text()).items()
     assert first[0] == "scores"
     assert first[1]["Some-Model"]["paper"] == {"AR": 0.5, "PA": 0.375, "HC": 0.5, "LD": 0.5}
-    # Every question that was asked counts: the empty ones and those in other forms too.
+    # Every question that was asked counts, also those with an empty response or one in another form.
     assert first[1]["Some-Model"]["acc"] == {"AR": 4 / 5, "PA": 2.5 / 4, "HC": 3 / 4, "LD": 1 / 3}
-    assert "1 of task_type Abnormal_Recognition are no part of the benchmark's tables" in said
+    assert "1 of task_type Abnormal_Recognition are not part of the benchmark's tables" in said
     assert "other numbers of questions than in the paper: AR 6, HC 4, PA 4, LD 3." in said
 
 
@@ -93,8 +93,10 @@ def test_without_a_folder_nothing_is_written(tmp_path: Path, monkeypatch: pytest
 
 def test_where_the_releases_scorer_would_stop_is_said(tmp_path: Path) -> None:
     path = write(tmp_path / "HumanSense_VQA_Some-Model_audio_think.json", by_hand())
-    assert "at 1 responses the release's scorer would have stopped (counted 0)" in command("rescore", path, "--think")
-    assert "those are scored with --think" in command("rescore", path)
+    assert "1 responses would have stopped the release's scorer with an error (counted 0)" in command(
+        "rescore", path, "--think"
+    )
+    assert "score it with --think" in command("rescore", path)
 
 
 def test_the_two_files_of_a_model_are_one_run_with_the_papers_averages(tmp_path: Path) -> None:
@@ -118,15 +120,15 @@ def test_questions_that_were_not_asked_are_missing_and_empty_responses_are_not(t
     assert leaf.samples["acc"].notna().all()
 
 
-# Whose responses.
+# Choosing the model.
 
 
 def test_of_several_models_one_has_to_be_named(tmp_path: Path) -> None:
     both = changed(by_hand(), 0, Other="C")
     path = write(tmp_path / "VQA.json", both)
-    assert "say which: --model Some-Model|Other" in command("rescore", path, status=1)
+    assert "choose one: --model Some-Model|Other" in command("rescore", path, status=1)
     assert "100.00" not in command("rescore", path, "--model", "Other")
-    assert "there are those of Some-Model, Other" in command("rescore", path, "--model", "Third", status=1)
+    assert "it has those of Some-Model, Other" in command("rescore", path, "--model", "Third", status=1)
     named = write(tmp_path / "HumanSense_VQA_Other_audio.json", both)
     assert "HumanSense, Other, %" in command("rescore", named)
 
@@ -155,15 +157,15 @@ def test_a_file_of_another_form_is_refused_with_its_name(what: str, tmp_path: Pa
     assert BAD[what][1] in said
 
 
-def test_files_that_can_not_be_told_or_are_not_there_are_refused(tmp_path: Path) -> None:
+def test_files_of_unknown_kind_and_missing_files_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "answers.json", by_hand())
     assert "give it a name with VQA or AQA" in command("rescore", path, status=1)
-    assert "can not be read (No such file" in command("rescore", tmp_path / "VQA.json", status=1)
+    assert "cannot be read (No such file" in command("rescore", tmp_path / "VQA.json", status=1)
     first, second = (write(tmp_path / name, by_hand()) for name in ("VQA-1.json", "VQA-2.json"))
-    assert "both hold responses of Some-Model" in command("rescore", first, second, status=1)
+    assert "both contain responses of Some-Model" in command("rescore", first, second, status=1)
 
 
-# In, out, and in again.
+# Rescored, exported, and rescored again.
 
 
 @pytest.mark.parametrize("suffix", ["_audio", "", "_audio_think", "_audio_asr", "_asr"])
@@ -191,7 +193,7 @@ def test_in_out_and_in_again_loses_nothing(suffix: str, tmp_path: Path) -> None:
 
 @pytest.fixture
 def rescored(tmp_path: Path) -> Path:
-    """Results of a run about audio, and where they are."""
+    """The folder with the results of a run about audio."""
     path = write(tmp_path / "HumanSense_AQA_M_audio.json", items("AQA", 4, lambda doc: doc["answer"]))
     command("rescore", path, "--out", tmp_path / "in")
     return tmp_path / "in"
@@ -221,11 +223,11 @@ def test_the_questions_are_found_again_or_asked_for(
     content = read(asked)
     asked.rename(tmp_path / "moved.json")
     said = command("export-release", rescored, tmp_path / "out", "--model", "M", status=1)
-    assert "Set HUMANSENSE_DATA to the folder or URL that holds them" in said
+    assert "Set HUMANSENSE_DATA to the folder or URL that has them" in said
     monkeypatch.setenv("HUMANSENSE_DATA", str(tmp_path / "data"))
     write(tmp_path / "data" / FILES["AQA"], changed(content, 0, question="Another"))
     said = command("export-release", rescored, tmp_path / "out", "--model", "M", status=1)
-    assert f"{FILES['AQA']} in {tmp_path / 'data'} is another than the one that was asked" in said
+    assert f"{FILES['AQA']} in {tmp_path / 'data'} is not the file that was asked" in said
     write(tmp_path / "data" / FILES["AQA"], content)
     command("export-release", rescored, tmp_path / "out", "--model", "M")
     assert read(tmp_path / "out" / "HumanSense_AQA_M_audio.json") == content
@@ -233,14 +235,14 @@ def test_the_questions_are_found_again_or_asked_for(
 
 def test_other_questions_are_never_given_the_answers(rescored: Path, tmp_path: Path) -> None:
     (results,) = rescored.glob("M/*_results.json")
-    told = json.loads(results.read_text())
+    content = json.loads(results.read_text())
     changed_file = write(
         tmp_path / "AQA.json", changed(read(tmp_path / "HumanSense_AQA_M_audio.json"), 2, question="?")
     )
-    told["humansense_data"] = [{"source": str(changed_file), "annotations": {}}]
-    results.write_text(json.dumps(told))
+    content["humansense_data"] = [{"source": str(changed_file), "annotations": {}}]
+    results.write_text(json.dumps(content))
     said = command("export-release", rescored, tmp_path / "out", "--model", "M", status=1)
-    assert "can not be had" in said
+    assert "cannot be read" in said
 
 
 def test_what_is_there_is_not_overwritten(rescored: Path) -> None:
@@ -249,7 +251,7 @@ def test_what_is_there_is_not_overwritten(rescored: Path) -> None:
     command("export-release", rescored, out, "--model", "M")
     (path,) = out.iterdir()
     path.write_text("[]")
-    assert "is there already" in command("export-release", rescored, out, "--model", "M", status=1)
+    assert "exists already" in command("export-release", rescored, out, "--model", "M", status=1)
     assert path.read_text() == "[]"
 
 
@@ -257,7 +259,7 @@ def test_two_runs_of_one_setting_are_not_mixed(rescored: Path, tmp_path: Path) -
     path = write(tmp_path / "HumanSense_AQA_N_audio.json", changed(items("AQA", 4, lambda doc: "A"), 0, M="B"))
     command("rescore", path, "--model", "M", "--out", rescored / "other")
     said = command("export-release", rescored, tmp_path / "out", "--model", "M", status=1)
-    assert "would be one file" in said
+    assert "would be written to one file" in said
 
 
 @pytest.mark.parametrize("name", ["a/b", "question", " "])
@@ -267,5 +269,5 @@ def test_a_name_that_can_be_none_of_a_model_is_refused(name: str, rescored: Path
 
 def test_nothing_to_export_is_said(tmp_path: Path) -> None:
     said = command("export-release", tmp_path, tmp_path / "out", "--model", "M", status=1)
-    assert f"{tmp_path} holds no *_results.json" in said
+    assert f"{tmp_path} contains no *_results.json" in said
     assert "There is nothing to export." in said

@@ -1,4 +1,4 @@
-"""lmms-eval finds the tasks and models, and nobody else's are harmed."""
+"""lmms-eval finds the tasks and models, and a failure of this package harms no others."""
 
 import logging
 import subprocess
@@ -79,10 +79,10 @@ def test_broken_yaml_of_ours_costs_one_warning_and_our_tasks_only(
 def test_a_lmms_eval_that_cannot_be_wrapped_costs_one_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail() -> None:
+    def fail(*change: Any) -> None:
         raise ImportError("no TaskManager here")
 
-    monkeypatch.setattr(entry_points, "_search_task_folder", fail)
+    monkeypatch.setattr(entry_points, "wrap_once", fail)
     with caplog.at_level(logging.WARNING):
         assert entry_points.register() == []
     assert [record.message for record in caplog.records] == [
@@ -122,7 +122,7 @@ def test_only_our_models_get_our_cache(task_manager: Any, tmp_path: Path) -> Non
         cache.close()
 
 
-def test_an_lmms_eval_that_can_not_be_changed_costs_one_warning(
+def test_an_lmms_eval_that_cannot_be_changed_costs_one_warning(
     task_manager: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     from lmms_eval import evaluator
@@ -131,7 +131,7 @@ def test_an_lmms_eval_that_can_not_be_changed_costs_one_warning(
     with caplog.at_level(logging.WARNING):
         assert "humansense_ar" in new_manager().all_tasks
     (warning,) = [record.message for record in caplog.records if "lmms-humansense" in record.message]
-    assert "cannot keep what a model tells of itself with this lmms-eval" in warning
+    assert "cannot add what a model says about itself to the results with this lmms-eval" in warning
 
 
 def test_the_tasks_get_their_files_from_anywhere(task_manager: Any) -> None:
@@ -141,7 +141,7 @@ def test_the_tasks_get_their_files_from_anywhere(task_manager: Any) -> None:
     assert isinstance(source.current(), AnywhereSource)
 
 
-def test_a_source_that_can_not_be_installed_costs_one_warning(
+def test_a_source_that_cannot_be_installed_costs_one_warning(
     task_manager: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     from lmms_humansense.dataset import anywhere
@@ -154,7 +154,7 @@ def test_a_source_that_can_not_be_installed_costs_one_warning(
 
 
 def test_the_plugin_is_imported_without_the_tasks_and_models() -> None:
-    """So that a broken installation of theirs is met where it costs a warning."""
+    """So a broken installation of theirs is only noticed where it costs a warning."""
     check = (
         "import sys; sys.modules['lmms_humansense.tasks'] = sys.modules['lmms_humansense.models'] = None; "
         "import lmms_humansense.plugin.entry_points"

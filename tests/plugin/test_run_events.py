@@ -18,7 +18,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_a_run_tells_its_tasks_and_where_the_results_are(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_reports_its_tasks_and_where_the_results_are(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(file.parent)
     with run_events.reported(["a", "b"], lambda: Path("out", "results.json")):
         assert run_events.read(file) == RunEvents(begun=1)
@@ -47,19 +47,19 @@ def test_the_place_is_asked_for_once_the_run_is_over(file: Path) -> None:
     ],
     ids=repr,
 )
-def test_a_run_tells_why_it_did_not_come_to_its_end(file: Path, error: BaseException, events: RunEvents) -> None:
+def test_a_run_reports_why_it_did_not_come_to_its_end(file: Path, error: BaseException, events: RunEvents) -> None:
     with pytest.raises(type(error)) as raised, run_events.reported(["a"], lambda: None):
         raise error
     assert raised.value is error
     assert run_events.read(file) == events
 
 
-def test_a_run_that_nobody_watches_tells_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_is_not_watched_reports_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with run_events.reported(["a"], lambda: Path("results.json")):
         pass
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_told_is_nothing(file: Path) -> None:
+def test_an_empty_file_gives_no_events(file: Path) -> None:
     assert run_events.read(file) == RunEvents()

@@ -37,7 +37,7 @@ def browser() -> Iterator[Any]:
 
 
 class Page:
-    """A page, and what it complained of or asked for."""
+    """A page, and the messages and requests that it caused."""
 
     def __init__(self, browser: Any, file: Path) -> None:
         self.page = browser.new_page(viewport={"width": 1300, "height": 900})
@@ -281,4 +281,4 @@ def test_the_command_prints_a_table_in_the_terminal(tmp_path: Path) -> None:
 def test_nothing_to_report_is_said_with_status_1(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["report", str(tmp_path)])
     assert done.exit_code == 1
-    assert "holds no *_results.json of lmms-eval" in done.output
+    assert "contains no *_results.json of lmms-eval" in done.output

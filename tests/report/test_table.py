@@ -80,12 +80,12 @@ def test_what_makes_a_run_incomparable_stands_in_its_row(tmp_path: Path) -> None
     info = {"random_weights": True, "time_axis": "true", "frames": "model", "fps": 2.0}
     logged.write(tmp_path / "a", failing, count=12, limit=2, model_info=info, variant="sample")
     (run,) = runs_of(tmp_path)
-    told = notes(run)
+    found = notes(run)
     for note in (
         "random weights", "made with --limit 2", "time axis true", "frames model", "fps 2.0", "15 failed",
         "tasks humansense_sample, not the benchmark", "greedy (the paper sampled)",
     ):  # fmt: skip
-        assert note in told
+        assert note in found
     cell = table([run], "acc", "none").rows[0].cells["AR"]
     assert cell.marks == ("10 missing", "1 failed")
 
@@ -97,7 +97,7 @@ def test_a_plain_complete_run_has_one_note(two: list[Run]) -> None:
 def test_the_forms_hold_the_same_numbers(two: list[Run]) -> None:
     tables = [table(two, metric, "all") for metric in ("paper", "acc")]
     written = list(csv.DictReader(io.StringIO(comma_separated(tables))))
-    told = json.loads(as_json(tables, two, comparisons(two, "acc")))
+    content = json.loads(as_json(tables, two, comparisons(two, "acc")))
     for made in tables:
         for place, row in enumerate(made.rows):
             for column, cell in row.cells.items():
@@ -107,9 +107,9 @@ def test_the_forms_hold_the_same_numbers(two: list[Run]) -> None:
                     if (each["metric"], each["row"], each["column"]) == (made.metric, row.name, column)
                 )
                 assert float(line["score"]) == cell.score
-                assert told["tables"][made.metric][place]["scores"][column]["score"] == cell.score
-    assert told["runs"][0]["tasks"]["AR"] == {"samples": 30, "of": 30}
-    assert set(told["comparisons"][0]["tasks"]) == {task.code for task in TASKS}
+                assert content["tables"][made.metric][place]["scores"][column]["score"] == cell.score
+    assert content["runs"][0]["tasks"]["AR"] == {"samples": 30, "of": 30}
+    assert set(content["comparisons"][0]["tasks"]) == {task.code for task in TASKS}
 
 
 def test_markdown_and_latex_are_well_formed_whatever_models_are_called(two: list[Run]) -> None:

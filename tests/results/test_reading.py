@@ -1,4 +1,4 @@
-"""Reading results: parts become runs, runs of one model are told apart, and bad files are named."""
+"""Reading results: parts become runs, runs of one model get different names, and bad files are named."""
 
 import json
 from collections.abc import Callable
@@ -38,19 +38,21 @@ def test_of_two_results_for_a_task_the_later_counts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "difference"),
     [
         ({"model_info": {"time_axis": "true"}}, "time_axis=true"),
         ({"limit": 2}, "limit=2"),
         ({"model_info": {"dtype": "bfloat16"}}, "dtype=bfloat16"),
     ],
 )
-def test_runs_of_one_model_are_named_by_what_they_differ_in(changes: dict[str, Any], told: str, tmp_path: Path) -> None:
+def test_runs_of_one_model_are_named_by_what_they_differ_in(
+    changes: dict[str, Any], difference: str, tmp_path: Path
+) -> None:
     logged.write(tmp_path / "a", logged.mostly_right(0.5), tasks="AR", count=4)
     logged.write(tmp_path / "b", logged.mostly_right(0.5), tasks="AR", count=4, **changes)
     runs, _ = read_runs([tmp_path])
     assert len({run.name for run in runs}) == 2
-    assert any(told in run.name for run in runs)
+    assert any(difference in run.name for run in runs)
 
 
 def test_variants_are_runs_of_their_own(tmp_path: Path) -> None:
@@ -73,11 +75,11 @@ def test_tasks_of_others_with_like_names_are_none_of_ours(tmp_path: Path) -> Non
     assert (set(run.leaves), problems) == ({"AR"}, [])
 
 
-def test_responses_at_which_the_releases_scorer_would_stop_are_told(tmp_path: Path) -> None:
+def test_responses_at_which_the_releases_scorer_would_stop_are_noted(tmp_path: Path) -> None:
     logged.write(tmp_path, lambda doc, chance: "<answer></answer>", tasks="HC", count=4, variant="think")
     (run,), _ = read_runs([tmp_path])
     assert set(run.samples["crash"]) == {"the answer tag is empty"}
-    assert "at 4 responses the release's scorer would have stopped (counted 0)" in table.notes(run)
+    assert "4 responses would have stopped the release's scorer with an error (counted 0)" in table.notes(run)
 
 
 def test_a_failure_is_no_answer(tmp_path: Path) -> None:
@@ -90,7 +92,7 @@ def test_a_failure_is_no_answer(tmp_path: Path) -> None:
 BROKEN: dict[str, tuple[Callable[[str], str], str]] = {
     "cut off": (lambda text: text[:100], "is not valid JSON"),
     "empty": (lambda text: "", "is not valid JSON"),
-    "a list": (lambda text: "[1]", "is no results file of lmms-eval: it has no results, configs"),
+    "a list": (lambda text: "[1]", "is not a results file of lmms-eval: it has no results, configs"),
     "without samples": (lambda text: json.dumps({**json.loads(text), "n-samples": None}), "it has no n-samples"),
     "of other tasks": (
         lambda text: json.dumps({**json.loads(text), "configs": {"mmmu_val": {}}}),
@@ -136,13 +138,13 @@ def test_a_line_that_is_no_sample_is_named(line: str, tmp_path: Path) -> None:
     samples.write_text(samples.read_text() + line + "\n")
     (run,), (problem,) = read_runs([tmp_path])
     assert len(run.samples) == 4
-    assert "line 5 is no sample of HumanSense" in problem
+    assert "line 5 is not a sample of HumanSense" in problem
 
 
 def test_places_without_results_are_named(tmp_path: Path) -> None:
     runs, problems = read_runs([tmp_path, tmp_path / "nowhere"])
     assert runs == []
     assert problems == [
-        f"{tmp_path} holds no *_results.json of lmms-eval.",
+        f"{tmp_path} contains no *_results.json of lmms-eval.",
         f"{tmp_path / 'nowhere'} does not exist.",
     ]

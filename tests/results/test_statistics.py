@@ -1,4 +1,4 @@
-"""What a mean over questions is worth, and the comparison of two."""
+"""The uncertainty of a mean over questions, and the comparison of two runs."""
 
 import numpy as np
 import pandas
@@ -40,34 +40,34 @@ def test_an_interval_knows_that_questions_share_clips() -> None:
 def test_a_bootstrapped_interval_is_that_of_the_formula() -> None:
     chance = np.random.default_rng(1)
     credits = [float(chance.random() < 0.6) for _ in range(400)]
-    told = statistics.estimate(samples({str(number): [credit] for number, credit in enumerate(credits)}), "acc")
-    assert told is not None
+    found = statistics.estimate(samples({str(number): [credit] for number, credit in enumerate(credits)}), "acc")
+    assert found is not None
     half = 1.96 * np.std(credits) / 20
-    assert told.low == pytest.approx(told.mean - half, abs=0.01)
-    assert told.high == pytest.approx(told.mean + half, abs=0.01)
+    assert found.low == pytest.approx(found.mean - half, abs=0.01)
+    assert found.high == pytest.approx(found.mean + half, abs=0.01)
 
 
 @pytest.mark.parametrize("credit", [0.0, 1.0])
 def test_answers_that_are_all_alike_do_not_make_a_score_certain(credit: float) -> None:
-    told = statistics.estimate(samples({str(number): [credit] for number in range(10)}), "acc")
-    assert told is not None
-    assert (told.low, told.high) == pytest.approx((0.0, 0.278) if credit == 0 else (0.722, 1.0), abs=0.001)
+    found = statistics.estimate(samples({str(number): [credit] for number in range(10)}), "acc")
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx((0.0, 0.278) if credit == 0 else (0.722, 1.0), abs=0.001)
 
 
 @given(st.dictionaries(st.text(min_size=1), st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=1), min_size=1))
 def test_a_mean_is_within_its_interval(credits: dict[str, list[float]]) -> None:
-    told = statistics.estimate(samples(credits), "acc")
-    assert told is not None
-    assert 0 <= told.low <= told.mean + 1e-9
-    assert told.mean - 1e-9 <= told.high <= 1
+    found = statistics.estimate(samples(credits), "acc")
+    assert found is not None
+    assert 0 <= found.low <= found.mean + 1e-9
+    assert found.mean - 1e-9 <= found.high <= 1
 
 
 def test_items_without_a_credit_are_not_counted() -> None:
     frame = samples({"a": [1.0, 0.0], "b": [1.0]})
     frame["paper"] = [1.0, None, None]
-    told = statistics.estimate(frame, "paper")
-    assert told is not None
-    assert (told.mean, told.questions) == (1.0, 1)
+    found = statistics.estimate(frame, "paper")
+    assert found is not None
+    assert (found.mean, found.questions) == (1.0, 1)
     assert statistics.estimate(frame.assign(paper=None), "paper") is None
 
 
@@ -99,22 +99,22 @@ def test_chance_follows_from_the_questions() -> None:
             "option_count": [2, 4, 0, 4, 0],
         }
     )
-    told = statistics.chance(frame)
+    found = statistics.chance(frame)
     multi = (1 + 0.5 * 2) / 15  # AC, and A or C alone, of the 15 sets of four letters
-    assert told["uniform"] == pytest.approx(np.mean([1 / 2, 1 / 4, 1 / 11, multi, 1 / 2]))
-    assert told["commonest"] == pytest.approx(np.mean([1, 1, 0, 0.5, 0]))
+    assert found["uniform"] == pytest.approx(np.mean([1 / 2, 1 / 4, 1 / 11, multi, 1 / 2]))
+    assert found["commonest"] == pytest.approx(np.mean([1, 1, 0, 0.5, 0]))
 
 
 def test_a_difference_is_paired_by_question() -> None:
     first = samples({str(number): [float(number % 2)] for number in range(100)})
     better = first.assign(acc=[1.0 if number < 20 else float(number % 2) for number in range(100)])
-    told = statistics.difference(first, better, "acc")
-    assert told is not None
-    assert told.mean == pytest.approx(0.1)
-    assert 0 < told.low < 0.1 < told.high
-    assert told.p < 0.01
-    assert told.gained == [f"VQA-{number}" for number in range(0, 20, 2)]
-    assert told.lost == []
+    found = statistics.difference(first, better, "acc")
+    assert found is not None
+    assert found.mean == pytest.approx(0.1)
+    assert 0 < found.low < 0.1 < found.high
+    assert found.p < 0.01
+    assert found.gained == [f"VQA-{number}" for number in range(0, 20, 2)]
+    assert found.lost == []
     same = statistics.difference(first, first, "acc")
     assert same is not None
     assert (same.mean, same.low, same.high, same.p) == (0, 0, 0, 1)

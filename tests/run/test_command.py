@@ -1,4 +1,4 @@
-"""`lmms-humansense run`: what is added to the arguments, how the end of a run is judged, and who gets which signal."""
+"""`lmms-humansense run`: its defaults, how it judges the end of a run, and its signals."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from lmms_humansense.run import command
 from tests.helpers.waits import LIMIT
 
 LONG = 10 * LIMIT
-"""Seconds that a process would take if nobody ended it."""
+"""Seconds that a process would take if the test did not end it."""
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def _started_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def understood(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> tuple[str | None, str | None, bool]:
-    """What lmms-eval makes of arguments: the folders for results and answers, and whether samples are written."""
+    """How lmms-eval understands arguments: the folders for results and answers, and whether samples are written."""
     from lmms_eval.__main__ import parse_eval_args
 
     monkeypatch.setattr(sys, "argv", ["lmms-eval", *arguments])
@@ -67,7 +67,9 @@ def test_what_is_given_stays_and_what_is_missing_is_added(
     assert understood(arguments, monkeypatch) == (output, cache, True)
 
 
-@pytest.mark.parametrize("given", [["--config", "run.yaml"], ["--config=run.yaml", "--output_path", "out"]])
+@pytest.mark.parametrize(
+    "given", [["--config", "run.yaml"], ["--config=run.yaml", "--output_path", "out"], ["--conf", "run.yaml", "-cx"]]
+)
 def test_nothing_is_added_to_a_file_of_arguments(given: list[str]) -> None:
     assert command.with_defaults(given) == given
 
@@ -90,7 +92,7 @@ def test_the_command_to_go_on_says_so_where_a_launcher_is_needed(monkeypatch: py
 
 
 def results(folder: Path, *tasks: str, samples: int = 2, offset: int = 0, logged: bool = True) -> Path:
-    """What lmms-eval writes of tasks with so many samples."""
+    """Write what lmms-eval writes for tasks with this many samples."""
     written = {
         "results": {task: {"accuracy": 0.5} for task in tasks},
         "config": {"resolved_cli_args": {"log_samples": logged, "offset": offset}},
@@ -105,7 +107,7 @@ def results(folder: Path, *tasks: str, samples: int = 2, offset: int = 0, logged
 
 
 def ended(place: Path | None, *tasks: str) -> RunEvents:
-    """An evaluation of tasks that came to its end."""
+    """A complete evaluation of tasks."""
     return RunEvents(begun=1, ended=[(list(tasks), None if place is None else str(place))])
 
 
@@ -126,11 +128,11 @@ def test_samples_that_were_cut_off_are_missing(tmp_path: Path, content: str | No
     assert command.judge(0, ended(place, "a", "b")) == (3, f"The samples of b beside {place} are not complete.")
 
 
-def test_samples_that_nobody_asked_for_are_not_missing(tmp_path: Path) -> None:
+def test_samples_that_were_not_requested_are_not_missing(tmp_path: Path) -> None:
     assert command.judge(0, ended(results(tmp_path, "a", logged=False), "a")) == (0, "")
 
 
-def test_with_an_offset_nobody_knows_how_many_samples_there_are_but_there_are_some(tmp_path: Path) -> None:
+def test_with_an_offset_the_number_of_samples_is_unknown_but_not_zero(tmp_path: Path) -> None:
     place, samples = results(tmp_path, "a", offset=1), tmp_path / "today_samples_a.jsonl"
     samples.write_text("{}\n")
     assert command.judge(0, ended(place, "a")) == (0, "")
@@ -157,10 +159,15 @@ def test_with_an_offset_nobody_knows_how_many_samples_there_are_but_there_are_so
             3,
             "lmms-eval ended with status 0 before all answers were there.",
         ),
-        (0, RunEvents(begun=1, ended=[(["a"], None)]), 3, "No results were written, as there was no --output_path."),
+        (
+            0,
+            RunEvents(begun=1, ended=[(["a"], None)]),
+            3,
+            "No results were written, because there was no --output_path.",
+        ),
     ],
 )
-def test_how_a_run_ended_is_told_by_status_and_sentence(
+def test_the_end_of_a_run_gives_a_status_and_a_sentence(
     code: int, events: RunEvents, status: int, sentence: str
 ) -> None:
     assert command.judge(code, events) == (status, sentence)
@@ -215,7 +222,7 @@ def test_the_exit_status_is_returned(tmp_path: Path, code: str, status: int) -> 
     assert command._run_watched(python(code), tmp_path / "events") == status
 
 
-def test_the_process_is_told_where_to_tell(tmp_path: Path) -> None:
+def test_the_process_gets_the_file_for_its_events(tmp_path: Path) -> None:
     code = f"import os; open(os.environ[{run_events.FILE!r}], 'w').write(os.environ['PATH'])"
     assert command._run_watched(python(code), tmp_path / "events") == 0
     assert (tmp_path / "events").read_text() == os.environ["PATH"]
@@ -255,7 +262,7 @@ print("ended", command._run_watched([sys.executable, "-c", sys.argv[1]], Path("e
 
 @pytest.fixture
 def watching(tmp_path: Path) -> Iterator[Any]:
-    """Starts a process that watches another one, and waits until that has printed a line."""
+    """Starts a process that watches another one, and waits until the other has printed a line."""
     started: list[subprocess.Popen[str]] = []
 
     def start(code: str) -> "subprocess.Popen[str]":
@@ -290,15 +297,15 @@ def test_a_process_that_does_not_listen_is_ended_by_sigterm(watching: Any) -> No
     assert process.communicate(timeout=LIMIT)[0].splitlines() == ["ended -15"]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has ended")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can signal a process when its parent ends")
 def test_no_process_is_left_behind_by_one_that_is_killed(watching: Any) -> None:
     process = watching(f"import time; print('begun', flush=True); time.sleep({LONG})")
     process.kill()
-    process.communicate(timeout=LIMIT)  # comes back when all who hold the output have ended
+    process.communicate(timeout=LIMIT)  # returns when all processes that have the output open have ended
     assert process.returncode == -signal.SIGKILL
 
 
-# All of it, with a stand-in for lmms-eval that does what the command is told of it
+# The whole command, with a stand-in for lmms-eval that reports what lmms-eval would report
 
 
 STAND_IN = """
