@@ -1,4 +1,4 @@
-"""Clips for benchmarks: somebody talks, in shots of four seconds, as interviews and films are cut."""
+"""Clips for benchmarks: a person talks, in shots of four seconds, like interviews and films."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -14,13 +14,18 @@ SHOT = 4 * FPS
 
 SOUND_RATE = 44_100
 _GRAIN = 2
-"""How much a camera's noise changes a value of 0 to 255 at most."""
+"""The most that a camera's noise changes a value of 0 to 255."""
 
 
 def make_clip(path: Path, seconds: int, width: int, height: int, seed: int) -> None:
-    """Write an MP4 of H.264 pictures (25 per second) and stereo AAC sound, with the encoders' own defaults.
+    """Write an MP4 of H.264 pictures (25 per second) and stereo AAC sound, with the encoders' defaults.
 
-    `seed` draws shots, people and voice; the same seed gives the same clip.
+    Args:
+        path: Where the clip is written.
+        seconds: Length of the clip.
+        width: Width of the pictures, in pixels.
+        height: Height of the pictures, in pixels.
+        seed: Draws shots, people and voice; the same seed gives the same clip.
     """
     random = np.random.default_rng(seed)
     with av.open(str(path), "w") as container:
@@ -56,7 +61,7 @@ def _room(random: np.random.Generator, width: int, height: int) -> NDArray[np.in
 
 
 def _with_person(room: NDArray[np.int16], person: NDArray[np.float64], number: int) -> NDArray[np.int16]:
-    """The room with head and shoulders of somebody who sways and talks; `person` says where and in what colours."""
+    """The room with head and shoulders of a person who sways and talks; `person` says where and in which colours."""
     height, width, _ = room.shape
     sway = np.sin(number / 9 + 6 * person[0])
     centre = (0.3 + 0.4 * person[1]) * width + 0.02 * width * sway, (0.42 + 0.01 * sway) * height
@@ -89,7 +94,7 @@ def _fill(
 
 
 def _voice(random: np.random.Generator, seconds: int) -> NDArray[np.float32]:
-    """Something with the rhythm and the overtones of speech, float32 (2, samples)."""
+    """A sound with the rhythm and the overtones of speech, float32 (2, samples)."""
     time = np.arange(seconds * SOUND_RATE) / SOUND_RATE
     pitch = 2 * np.pi * (120 + 60 * random.uniform()) * (time + 0.02 * np.sin(3 * time))
     tone = sum(np.sin(overtone * pitch) / overtone for overtone in range(1, 6))

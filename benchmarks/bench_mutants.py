@@ -19,7 +19,7 @@ Medium = tuple[str, bytes]
 
 
 def seeds(folder: Path) -> list[Medium]:
-    """The clips and sounds of a release, and the same in other containers."""
+    """The clips and sounds of a release, and some of them in other containers."""
     files = sorted(path for path in folder.rglob("*") if path.suffix in (".mp4", ".wav"))
     originals = [(path.suffix, path.read_bytes()) for path in files]
     some = originals[:: len(_CONTAINERS)]
@@ -28,7 +28,7 @@ def seeds(folder: Path) -> list[Medium]:
 
 
 def _in_container(medium: Medium, name: str) -> Medium | None:
-    """The streams of a medium in another container; None where that holds none of their kind."""
+    """The streams of a medium in another container; None if the container cannot hold them."""
     target = io.BytesIO()
     try:
         with av.open(io.BytesIO(medium[1])) as source, av.open(target, "w", format=name) as made:
@@ -67,7 +67,7 @@ def _bit_flips_in_the_index(draw: random.Random, ending: str, content: bytes, me
 
 
 def _extreme_numbers(draw: random.Random, ending: str, content: bytes, media: Sequence[Medium]) -> Medium:
-    """Sizes, counts and times that nobody has."""
+    """Impossible sizes, counts and times."""
     changed = bytearray(content)
     begin = draw.choice((0, max(0, content.rfind(b"moov"))))
     for _ in range(draw.choice((1, 3, 10))):

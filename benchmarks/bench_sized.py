@@ -13,10 +13,13 @@ _TOKENS = ("image_token_index", "video_token_index", "audio_token_index", "pad_t
 
 
 def make_sized(checkpoint: Path) -> None:
-    """Have the model of a tiny checkpoint loaded in the size of the 7B, with random weights, once for all.
+    """Replace transformers' loader, which then makes the checkpoint's model in the 7B's size, with random weights.
 
-    The published sizes are the defaults of transformers' configuration classes. The weights are made on the device, 18
-    GB for each way of computing attention that is asked for.
+    The published sizes are the defaults of transformers' configuration classes. The weights are made on the device, and
+    only once: 18 GB for each attention implementation that is requested.
+
+    Args:
+        checkpoint: A tiny checkpoint, whose token ids the model keeps.
     """
     tiny = PretrainedConfig.get_config_dict(checkpoint)[0]["thinker_config"]
     config = Qwen2_5OmniThinkerConfig(**{name: tiny[name] for name in _TOKENS if name in tiny})
@@ -26,7 +29,7 @@ def make_sized(checkpoint: Path) -> None:
         *_: Any, dtype: torch.dtype, device_map: Any, attn_implementation: str, output_loading_info: bool = False
     ) -> Any:
         if attn_implementation not in made:
-            own = deepcopy(config)  # a model reads in it how attention is computed
+            own = deepcopy(config)  # the model reads its attention implementation from it
             own._attn_implementation = attn_implementation
             with torch.device(device_map[""]):
                 model = Qwen2_5OmniThinkerForConditionalGeneration._from_config(own, dtype=dtype)

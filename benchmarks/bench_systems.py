@@ -1,4 +1,4 @@
-"""Three ways of asking one checkpoint the same questions: the release's loop, lmms-eval's wrapper, this package."""
+"""Three ways to ask one checkpoint the same questions: the release's loop, lmms-eval's wrapper, this package."""
 
 import os
 import shutil
@@ -21,13 +21,13 @@ from lmms_humansense.tasks.humansense import data, utils
 from lmms_humansense.tasks.humansense.messages import MAX_PIXELS, frame_rate
 
 GENERATION = {"max_new_tokens": 4, "temperature": 0, "do_sample": False, "until": []}
-"""A plain answer is a letter and an end; a random model would go on for ever."""
+"""A plain answer is a letter and an end token; a random model would never stop."""
 
 SENSES = {"sees": True, "hears": True}
 
 
 class System(ABC):
-    """Answers docs of one task; `model_seconds` is how long its model has worked so far."""
+    """Answers docs of one task; `model_seconds` is the time that its model has worked so far."""
 
     name: str
 
@@ -52,7 +52,7 @@ class System(ABC):
 
 
 class ReleaseLoop(System):
-    """The release's way: qwen-omni-utils, processor and generate, for one question after another."""
+    """The release's loop: qwen-omni-utils, processor and generate, for one question after the other."""
 
     name = "release"
 
@@ -66,7 +66,7 @@ class ReleaseLoop(System):
         return [self._answer(docs[number]) for number in numbers]
 
     def inputs(self, doc: Any) -> Any:
-        """What the model is given."""
+        """The inputs of the model for a doc."""
         element = {"type": "video", "video": doc_path(doc), **shown(doc)}
         text = {"type": "text", "text": utils.doc_to_text(doc, SENSES)}
         conversation = [
@@ -91,9 +91,10 @@ class ReleaseLoop(System):
 class LmmsEvalWrapper(System):
     """lmms-eval's `qwen2_5_omni`, changed where it could not run otherwise.
 
-    What is changed: its model class needs a talker and its processor comes from the Hub, so both are those of the
-    checkpoint; it moves inputs to "cuda"; under its own frame rule, a clip of 100 s has 78,000 tokens, so it gets the
-    benchmark's; and transformers 5.23 asks for the sound of a video in other words.
+    These are the changes: its model class needs a talker and its processor comes from the Hub, so both are replaced by
+    the checkpoint's; it moves inputs to "cuda", so it gets the device; with its own frame rule a clip of 100 s has
+    78,000 tokens, so it gets the benchmark's rule; and since transformers 5.23, other arguments request the sound of a
+    video.
     """
 
     name = "lmms_eval"
@@ -143,7 +144,7 @@ class LmmsEvalWrapper(System):
 
 
 class ThisPackage(System):
-    """`humansense_omni` with its own settings, but for the device."""
+    """`humansense_omni` with its default settings, except for the device."""
 
     name = "humansense_omni"
 
@@ -168,13 +169,13 @@ class ThisPackage(System):
 
 
 def request(arguments: tuple[Any, ...], number: int) -> Instance:
-    """What lmms-eval hands to a model for one question."""
+    """The instance that lmms-eval gives to a model for one question."""
     metadata = {"task": "task", "doc_id": number, "repeats": 1}
     return Instance(request_type="generate_until", arguments=arguments, idx=0, metadata=metadata)
 
 
 def shown(doc: Any) -> dict[str, float]:
-    """How qwen-omni-utils is told the release's rule for frames."""
+    """The release's rule for frames, as fields for qwen-omni-utils."""
     return {"fps": frame_rate(doc["frame_count"], doc["fps"]), "max_pixels": MAX_PIXELS}
 
 
@@ -184,14 +185,14 @@ def doc_path(doc: Any) -> str:
 
 
 def sound_words() -> dict[str, Any]:
-    """How the installed transformers is asked for the sound of one video."""
+    """The arguments with which the installed transformers reads the sound of one video."""
     if hasattr(Qwen2_5OmniProcessor, "load_audio_from_video"):
         return {"load_audio_from_video": True, "audio_from_video_indices": [0]}
     return {"use_audio_in_video": True}
 
 
 def provide_ffmpeg(folder: Path) -> None:
-    """Have the release's loop and the wrapper find an ffmpeg program, which they need and this package does not."""
+    """Let the release's loop and the wrapper find an ffmpeg program; they need one, and this package does not."""
     if shutil.which("ffmpeg"):
         return
     import imageio_ffmpeg

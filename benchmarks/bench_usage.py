@@ -1,4 +1,4 @@
-"""What a process and all that it has started use: CPU seconds and memory."""
+"""CPU seconds and memory of a process and its descendants."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ def _tree() -> list[psutil.Process]:
 
 
 def cpu_seconds() -> float:
-    """CPU seconds, user and system, of this process and its descendants, ended ones that were reaped included."""
+    """CPU seconds (user and system) of this process and its descendants, including those that ended and were reaped."""
     total = 0.0
     for process in _tree():
         with suppress(psutil.NoSuchProcess):
@@ -24,7 +24,7 @@ def cpu_seconds() -> float:
 
 
 def memory_mb() -> float:
-    """Megabytes (10^6 bytes) that this process and its descendants hold; what they share counts once."""
+    """Megabytes (10^6 bytes) that this process and its descendants hold; shared memory counts once."""
     total = 0
     for process in _tree():
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
@@ -34,7 +34,7 @@ def memory_mb() -> float:
 
 @dataclass
 class Peak:
-    """The most memory that was seen, in megabytes, so far and at marked moments."""
+    """The peak of memory in megabytes: `mb` so far, `marks` at marked moments."""
 
     mb: float = 0.0
     marks: dict[int, float] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Peak:
 
 @contextmanager
 def repeating(look: Callable[[], None], interval: float) -> Iterator[None]:
-    """Call `look` every so many seconds while the block runs, in a thread of its own."""
+    """Call `look` every `interval` seconds while the block runs, in a thread of its own."""
     over = threading.Event()
 
     def watch() -> None:
@@ -60,7 +60,7 @@ def repeating(look: Callable[[], None], interval: float) -> Iterator[None]:
 
 @contextmanager
 def watched(interval: float = 0.5) -> Iterator[Peak]:
-    """Look at the memory every so many seconds while the block runs."""
+    """Measure the memory every `interval` seconds while the block runs; yields the peak."""
     peak = Peak()
 
     def look() -> None:

@@ -1,16 +1,13 @@
-"""The first questions of a run whose clips lie on a server: with clips fetched side by side, and one after the other.
+"""The first questions of a run whose clips lie on a server: clips fetched in parallel, and one after the other.
 
-A server on loopback answers every request after a fixed time. Each round asks the same questions about clips of their
-own in both ways, in turns, each with an empty cache: their media are fetched, decoded by two workers and answered by a
-tiny model. "One after the other" is how it was before fetching was a stage of its own. Prints and writes the rates, and
-their ratio for each round.
+    python benchmarks/fetching.py [--out FILE] [--questions 100] [--rounds 3]
+
+A server on loopback answers every request after a fixed time. Each round asks the same questions, each about a clip of
+its own, in both ways in turns, each way with an empty cache: the media are fetched, decoded by two workers and answered
+by a tiny model. "One after the other" is how it was before fetching was a stage of its own. Prints the rates and writes
+them with their ratio in each round.
 """
 
-import argparse
-import datetime
-import json
-import os
-import platform
 import shutil
 import statistics
 import tempfile
@@ -20,12 +17,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import huggingface_hub.constants
-from bench_clips import make_clip
+import typer
+from bench_clips import FPS, make_clip
+from bench_report import about, item, write_annotations, write_figures
 
 from lmms_humansense.dataset.anywhere import install
 from lmms_humansense.demo.tiny_model import write_tiny_model
@@ -39,38 +37,38 @@ from lmms_humansense.models.runtime.request import Request
 from lmms_humansense.models.runtime.signals import SigtermGuard
 from lmms_humansense.models.runtime.worker_pool import WorkerPool
 from lmms_humansense.tasks.humansense import utils
-from lmms_humansense.tasks.humansense.annotations import FILES
 
 LATENCY = 0.05
 """Seconds after which the server answers."""
 
-SECONDS, WIDTH, HEIGHT, FPS = 2, 320, 240, 25
+SECONDS, WIDTH, HEIGHT = 2, 320, 240
 WORKERS = 2
 WAYS = {"one after the other": 1, "side by side": pipeline._FETCHED_AT_ONCE}
 
 
-def main() -> None:
+def main(out: Path = Path("fetching.json"), questions: int = 100, rounds: int = 3) -> None:
     """Measure, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("fetching.json"))
-    parser.add_argument("--questions", type=int, default=100)
-    parser.add_argument("--rounds", type=int, default=3)
-    given = parser.parse_args()
     install()
-    with tempfile.TemporaryDirectory() as name, served(write_release(Path(name), given.questions)) as address:
+    with tempfile.TemporaryDirectory() as name, served(write_release(Path(name), questions)) as address:
         settings = read_local_settings({"pretrained": str(write_tiny_model(Path(name) / "tiny")), "device": "cpu"})
         engine = Engine(settings)
         workers = WorkerPool(partial(LocalEncoder, settings, "qwen2_5_omni"), WORKERS, settings.media_timeout)
-        workers.worker().close()  # it has loaded
+        workers.worker().close()  # Now the process that workers are copied from has loaded its modules.
         seconds: dict[str, list[float]] = {way: [] for way in WAYS}
-        for turn in range(given.rounds):
+        for turn in range(rounds):
             for way, at_once in WAYS.items():
                 pipeline._FETCHED_AT_ONCE = at_once
                 huggingface_hub.constants.HF_HOME = f"{name}/home-{turn}-{at_once}"
-                runner = LocalRunner(engine, workers, Ledger(settings, given.questions), SigtermGuard())
+                runner = LocalRunner(engine, workers, Ledger(settings, questions), SigtermGuard())
                 seconds[way].append(timed(runner, requests_to(address)))
         workers.close()
-    report(given.out, given.questions, seconds)
+    ratios = [before / after for before, after in zip(*seconds.values(), strict=True)]
+    libraries = ("lmms-humansense", "fsspec", "torch", "transformers")
+    measured = about(libraries, questions=questions, latency=LATENCY)
+    write_figures(out, {"seconds": seconds, "ratios": ratios, "about": measured})
+    for way, taken in seconds.items():
+        print(f"{way}: {questions / statistics.median(taken):.1f} questions/s (median of {len(taken)})")
+    print(f"ratio: {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
 
 
 def timed(runner: LocalRunner, requests: list[Request]) -> float:
@@ -82,40 +80,17 @@ def timed(runner: LocalRunner, requests: list[Request]) -> float:
     return time.perf_counter() - started
 
 
-def report(out: Path, questions: int, seconds: dict[str, list[float]]) -> None:
-    """Print the medians, and write everything."""
-    before, after = seconds.values()
-    ratios = [one / other for one, other in zip(before, after, strict=True)]
-    about = {
-        "questions": questions,
-        "latency": LATENCY,
-        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "versions": {name: version(name) for name in ("lmms-humansense", "fsspec", "torch", "transformers")},
-    }
-    out.write_text(
-        json.dumps({"seconds": seconds, "ratios": ratios, "about": about}, indent=1) + "\n", encoding="utf-8"
-    )
-    for way, measured in seconds.items():
-        print(f"{way}: {questions / statistics.median(measured):.1f} questions/s (median of {len(measured)})")
-    print(f"ratio: {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
-
-
 def write_release(folder: Path, questions: int) -> Path:
-    """A release of so many questions about clips of their own, all of the same content."""
+    """Write a release in which each question is about a clip of its own, all with the same content."""
     root = folder / "release"
     (root / "videos").mkdir(parents=True)
     make_clip(folder / "clip.mp4", SECONDS, WIDTH, HEIGHT, seed=0)
     items = []
     for number in range(questions):
         shutil.copy(folder / "clip.mp4", root / "videos" / f"{number:04d}.mp4")
-        question = {
-            "question": f"What is the person doing ({number})", "task_type": "Action_Recognition", "answer": "A",
-            "question_pattern": "Multiple-choice question (select one answer choice)", "fps": FPS,
-            "options": ["A. Running", "B. Reading"], "full_frame_number": SECONDS * FPS,
-        }  # fmt: skip
-        items.append({"video_path": f"data/videos/{number:04d}.mp4", "questions": question})
-    (root / FILES["VQA"]).write_text(json.dumps(items), encoding="utf-8")
+        asked = f"What is the person doing ({number})"
+        items.append(item(f"{number:04d}.mp4", SECONDS * FPS, FPS, question=asked))
+    write_annotations(root, items)
     return root
 
 
@@ -130,7 +105,7 @@ def requests_to(root: str) -> list[Request]:
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """The address of a server of the folder."""
+    """Serve the folder during the block; yields the server's address."""
 
     class Handler(SimpleHTTPRequestHandler):
         def send_head(self) -> Any:
@@ -147,4 +122,5 @@ def served(folder: Path) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    main()
+    main.__doc__ = __doc__
+    typer.run(main)

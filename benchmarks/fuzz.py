@@ -1,13 +1,13 @@
 """Damaged media and annotation files go through the loader and the model: is each accounted for, and nothing else lost?
 
-2,000 media files are put to a tiny random model as clips to see, to see and hear, and as sounds; 500 annotation files
-are loaded as a release, and what is still a question is asked and scored. Counted is what became of them, how long the
-longest took, and the most memory that any process had. Every file can be made again from its number.
+A tiny random model gets 2,000 media files: clips to see, together with their sound, and sounds to hear. 500 annotation
+files are loaded as a release, and the questions that can still be read are asked and scored. The script counts what
+became of the files, and measures the time for all media and the most memory that any process had. Every file can be
+made again from its number.
 
     python benchmarks/fuzz.py --out fuzz.json
 """
 
-import argparse
 import json
 import random
 import re
@@ -15,14 +15,16 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import psutil
+import typer
 from bench_mutants import damaged_annotations, damaged_medium, seeds
+from bench_report import write_figures
 from bench_usage import repeating
 from loguru import logger
 
@@ -50,16 +52,17 @@ SAMPLING = 0.05
 MEMORY_LIMIT = 2 * 2**30
 _KEPT = 25
 
+Ask = Callable[[Sequence[Request]], list[Response]]
 
-def main() -> None:
-    """Make, ask, count, print, and write what came out to a file."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--media", type=int, default=2000)
-    parser.add_argument("--annotations", type=int, default=500)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path)
-    arguments = parser.parse_args()
-    logger.remove()  # every failure would be told
+
+def main(
+    media: int = 2000,
+    annotation_files: Annotated[int, typer.Option("--annotations")] = 500,
+    seed: int = 0,
+    out: Path | None = None,
+) -> None:
+    """Make the files, ask about them, print the counts, and write them to a file."""
+    logger.remove()  # It would report every failure.
     with tempfile.TemporaryDirectory() as name, peak_memory() as peak:
         folder = Path(name)
         model = write_tiny_model(folder / "tiny")
@@ -69,38 +72,32 @@ def main() -> None:
         )  # fmt: skip
         workers = WorkerPool(partial(LocalEncoder, settings, "qwen2_5_omni"), WORKERS, TIMEOUT)
         engine = Engine(settings)
-        ask = Asker(engine, workers)
+        ask = partial(responses, engine, workers)
         measured = {
-            "media": fuzz_media(folder, arguments.media, arguments.seed, ask),
-            "annotations": fuzz_annotations(folder, arguments.annotations, arguments.seed, ask),
+            "media": fuzz_media(folder, media, seed, ask),
+            "annotations": fuzz_annotations(folder, annotation_files, seed, ask),
         }
         workers.close()
     measured["most memory of a process, MiB"] = {name: round(size / 2**20) for name, size in peak.items()}
     print(json.dumps(measured, indent=1, ensure_ascii=False))
-    if arguments.out:
-        arguments.out.write_text(json.dumps(measured, indent=1, ensure_ascii=False))
+    if out:
+        write_figures(out, measured)
     if max(peak.values()) > MEMORY_LIMIT:
         raise SystemExit("A process had more than 2 GiB.")
 
 
-class Asker(Ledger):
-    """Asks requests, and says what became of each."""
-
-    def __init__(self, engine: Engine, workers: WorkerPool) -> None:
-        super().__init__(engine.settings, asked=0)
-        self._engine, self._workers = engine, workers
-
-    def __call__(self, requests: Sequence[Request]) -> list[Response]:
-        """The responses, each with a text or a reason for having none; raises SystemExit if one is missing."""
-        done = list(LocalRunner(self._engine, self._workers, self, SigtermGuard()).run(requests))
-        if [one.request for one in done] != list(requests):
-            raise SystemExit("Requests were lost.")
-        if any((one.text is None) != bool(one.error) for one in done):
-            raise SystemExit("A request is not accounted for.")
-        return done
+def responses(engine: Engine, workers: WorkerPool, requests: Sequence[Request]) -> list[Response]:
+    """The responses, each with a text or the reason why it has none; raises SystemExit if one is missing."""
+    runner = LocalRunner(engine, workers, Ledger(engine.settings, len(requests)), SigtermGuard())
+    done = list(runner.run(requests))
+    if [one.request for one in done] != list(requests):
+        raise SystemExit("Requests were lost.")
+    if any((one.text is None) != bool(one.error) for one in done):
+        raise SystemExit("A request has neither a response nor an error, or it has both.")
+    return done
 
 
-def fuzz_media(folder: Path, count: int, seed: int, ask: Asker) -> dict[str, Any]:
+def fuzz_media(folder: Path, count: int, seed: int, ask: Ask) -> dict[str, Any]:
     """Ask about damaged files, and count what became of them."""
     media = seeds(ROOT)
     kinds, requests = [], []
@@ -114,7 +111,7 @@ def fuzz_media(folder: Path, count: int, seed: int, ask: Asker) -> dict[str, Any
     done = ask(requests)
     became = ["failed" if one.text is None else "answered" for one in done]
     outcomes = Counter(zip(kinds, became, strict=True))
-    reasons = Counter(_cause(one) for one in done if one.error)
+    reasons = Counter(_without_numbers(failure_of(one).kind) for one in done if one.error)
     return {
         "files": count,
         "answered": sum(one.text is not None for one in done),
@@ -129,7 +126,7 @@ def fuzz_media(folder: Path, count: int, seed: int, ask: Asker) -> dict[str, Any
 
 
 def _about(path: Path, number: int) -> Request:
-    """A question about a file: to see, and to hear if there is something, or to hear only."""
+    """A question about a file: to hear (all .wav files and every third other), or to see together with its sound."""
     url = str(path)
     heard = path.suffix == ".wav" or number % 3 == 0
     shown = {"type": "video", "url": url, "fps": 1.0, "max_pixels": MAX_PIXELS}
@@ -138,16 +135,12 @@ def _about(path: Path, number: int) -> Request:
     return Request("fuzz", number, GREEDY, lambda: messages, clip=url)
 
 
-def _cause(response: Response) -> str:
-    return _without_numbers(failure_of(response).kind)
-
-
 def _without_numbers(reason: str) -> str:
     return re.sub(r"\d+", "#", reason)[:150]
 
 
-def fuzz_annotations(folder: Path, count: int, seed: int, ask: Asker) -> dict[str, Any]:
-    """Load damaged annotations, ask what can still be asked, score it, and count what became of the files."""
+def fuzz_annotations(folder: Path, count: int, seed: int, ask: Ask) -> dict[str, Any]:
+    """Load damaged annotations, ask and score the questions that can be read, and count what became of the files."""
     outcomes: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     asked = failed = 0
@@ -182,7 +175,7 @@ def fuzz_annotations(folder: Path, count: int, seed: int, ask: Asker) -> dict[st
 
 
 def _loaded(root: Path, key: str) -> tuple[list[Any], list[str]]:
-    """Of each task that can be loaded a doc, one that is damaged if there is one; and why others can not be loaded."""
+    """One doc of each task that can be loaded, a damaged one if there is one; and why other tasks cannot be loaded."""
     docs, refusals = [], []
     for code, task in BY_CODE.items():
         if annotations.key_of(task) != key:
@@ -191,7 +184,7 @@ def _loaded(root: Path, key: str) -> tuple[list[Any], list[str]]:
             found = list(utils.docs(code, str(root), complete=False))
             whole = [{**doc, "root": str(root)} for doc in utils.docs(code, str(ROOT), complete=False)]
             docs.append(next((doc for doc in found if doc not in whole), found[0]))
-        except SystemExit as refusal:  # a sentence, and the end of the run
+        except SystemExit as refusal:  # the message that ends a run
             refusals.append(_without_numbers(str(refusal).replace(str(root), "…")))
     return docs, refusals
 
@@ -202,7 +195,10 @@ def _question(doc: Any, number: int) -> Request:
 
 @contextmanager
 def peak_memory() -> Iterator[dict[str, int]]:
-    """Within it, the most memory that this process and any that it started had at once, in bytes resident."""
+    """Measures the most resident memory of this process, and of any process that it starts, during the block.
+
+    Yields a dict with bytes for "model" (this process) and "worker" (the largest other process).
+    """
     peak = {"model": 0, "worker": 0}
     own = psutil.Process()
 
@@ -217,4 +213,5 @@ def peak_memory() -> Iterator[dict[str, int]]:
 
 
 if __name__ == "__main__":
-    main()
+    main.__doc__ = __doc__
+    typer.run(main)

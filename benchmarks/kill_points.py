@@ -1,14 +1,13 @@
-"""Runs that are killed with SIGKILL at random points and taken up again by the same command: what is asked anew?
+"""Runs that are killed with SIGKILL at random points and resumed by the same command: which questions are asked again?
 
-For batch sizes 1 and 4, one process and two, with and without workers, the embedded sample is run through lmms-eval,
-killed several times, and run to its end. Counted is how many questions were put to the model in all: beyond the 39 of
-the sample these are the ones that were asked anew, and for each kill that may be one batch of each process at most. In
-the end, results and samples have to equal those of a run that nobody disturbed.
+For batch sizes 1 and 4, one process and two, with and without workers, lmms-eval runs the embedded sample, is killed
+several times, and then runs to its end. The script counts all questions that the model gets. Those beyond the 39 of the
+sample were asked again; for each kill this may be one batch of each process at most. In the end, results and samples
+must equal those of a run that was not disturbed.
 
     python benchmarks/kill_points.py --out kill_points.json
 """
 
-import argparse
 import itertools
 import json
 import os
@@ -21,9 +20,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import psutil
+import typer
+from bench_report import write_figures
 
 from lmms_humansense.demo.tiny_model import write_tiny_model
 
@@ -31,20 +32,20 @@ QUESTIONS = 39
 TASK = "humansense_sample"
 POLLING = 0.005
 LONGEST_LINGER = 0.25
-"""Seconds: a kill comes up to so long after the question it waited for was put, so that it also meets what follows."""
+"""Seconds: a kill comes at most this long after the question that it waits for, so that it also hits what follows."""
 START_LIMIT = 300.0
 
 
 @dataclass(frozen=True)
 class Way:
-    """How the sample is run."""
+    """One way to run the sample."""
 
     batch_size: int
     processes: int
     workers: int
 
     def command(self, model: Path, output: Path, trace: Path, cache: Path | None) -> list[str]:
-        """The command that runs the sample and notes every question in `trace`."""
+        """The command that runs the sample and records every question in `trace`."""
         launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(self.processes)]
         kept = ["--use_cache", str(cache)] if cache else []
         return [
@@ -54,27 +55,22 @@ class Way:
         ]  # fmt: skip
 
 
-def main() -> None:
-    """Run all ways, print what came out, and write it to a file."""
-    if sys.argv[1:2] == ["--child"]:
-        run_traced(Path(sys.argv[2]), sys.argv[3:])
-        return
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--kills", type=int, default=3, help="of each of the eight ways")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path)
-    arguments = parser.parse_args()
-    draw = random.Random(arguments.seed)
+def main(
+    kills: Annotated[int, typer.Option(help="Kills of each of the eight ways.")] = 3,
+    seed: int = 0,
+    out: Path | None = None,
+) -> None:
+    """Run all ways, print the results, and write them to a file."""
     with tempfile.TemporaryDirectory() as folder:
-        measured = measure(Path(folder), arguments.kills, draw)
-    if arguments.out:
-        arguments.out.write_text(json.dumps(measured, indent=1))
+        measured = measure(Path(folder), kills, random.Random(seed))
+    if out:
+        write_figures(out, measured)
     if not all(row["equal"] and row["asked anew"] <= row["may be anew"] for row in measured):
         raise SystemExit("Answers were lost, or the results differ.")
 
 
 def measure(folder: Path, kills: int, draw: random.Random) -> list[dict[str, Any]]:
-    """One row for each way."""
+    """The results, one row for each way."""
     model = write_tiny_model(folder / "tiny")
     expected = {}
     rows = []
@@ -90,21 +86,21 @@ def measure(folder: Path, kills: int, draw: random.Random) -> list[dict[str, Any
 
 
 def undisturbed(folder: Path, model: Path, processes: int) -> Any:
-    """What a run writes that keeps nothing and is not killed."""
+    """The scores and samples of a run that has no cache and is not killed."""
     folder.mkdir()
     finish(Way(1, processes, 2).command(model, folder / "out", folder / "trace", None))
     return written(folder / "out")
 
 
 def disturbed(folder: Path, model: Path, way: Way, kills: int, draw: random.Random, expected: Any) -> dict[str, Any]:
-    """Kill a run several times, finish it, and count what was asked."""
+    """Kill a run several times, finish it, and count the questions."""
     folder.mkdir()
     trace = folder / "trace"
     trace.touch()
     points = []
     for left in range(kills, 0, -1):
         asked = questions(trace)
-        # So that there is something left for the kills to come.
+        # Leaves enough questions for the kills to come.
         wanted = asked + draw.randint(1, max(1, (QUESTIONS - asked) // left - way.batch_size))
         command = way.command(model, folder / "killed", trace, folder / "cache")
         points.append(kill_at(command, trace, wanted, draw.uniform(0, LONGEST_LINGER), folder / "log"))
@@ -121,7 +117,7 @@ def disturbed(folder: Path, model: Path, way: Way, kills: int, draw: random.Rand
 
 
 def kill_at(command: Sequence[str], trace: Path, wanted: int, linger: float, log: Path) -> int:
-    """Start a run, kill it and all its processes once so many questions were put, and return how many were."""
+    """Start a run, kill it with all its processes after `wanted` questions, and return how many there were by then."""
     with log.open("ab") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
     deadline = time.monotonic() + START_LIMIT
@@ -145,7 +141,7 @@ def finish(command: Sequence[str]) -> None:
 
 
 def written(folder: Path) -> Any:
-    """The scores and the samples that a run wrote, without dates."""
+    """The scores and the samples that a run wrote, without the dates."""
     (results,) = folder.rglob("*_results.json")
     samples = {
         file.name.partition("_samples_")[2]: [json.loads(line) for line in file.read_text().splitlines()]
@@ -155,12 +151,12 @@ def written(folder: Path) -> Any:
 
 
 def questions(trace: Path) -> int:
-    """How many questions were put to the model so far, by all processes."""
+    """How many questions the models of all processes have got so far."""
     return sum(int(line) for line in trace.read_text().split())
 
 
 def run_traced(trace: Path, arguments: Sequence[str]) -> None:
-    """Run lmms-eval, and append to a file how many questions each batch has, before it is put to the model."""
+    """Run lmms-eval, and append the size of each batch to a file before the model gets it."""
     from lmms_humansense.models.local.engine import Engine
 
     respond = Engine.respond
@@ -177,4 +173,8 @@ def run_traced(trace: Path, arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--child"]:
+        run_traced(Path(sys.argv[2]), sys.argv[3:])
+    else:
+        main.__doc__ = __doc__
+        typer.run(main)

@@ -2,28 +2,26 @@
 
     python benchmarks/serving.py [--out FILE] [--questions 3000] [--concurrency 64] [--rounds 3]
 
-A server of this script, in a process of its own, answers every request 200 ms after it came. It is asked about one
-clip of 100 s at 1280x720 (24 frames as JPEG; or these and its sound, three times as much), each time with another
-question, through `EndpointRunner`, as `--model humansense_server` does. From the first answer to the last, the rate is
-compared with the most that is possible: `concurrency` requests every 200 ms. Needs the packages of the extra `bench`.
+This script starts a server in a process of its own, which answers every request 200 ms after it arrives. All questions
+are about one clip of 100 s at 1280x720 (24 frames as JPEG; or these and its sound, three times as much), and no two are
+equal. They go through `EndpointRunner`, as those of `--model humansense_server` do. The rate from the first answer to
+the last is compared with the highest possible one: `concurrency` requests every 200 ms. Needs the packages of the extra
+`bench`.
 """
 
-import argparse
 import asyncio
-import datetime
 import json
 import multiprocessing
-import os
-import platform
 import statistics
 import tempfile
 import time
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import typer
 from bench_clips import make_clip
+from bench_report import about, write_figures
 
 from lmms_humansense.models.endpoint.client import EndpointClient
 from lmms_humansense.models.endpoint.encoder import EndpointEncoder
@@ -34,41 +32,32 @@ from lmms_humansense.models.runtime.pipeline import Pipeline
 from lmms_humansense.models.runtime.request import Request, bytes_of
 from lmms_humansense.models.runtime.signals import SigtermGuard
 from lmms_humansense.models.runtime.worker_pool import WorkerPool
+from lmms_humansense.tasks.humansense.messages import MAX_PIXELS
 
 SECONDS, WIDTH, HEIGHT = 100, 1280, 720
 DELAY = 0.2
 """Seconds after which the server answers."""
 
 FPS = 0.24
-"""Frames per second that make 24 of 100 s, as the release's rule does."""
+"""Frames per second with which 100 s have 24 frames, as by the release's rule."""
 
 
-def main() -> None:
+def main(out: Path = Path("serving.json"), questions: int = 3000, concurrency: int = 64, rounds: int = 3) -> None:
     """Measure, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("serving.json"))
-    parser.add_argument("--questions", type=int, default=3000)
-    parser.add_argument("--concurrency", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=3)
-    given = parser.parse_args()
+    limit = concurrency / DELAY
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "clip.mp4"
         make_clip(clip, SECONDS, WIDTH, HEIGHT, seed=0)
-        told = {
-            kind: summary([measure(clip, heard, given.questions, given.concurrency) for _ in range(given.rounds)])
+        found = {
+            kind: summary([measure(clip, heard, questions, concurrency) for _ in range(rounds)])
             for kind, heard in (("silent", False), ("with_sound", True))
         }
-    told["about"] = {
-        "limit_per_second": given.concurrency / DELAY,
-        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "versions": {name: version(name) for name in ("lmms-humansense", "openai", "torch")},
-    }
-    given.out.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    for kind in ("silent", "with_sound"):
+    measured = about(("lmms-humansense", "openai", "torch"), limit_per_second=limit)
+    write_figures(out, {**found, "about": measured})
+    for kind, each in found.items():
         print(
-            f"{kind}: {told[kind]['share_of_limit']:.1%} of the server's {given.concurrency / DELAY:.0f} questions/s "
-            f"(median of {given.rounds}), {told[kind]['request_bytes'] / 1e6:.2f} MB each"
+            f"{kind}: {each['share_of_limit']:.1%} of the server's {limit:.0f} questions/s "
+            f"(median of {rounds}), {each['request_bytes'] / 1e6:.2f} MB each"
         )
 
 
@@ -79,7 +68,7 @@ def summary(rounds: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def measure(clip: Path, heard: bool, questions: int, concurrency: int) -> dict[str, Any]:
-    """Ask so many questions; the rate is that from the first answer to the last."""
+    """Ask this many questions of a new server."""
     port = multiprocessing.get_context("spawn").Value("i", 0)
     server = multiprocessing.get_context("spawn").Process(target=serve, args=[port], daemon=True)
     server.start()
@@ -90,14 +79,14 @@ def measure(clip: Path, heard: bool, questions: int, concurrency: int) -> dict[s
     )
     workers = WorkerPool(partial(EndpointEncoder, settings), 1, settings.media_timeout)
     try:
-        return ask(settings, workers, [about(clip, heard, number) for number in range(questions)])
+        return ask(settings, workers, [request_about(clip, heard, number) for number in range(questions)])
     finally:
         workers.close()
         server.kill()
 
 
 def ask(settings: EndpointSettings, workers: WorkerPool, requests: list[Request]) -> dict[str, Any]:
-    """The rate, and how large a request is."""
+    """The rate from the first answer to the last, and the size of a request."""
     ledger = Ledger(settings, len(requests))
     times: list[float] = []
     pipeline = Pipeline(EndpointEncoder(settings), workers, ledger, settings)
@@ -115,10 +104,10 @@ def ask(settings: EndpointSettings, workers: WorkerPool, requests: list[Request]
     }
 
 
-def about(clip: Path, heard: bool, number: int) -> Request:
+def request_about(clip: Path, heard: bool, number: int) -> Request:
     """A question about the clip."""
     content = [
-        {"type": "video", "url": str(clip), "fps": FPS, "max_pixels": 360 * 420},
+        {"type": "video", "url": str(clip), "fps": FPS, "max_pixels": MAX_PIXELS},
         *([{"type": "audio", "url": str(clip)}] if heard else []),
         {"type": "text", "text": f"Question {number}: what does this person feel?"},
     ]
@@ -128,7 +117,7 @@ def about(clip: Path, heard: bool, number: int) -> Request:
 
 
 def serve(port: Any) -> None:
-    """Answer every request after the same time, and say on which port."""
+    """Answer every request after `DELAY`. The port goes into `port`."""
     choice = {"index": 0, "message": {"role": "assistant", "content": "A"}, "finish_reason": "stop"}
     usage = {"prompt_tokens": 1, "completion_tokens": 1}
     body = json.dumps({"id": "1", "object": "chat.completion", "choices": [choice], "usage": usage}).encode()
@@ -156,4 +145,5 @@ def serve(port: Any) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main.__doc__ = __doc__
+    typer.run(main)

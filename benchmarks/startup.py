@@ -1,23 +1,19 @@
-"""How long the command takes to show its help, and what this package adds to lmms-eval's list of tasks.
+"""How long the command takes to show its help, and how much time this package adds to lmms-eval's list of tasks.
 
     python benchmarks/startup.py [--out FILE] [--rounds 5]
 
 Each round starts new processes: Python that does nothing, `lmms-humansense --help`, and lmms-eval's list of all tasks.
-In the last one, the time that passes in this package's plugin is taken apart from what lmms-eval needs in any case.
-Prints and writes the medians.
+The last one counts the time in this package's plugin apart from the time that lmms-eval needs in any case.
+Prints the medians and writes all rounds.
 """
 
-import argparse
-import datetime
-import json
-import os
-import platform
-import statistics
 import subprocess
 import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
+
+import typer
+from bench_report import about, report_seconds
 
 LISTING = """
 import time
@@ -38,7 +34,7 @@ def timed(function):
 
 for name in ("_adapt", "_install_source", "_our_tasks"):
     setattr(plugin, name, timed(getattr(plugin, name)))
-# What lmms-eval itself loads in any case, before it asks the plugin.
+# lmms-eval itself loads these in any case, before it calls the plugin.
 import lmms_eval.evaluator
 import lmms_eval.models
 from lmms_eval.tasks import TaskManager
@@ -49,26 +45,14 @@ print(time.perf_counter() - started, spent)
 """
 
 
-def main() -> None:
+def main(out: Path = Path("startup.json"), rounds: int = 5) -> None:
     """Measure, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("startup.json"))
-    parser.add_argument("--rounds", type=int, default=5)
-    given = parser.parse_args()
-    rounds = [measured() for _ in range(given.rounds)]
-    seconds = {name: [taken[name] for taken in rounds] for name in rounds[0]}
-    about = {
-        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "versions": {name: version(name) for name in ("lmms-humansense", "lmms-eval", "typer", "rich")},
-    }
-    given.out.write_text(json.dumps({"seconds": seconds, "about": about}, indent=1) + "\n", encoding="utf-8")
-    for name, taken in seconds.items():
-        print(f"{name}: {statistics.median(taken):.2f} s ({min(taken):.2f} to {max(taken):.2f}, {len(taken)} rounds)")
+    libraries = ("lmms-humansense", "lmms-eval", "typer", "rich")
+    report_seconds(out, [measured() for _ in range(rounds)], about(libraries))
 
 
 def measured() -> dict[str, float]:
-    """Seconds that each start takes, once."""
+    """The seconds of one start of each kind."""
     listed, added = map(float, output("-c", LISTING).split()[-2:])
     return {
         "Python": seconds_of("-c", "pass"),
@@ -86,9 +70,10 @@ def seconds_of(*arguments: str) -> float:
 
 
 def output(*arguments: str) -> str:
-    """What a new Python process prints."""
+    """The standard output of a new Python process."""
     return subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 if __name__ == "__main__":
-    main()
+    main.__doc__ = __doc__
+    typer.run(main)

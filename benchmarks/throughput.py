@@ -1,32 +1,27 @@
-"""Questions per second: this package, the release's loop and lmms-eval's wrapper on one checkpoint.
+"""Questions per second of this package, the release's loop and lmms-eval's wrapper on one checkpoint.
 
     python benchmarks/throughput.py [--out FILE] [--rounds 3] [--gpu-sized]
 
-Makes clips of somebody who talks, and asks about them in three ways, in turns, in one process: `release` is a loop as
-the release writes it, `lmms_eval` is lmms-eval's own `qwen2_5_omni`, `humansense_omni` is this package. The clips are
-distinct ones of 100 s at 1280x720, the same with two questions each (shared), and ones of 10 s at 640x360 (short).
-Prints a table, and writes all figures as JSON. Needs the packages of the extra `bench`.
+Makes clips of a person who talks, and asks about them in three ways, in turns, in one process: `release` is a loop as
+in the release's code, `lmms_eval` is lmms-eval's own `qwen2_5_omni`, `humansense_omni` is this package. There are
+distinct clips of 100 s at 1280x720, the same with two questions about each (shared), and clips of 10 s at 640x360
+(short). Prints a table, and writes all figures as JSON. Needs the packages of the extra `bench`.
 
-With `--gpu-sized` the model is a Qwen2.5-Omni thinker of the size of the 7B, with random weights, on a GPU; otherwise a
+With `--gpu-sized` the model is a Qwen2.5-Omni thinker in the size of the 7B, with random weights, on a GPU; otherwise a
 tiny one, on the CPU.
 """
 
-import argparse
-import datetime
-import json
-import os
-import platform
 import statistics
 import tempfile
 import time
 import warnings
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 from bench_clips import FPS, make_clip
+from bench_report import about, item, write_annotations, write_figures
 from bench_sized import make_sized
 from bench_systems import SENSES, LmmsEvalWrapper, ReleaseLoop, System, ThisPackage, provide_ffmpeg
 from bench_usage import cpu_seconds, watched
@@ -39,22 +34,23 @@ FORMS = {"long": (100, 1280, 720), "short": (10, 640, 360)}
 """Seconds, width and height of clips."""
 
 WORKLOADS = {"distinct": ("long", 1), "shared": ("long", 2), "short": ("short", 1)}
-"""Form of the clips and questions about each."""
+"""The form of the clips, and how many questions there are about each."""
 
 ASKED = {"release": 10, "lmms_eval": 10, "humansense_omni": 40}
-"""Questions of a round: as many as there is time for. Where workers run ahead, the first and last ones weigh less."""
+"""Questions of a round, as many as there is time for. More questions make the first and last ones weigh less; this
+matters for `humansense_omni`, whose workers run ahead of the model."""
 
 MEL_TOLERANCE = 1e-3
-"""How far apart two spectrograms of one sound may be, on average; their values are around 0."""
+"""The largest mean difference between two spectrograms of one sound; their values are around 0."""
 
 MEMORY_FROM, MEMORY_TO = 50, 300
-"""Between these samples, memory should no longer grow."""
+"""Memory should not grow between these samples."""
 
 
 def make_release(folder: Path, drawn: Path, seconds: int, clips: int, questions: int) -> Any:
-    """The docs of a release with so many clips and questions about each, in the form of the real one.
+    """Write a release with this many clips and questions about each, and return its docs.
 
-    All clips are the one that was drawn, under names of their own, by which everybody here tells clips apart.
+    All clips are links to `drawn` under names of their own: all three systems distinguish clips by their names.
     """
     videos = folder / "videos" / "talk"
     videos.mkdir(parents=True)
@@ -65,21 +61,18 @@ def make_release(folder: Path, drawn: Path, seconds: int, clips: int, questions:
             asked = {
                 "question": f"Who speaks {'first' if place == 0 else f'as number {place + 1}'}",
                 "task_type": "Talkingperson_Recognition",
-                "question_pattern": "Multiple-choice question (select one answer choice)",
                 "answer": "B",
                 "options": ["A. The person in the yellow shirt", "B. The person in the blue shirt", "C. Nobody"],
-                "full_frame_number": seconds * FPS,
-                "fps": FPS,
             }
-            items.append({"video_path": f"data/videos/talk/clip_{number:03}.mp4", "questions": asked})
-    (folder / "HumanSense_VQA.json").write_text(json.dumps(items))
+            items.append(item(f"talk/clip_{number:03}.mp4", seconds * FPS, FPS, **asked))
+    write_annotations(folder, items)
     return utils.docs("TR", str(folder), complete=False)
 
 
 def refuse_other_inputs(release: ReleaseLoop, ours: ThisPackage, doc: Any) -> None:
-    """Raise SystemExit unless both models are given the same: otherwise their times could not be compared.
+    """Raise SystemExit unless both models get the same inputs; otherwise their times could not be compared.
 
-    Sounds may differ a little, as the ffmpeg program and PyAV may decode with different versions of FFmpeg.
+    Sounds may differ a little, because the ffmpeg program and PyAV may decode with different versions of FFmpeg.
     """
     engine = ours.omni.engine
     (result,) = engine.encoder.encode([engine.encoder.read(utils.doc_to_messages(doc, SENSES))])
@@ -88,9 +81,9 @@ def refuse_other_inputs(release: ReleaseLoop, ours: ThisPackage, doc: Any) -> No
     theirs = {name: torch.as_tensor(value).float() for name, value in release.inputs(doc).items()}
     different = {name for name, value in theirs.items() if not torch.equal(value, given[name].float())}
     mel = given["input_features"]
-    apart = (theirs["input_features"][..., : mel.shape[-1]] - mel).abs().mean()  # the release fills it up to 300 s
+    apart = (theirs["input_features"][..., : mel.shape[-1]] - mel).abs().mean()  # the release pads it to 300 s
     if different - {"input_features", "feature_attention_mask"} or apart > MEL_TOLERANCE:
-        raise SystemExit(f"the release's loop and this package give the model different {', '.join(different)}")
+        raise SystemExit(f"The release's loop and this package give the model different {', '.join(different)}.")
 
 
 def measured(system: System, docs: Any, count: int) -> dict[str, float]:
@@ -108,7 +101,7 @@ def measured(system: System, docs: Any, count: int) -> dict[str, float]:
 
 
 def peak_memory(ours: ThisPackage, others: Sequence[System], docs: Any) -> dict[str, Any]:
-    """The most memory that each system needs, with all models loaded, and how much ours grows in a long run."""
+    """The peak memory of each system, with all models loaded, and how much ours grows in a long run."""
     peaks = {}
     for system in others:
         with watched(0.1) as peak:
@@ -141,21 +134,8 @@ def summary(rounds: dict[str, list[dict[str, dict[str, float]]]]) -> dict[str, A
     return {"ratios": speed, "cpu_ratio_vs_release": ratio("distinct", "release", "cpu_seconds_per_sample")}
 
 
-def machine(device: str) -> dict[str, Any]:
-    """Where and with what this was measured."""
-    libraries = ("lmms-humansense", "lmms-eval", "transformers", "torch", "av", "decord", "qwen-omni-utils")
-    return {
-        "date": str(datetime.date.today()),
-        "machine": platform.machine(),
-        "cores": len(os.sched_getaffinity(0)),
-        "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in libraries},
-    }
-
-
 def print_table(result: dict[str, Any]) -> None:
-    """The medians of all rounds, then the ratios."""
+    """Print the medians of all rounds, then the ratios."""
     print(f"\n{'clips':10} {'system':16} {'samples/s':>9} {'CPU s/sample':>12} {'model busy':>10}")
     for workload, rounds in result["rounds"].items():
         for name in ASKED:
@@ -170,20 +150,15 @@ def print_table(result: dict[str, Any]) -> None:
     print(f"peak memory: {peaks}; growth from sample {MEMORY_FROM} to {MEMORY_TO}: {growth:.0f} MB")
 
 
-def main() -> None:
+def main(out: Path | None = None, rounds: int = 3, gpu_sized: bool = False) -> None:
     """Run the benchmark, print its table and write its figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, help="JSON file for all figures")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each system is measured")
-    parser.add_argument("--gpu-sized", action="store_true", help="a model of the size of the 7B, on a GPU")
-    arguments = parser.parse_args()
     warnings.filterwarnings("ignore", category=FutureWarning, module="librosa")
-    device = "cuda" if arguments.gpu_sized else "cpu"
+    device = "cuda" if gpu_sized else "cpu"
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         provide_ffmpeg(folder)
         checkpoint = write_tiny_model(folder / "checkpoint")
-        if arguments.gpu_sized:
+        if gpu_sized:
             make_sized(checkpoint)
         drawn = {form: folder / f"{form}.mp4" for form in FORMS}
         for form, path in drawn.items():
@@ -200,19 +175,24 @@ def main() -> None:
         systems: list[System] = [release, theirs, ours]
         for system in systems:
             system.answer(docs["short"], range(4))  # libraries load, and workers start
-        rounds: dict[str, list[dict[str, dict[str, float]]]] = {name: [] for name in WORKLOADS}
-        for number in range(arguments.rounds):
+        found: dict[str, list[dict[str, dict[str, float]]]] = {name: [] for name in WORKLOADS}
+        for number in range(rounds):
             for name in WORKLOADS:
-                print(f"round {number + 1} of {arguments.rounds}: {name}", flush=True)
-                rounds[name].append({one.name: measured(one, docs[name], ASKED[one.name]) for one in systems})
+                print(f"round {number + 1} of {rounds}: {name}", flush=True)
+                found[name].append({one.name: measured(one, docs[name], ASKED[one.name]) for one in systems})
         print("memory", flush=True)
         memory = peak_memory(ours, [release, theirs], long)
         ours.omni.clean()
-    result = {**machine(device), "rounds": rounds, **summary(rounds), "memory": memory}
+    libraries = ("lmms-humansense", "lmms-eval", "transformers", "torch", "av", "decord", "qwen-omni-utils")
+    measured_on = about(libraries, device=torch.cuda.get_device_name() if gpu_sized else "cpu")
+    result = {"about": measured_on, "rounds": found, **summary(found), "memory": memory}
     print_table(result)
-    if arguments.out:
-        arguments.out.write_text(json.dumps(result, indent=1))
+    if out:
+        write_figures(out, result)
 
 
 if __name__ == "__main__":
-    main()
+    import typer  # The GPU check imports this module where typer may not be installed.
+
+    main.__doc__ = __doc__
+    typer.run(main)

@@ -1,13 +1,13 @@
 #!/bin/bash
-# Gathers the wheels that scripts/gpu_check.py needs on a GPU machine without a network, in portions that travel one by
-# one. Run it where there is a package index, with the environment of this project:
+# Collects the wheels that scripts/gpu_check.py needs on a GPU machine without a network, in portions that can be copied
+# one by one. Run it where there is a package index, with the environment of this project:
 #
 #     scripts/gpu_bundle.sh FOLDER [PYTHON_VERSION] [PLATFORM]      (3.12, x86_64)
 #
-# FOLDER/check holds what the parts tests, batches, run, memory and think need; FOLDER/compare-1, -2, … what wrapper
-# adds (lmms-eval and its needs, an ffmpeg program). No portion is larger than 60 MiB. Versions are those installed
-# here. What such a machine has is not gathered: torch, torchvision, transformers, accelerate, numpy, scipy, pandas and
-# the like (docs/gpu.md lists them). There:
+# FOLDER/check has the wheels for the parts tests, batches, run, memory and think; FOLDER/compare-1, -2, … those that
+# wrapper needs in addition (lmms-eval and its dependencies, an ffmpeg program). No portion is larger than 60 MiB. The
+# versions are those installed here. Packages that such a machine has are not collected: torch, torchvision,
+# transformers, accelerate, numpy, scipy, pandas and the like (docs/gpu.md lists them). On that machine:
 #
 #     python3 -m pip install --no-index --no-deps --target /tmp/site FOLDER/*/*.whl && export PYTHONPATH=/tmp/site
 set -euo pipefail
@@ -19,7 +19,7 @@ python=${PYTHON:-python}
 most=$((60 * 1024 * 1024))
 
 check=(av qwen-omni-utils librosa soxr soundfile audioread cffi pycparser pooch platformdirs decorator loguru)
-# What lmms-eval and its qwen2_5_omni import, which is less than they ask for; ImageIO's newer ffmpeg is too large.
+# The imports of lmms-eval and its qwen2_5_omni, fewer than their requirements; ImageIO's newer ffmpeg is too large.
 compare=(lmms_eval datasets dill multiprocess tenacity evaluate pytz decord moviepy proglog python-dotenv
     imageio-ffmpeg==0.6.0)
 
@@ -36,7 +36,7 @@ gather() {
         2>/dev/null) && name="$name==$version"
     "$python" -m pip download -qq --disable-pip-version-check --no-deps --only-binary=:all: \
         --python-version "$python_version" --implementation cp "${platforms[@]}" -d "$into" "$name" ||
-        # What is published as source only and is pure Python.
+        # For packages that are published only as source and are pure Python.
         "$python" -m pip wheel -qq --disable-pip-version-check --no-deps -w "$into" "$name" ||
         echo "no wheel of $name" >&2
 }

@@ -1,10 +1,10 @@
-"""What only a GPU can tell, in one command and without a network: `docs/gpu.md` says what each part is for.
+"""Measures what needs a GPU, in one command and without a network; `docs/gpu.md` says what each part is for.
 
     python scripts/gpu_check.py [--only PART ...] [--small] [--out FOLDER] [--minutes N] [--commit TEXT]
 
-Every part is a process with a time limit of its own. After each, `gpu_check.json` and `gpu_check.md` are written anew.
-With `--small`, everything runs on the CPU with a tiny model, to see that it works. Status 0 if every part that ran
-succeeded.
+Every part is a process with a time limit of its own. After each part, `gpu_check.json` and `gpu_check.md` are written
+again. With `--small`, everything runs on the CPU with a tiny model, as a test of the script. The status is 0 if every
+part that ran succeeded.
 """
 
 import argparse
@@ -29,41 +29,41 @@ PARTS = {
     "tests": (90, "The tests that need a GPU."),
     "batches": (
         110,
-        "The model alone: speed and memory by batch size, and how far answers and logits of batches are from those of "
-        "single questions.",
+        "The model alone: speed and memory by batch size, and the difference between the answers and logits of batches "
+        "and of single questions.",
     ),
-    "run": (130, "A whole run with workers for media: its speed, who waits for whom, and whether memory grows."),
-    "memory": (70, "A batch that does not fit into the memory of the card: is it split, and everything answered?"),
+    "run": (130, "A whole run with workers for media: its speed, its waiting times, and whether memory grows."),
+    "memory": (70, "A batch that does not fit into the memory of the card: is it split, and is everything answered?"),
     "think": (200, "Long responses: tokens per second by batch size."),
-    "wrapper": (90, "This package beside a loop as the release's and lmms-eval's own model, in turns."),
+    "wrapper": (90, "This package, a loop as in the release's code, and lmms-eval's own model, in turns."),
     "processes": (90, "Two processes on one GPU, killed and resumed."),
 }
-"""Seconds that a part may take, and what it tells; in the order of their worth."""
+"""The seconds that a part may take, and what it measures; the most important parts come first."""
 
 SLOWNESS = 4
-"""How much longer a part may take with --small, on a machine with two busy cores."""
+"""The factor on a part's time limit with --small, for a machine with two busy cores."""
 
 LEAST = 20
-"""Seconds with which no part is started any more."""
+"""No part is started with fewer seconds left."""
 
 LIBRARIES = ("torch", "torchvision", "transformers", "accelerate", "tokenizers", "numpy", "av", "qwen-omni-utils",
              "librosa", "soxr", "lmms-eval")  # fmt: skip
 
 REASON = 300
-"""Characters of a reason that are shown."""
+"""The most characters of a reason that are shown."""
 
 SAID = 4000
-"""Characters of a failed part's output that are kept."""
+"""The most characters of a failed part's output that are kept."""
 
 
 def main() -> None:
     """Run the parts one after the other."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART", help=", ".join(PARTS))
-    parser.add_argument("--small", action="store_true", help="a tiny model on the CPU and few samples")
+    parser.add_argument("--small", action="store_true", help="use a tiny model on the CPU and few samples")
     parser.add_argument("--out", type=Path, default=Path("gpu_check"), help="folder for the two files (gpu_check)")
-    parser.add_argument("--minutes", type=float, help="for everything together (8; 40 with --small)")
-    parser.add_argument("--commit", help="what is measured, where git does not know it")
+    parser.add_argument("--minutes", type=float, help="time limit for all parts together (8; 40 with --small)")
+    parser.add_argument("--commit", help="the measured commit, if git cannot find it")
     arguments = parser.parse_args()
     if not arguments.small and not _has_cuda():
         raise SystemExit("torch finds no CUDA GPU here; --small tries everything on the CPU.")
@@ -82,7 +82,17 @@ def main() -> None:
 
 
 def run_part(name: str, small: bool, work: Path, left: float) -> dict[str, Any]:
-    """What one part found, in a process of its own that ends after its limit or when no time is left."""
+    """Run one part in a process of its own, which is ended after its limit or when no time is left.
+
+    Args:
+        name: The part.
+        small: Whether it uses a tiny model on the CPU.
+        work: A folder for its files.
+        left: Seconds that are left for all parts.
+
+    Returns:
+        The outcome with its reason, the rows of the table, the remarks and the seconds.
+    """
     if left < LEAST:
         return {"outcome": "not run", "reason": "no time was left", "rows": [], "remarks": []}
     limit = min(PARTS[name][0] * (SLOWNESS if small else 1), left)
@@ -96,7 +106,7 @@ def run_part(name: str, small: bool, work: Path, left: float) -> dict[str, Any]:
         )  # fmt: skip
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(limit)
-        with contextlib.suppress(ProcessLookupError):  # whatever it started ends with it
+        with contextlib.suppress(ProcessLookupError):  # with all processes that it started
             os.killpg(process.pid, signal.SIGKILL)
         status = process.wait()
     found: dict[str, Any] = {"outcome": "failed", "rows": [], "remarks": []}
@@ -113,7 +123,15 @@ def run_part(name: str, small: bool, work: Path, left: float) -> dict[str, Any]:
 
 
 def surroundings(small: bool, commit: str | None) -> dict[str, Any]:
-    """Where, when and with what this is measured."""
+    """The date, commit, card, machine and versions of this measurement.
+
+    Args:
+        small: Whether everything runs on the CPU.
+        commit: The commit to report; None asks git.
+
+    Returns:
+        Texts by their name, for the report.
+    """
     versions = {}
     for name in LIBRARIES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -131,7 +149,7 @@ def surroundings(small: bool, commit: str | None) -> dict[str, Any]:
 
 
 def write(result: dict[str, Any], folder: Path) -> None:
-    """Write both files."""
+    """Write `gpu_check.json` and `gpu_check.md` into the folder."""
     (folder / "gpu_check.json").write_text(json.dumps(result, indent=1))
     (folder / "gpu_check.md").write_text(report(result), encoding="utf-8")
 
@@ -156,7 +174,7 @@ def report(result: dict[str, Any]) -> str:
 
 
 def table(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """The lines of a table; columns that say nothing are left out."""
+    """The lines of a table in Markdown, without empty columns."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     names = [name for name in names if any(row.get(name) is not None for row in rows)]
     cells = [names, ["---"] * len(names), *([_shown(row.get(name)) for name in names] for row in rows)]
@@ -178,7 +196,7 @@ def _outcome(part: dict[str, Any]) -> str:
 
 
 def _environment(small: bool) -> dict[str, str]:
-    """That of a part: offline, and with modules of the project, the benchmarks, and those that it had before."""
+    """The environment of a part: offline, with the project and the benchmarks before the earlier PYTHONPATH."""
     paths = [str(ROOT), str(ROOT / "benchmarks"), *filter(None, [os.environ.get("PYTHONPATH")])]
     offline = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     hidden = {"CUDA_VISIBLE_DEVICES": ""} if small else {}
@@ -190,7 +208,7 @@ def _has_cuda() -> bool:
 
 
 def _said(*command: str) -> str:
-    """What a program prints; nothing where it cannot be run."""
+    """The output of a program; "" if it cannot be run."""
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
     except (OSError, subprocess.SubprocessError):

@@ -42,7 +42,7 @@ from lmms_humansense.models.runtime.worker_pool import WorkerPool, worker_count
 
 
 def batches(bench: Bench) -> Told:
-    """How much faster batches are, what memory they take, and whether they answer as single questions do."""
+    """The speed and memory of batches, and whether their answers are those of single questions."""
     engine = bench.engine()
     prompts = encoded(engine, questions(6 if bench.small else None))
     generated(engine, prompts[:1], 2)
@@ -70,12 +70,12 @@ def batches(bench: Bench) -> Told:
 
 
 def _asked_in_batches(engine: Engine, prompts: Sequence[EncodedPrompt], size: int) -> tuple[Row, Any, Any]:
-    """A row on one batch size, and ids and first logits of all prompts in their order."""
+    """The row of one batch size, and the ids and first logits of all prompts in their order."""
     left, chosen = list(range(len(prompts))), []
     while left:
         chosen.append([left[place] for place in pick_batch([prompts[number] for number in left], size)])
         left = [number for number in left if number not in chosen[-1]]
-    generated(engine, [prompts[number] for number in chosen[0]], 2)  # kernels are chosen
+    generated(engine, [prompts[number] for number in chosen[0]], 2)  # so that kernels are chosen before the measurement
     restart_peak()
     padding = Padding()
     found: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
@@ -100,7 +100,7 @@ def _asked_in_batches(engine: Engine, prompts: Sequence[EncodedPrompt], size: in
 
 
 def run(bench: Bench) -> Told:
-    """A whole run with workers: speed, who waits for whom, and whether memory grows."""
+    """A whole run with workers: its speed, its waiting times, and whether memory grows."""
     engine = bench.engine(batch_size=8)
     docs = questions(6 if bench.small else None)
     count = worker_count(engine.settings, engine.device)
@@ -117,7 +117,7 @@ def run(bench: Bench) -> Told:
     finally:
         if workers is not None:
             workers.close()
-    yield "Growth is that between question 50 and the last, where there are 300."
+    yield "Growth is measured from question 50 to the last one, in the run of 300."
     if failures:
         raise FailedError(f"{len(failures)} requests failed, the first with {failures[0].error}")
 
@@ -130,7 +130,7 @@ def _workers(engine: Engine, count: int) -> WorkerPool:
 def _whole_run(
     engine: Engine, workers: WorkerPool | None, docs: Sequence[Any], asked: int
 ) -> tuple[Row, list[Response]]:
-    """A row on one run, and what failed in it."""
+    """The row of one run, and its failed responses."""
     runner = LocalRunner(engine, workers, Ledger(RunSettings(max_failures=1.0), asked), SigtermGuard())
     marks: list[dict[str, float]] = []
     requests = requests_of(docs, asked, {"max_new_tokens": 4, "min_new_tokens": 4, "until": []})
@@ -158,7 +158,7 @@ def _whole_run(
 
 
 def memory_mb() -> dict[str, float]:
-    """What this process holds, in megabytes."""
+    """The memory of this process, and of its tensors on the card, in megabytes."""
     held = {"RSS": psutil.Process().memory_info().rss / 1e6}
     if torch.cuda.is_available():
         held |= {"allocated": torch.cuda.memory_allocated() / 1e6, "reserved": torch.cuda.memory_reserved() / 1e6}
@@ -166,7 +166,7 @@ def memory_mb() -> dict[str, float]:
 
 
 def memory(bench: Bench) -> Told:
-    """Whether a batch that does not fit into the card's memory is split, and all its questions answered."""
+    """Whether a batch that does not fit into the card's memory is split, and all its questions are answered."""
     engine = bench.engine(batch_size=16, nframes=8 if bench.small else 48)
     doc = max(questions(), key=lambda doc: doc["frame_count"])
     requests = requests_of([doc], 20, {"max_new_tokens": 8, "min_new_tokens": 8, "until": []})
@@ -191,18 +191,18 @@ def memory(bench: Bench) -> Told:
     if failed:
         raise FailedError(f"{len(failed)} requests failed, the first with {failed[0].error}")
     if runner.batch_size >= 16:
-        raise FailedError("The batch of 16 fitted into memory, so that nothing was tried.")
+        raise FailedError("The batch of 16 did fit into memory, so that no batch was split.")
 
 
 def _held() -> float | None:
-    """Gigabytes of tensors on the card, with the weights alone in use."""
+    """Gigabytes of tensors on the card while only the weights are in use; None without a card."""
     gc.collect()
     return torch.cuda.memory_allocated() / GB if torch.cuda.is_available() else None
 
 
 @contextmanager
 def _short_of_memory(engine: Engine, prompt: EncodedPrompt) -> Iterator[Row]:
-    """Within it, one such prompt fits into memory and 16 do not; on the CPU it is only said that they do not."""
+    """Limits memory during the block: one such prompt fits and 16 do not. On the CPU, it only raises the error."""
     if engine.device.type == "cpu":
         respond = Engine.respond
 
@@ -236,7 +236,7 @@ def think(bench: Bench) -> Told:
     new = 16 if bench.small else 512
     yield f"One prompt of {prompt.tokens} tokens, a short clip that is heard and a text; {new} new tokens each time."
     engine.respond([prompt], {"max_new_tokens": 4, "until": []})
-    # As many as there is time for, in the order of worth.
+    # As many as there is time for, the most important first.
     for size, asked in ((64, 64), (16, 16), (1, 1), (8, 8)):
         row: Row = {"batch size": size, "requests measured": asked}
         restart_peak()

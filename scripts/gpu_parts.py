@@ -1,4 +1,4 @@
-"""The parts of the GPU check, each a generator of rows of its table and of sentences; `gpu_check.py` runs them.
+"""The parts of the GPU check. Each generates rows of its table and sentences; `gpu_check.py` runs them.
 
 python scripts/gpu_parts.py PART --result FILE --work FOLDER [--small]
 """
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def tests(bench: Bench) -> Told:
-    """The tests that are marked `gpu`."""
+    """Runs the tests that are marked `gpu`."""
     marked = sorted(str(path) for path in ROOT.glob("tests/**/test_*.py") if "pytest.mark.gpu" in path.read_text())
     chosen = ["-m", "not slow and not gpu", str(ROOT / "tests/tasks/test_messages.py")]
     report = bench.folder / "tests.xml"
@@ -46,7 +46,7 @@ def tests(bench: Bench) -> Told:
 
 
 def wrapper(bench: Bench) -> Told:
-    """This package, a loop as the release's and lmms-eval's own model, in turns, on the same clips and weights."""
+    """This package, a loop as in the release's code, and lmms-eval's model, in turns, with equal clips and weights."""
     _need("lmms_eval", "moviepy", "decord", *(() if shutil.which("ffmpeg") else ("imageio_ffmpeg",)))
     from bench_clips import make_clip
     from bench_systems import LmmsEvalWrapper, ReleaseLoop, System, ThisPackage, provide_ffmpeg
@@ -90,7 +90,7 @@ PARTS: dict[str, Callable[[Bench], Told]] = {
 
 
 def main() -> None:
-    """Run one part, and write what it tells after every row."""
+    """Run one part, and write its result after every row."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", choices=PARTS)
     parser.add_argument("--result", type=Path, required=True)
@@ -110,7 +110,7 @@ def main() -> None:
             keep()
     except NotRunError as reason:
         keep(outcome="not run", reason=str(reason))
-    except Exception as error:  # whatever goes wrong in a part is what it found
+    except Exception as error:  # any error of a part is its result
         traceback.print_exc()
         keep(outcome="failed", reason=f"{type(error).__name__}: {error}")
     else:

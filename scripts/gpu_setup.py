@@ -1,4 +1,4 @@
-"""What the parts of the GPU check share: the model, the questions, and how the card is watched."""
+"""What the parts of the GPU check share: the model, the questions, and the measurements of the card."""
 
 import importlib
 from collections.abc import Iterator, Sequence
@@ -25,32 +25,32 @@ from lmms_humansense.tasks.humansense.taxonomy import BY_CODE
 from lmms_humansense.tasks.humansense.variants import BENCHMARK
 
 Row = dict[str, Any]
-"""One row of a part's table: a figure, or a word, under each heading."""
+"""One row of a part's table: a figure or a word by heading."""
 
 Told = Iterator[Row | str]
-"""What a part tells: rows of its table, and sentences."""
+"""The results of a part: rows of its table, and sentences."""
 
 GB = 1e9
 
 
 class NotRunError(Exception):
-    """A part lacks what it needs. The message says what."""
+    """A part cannot run; the message says what it lacks."""
 
 
 class FailedError(Exception):
-    """A part found what must not be. The message says what."""
+    """A part found an error; the message describes it."""
 
 
 @dataclass(frozen=True)
 class Bench:
-    """Where a part runs: on the GPU with a model of the 7B's size, or (`small`) on the CPU with a tiny one."""
+    """The place of a part: the GPU with a model in the 7B's size, or (`small`) the CPU with a tiny model."""
 
     small: bool
     folder: Path
 
     @property
     def device(self) -> str:
-        """What torch calls it."""
+        """The device's name in torch."""
         return "cpu" if self.small else "cuda"
 
     def checkpoint(self) -> Path:
@@ -73,12 +73,12 @@ def questions(most: int | None = None) -> list[LocatedDoc]:
 
 
 def messages_of(doc: LocatedDoc) -> list[dict[str, Any]]:
-    """What a model that sees and hears is sent, as `utils.doc_to_messages` makes it, but without `datasets`."""
+    """The messages for a model that sees and hears, as of `utils.doc_to_messages`, but without `datasets`."""
     return messages.build(doc, data.local_media(doc), BENCHMARK.prompt(doc), BENCHMARK.hears(doc))
 
 
 def requests_of(docs: Sequence[LocatedDoc], count: int, generation_kwargs: dict[str, Any]) -> list[Request]:
-    """So many requests: the docs again and again, and each time as if they showed other clips."""
+    """Make `count` requests by repeating the docs; each repetition has other clips, by name."""
     requests = []
     for number in range(count):
         doc = docs[number % len(docs)]
@@ -97,9 +97,15 @@ def encoded(engine: Engine, docs: Sequence[LocatedDoc]) -> list[EncodedPrompt]:
 
 
 def generated(engine: Engine, samples: Sequence[EncodedPrompt], tokens: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """So many greedy tokens of each response (samples, tokens), and the logits of the first (samples, vocabulary).
+    """Generate greedily, like `Engine.respond`, which returns only texts; a random model's texts are mostly empty.
 
-    As `Engine.respond`, which tells texts only; those of a random model in a tiny vocabulary are mostly empty.
+    Args:
+        engine: The loaded model.
+        samples: The prompts of one batch.
+        tokens: The number of new tokens of each response.
+
+    Returns:
+        The new token ids (samples, tokens), and the logits of the first one (samples, vocabulary), float32.
     """
     family = engine.family
     batch = family._batch(samples)
@@ -118,14 +124,14 @@ def generated(engine: Engine, samples: Sequence[EncodedPrompt], tokens: int) -> 
 
 @contextmanager
 def utilization() -> Iterator[list[float]]:
-    """How busy the card is while the block runs, from 0 to 1, ten times a second; nothing where nobody can tell."""
+    """Measures the use of the card during the block, from 0 to 1, ten times a second; an empty list if unknown."""
     seen: list[float] = []
     try:
         nvml = importlib.import_module("pynvml")
         nvml.nvmlInit()
         card = nvml.nvmlDeviceGetHandleByIndex(0)
         nvml.nvmlDeviceGetUtilizationRates(card)
-    except Exception:  # no package, no driver, or a system that does not tell
+    except Exception:  # no package, no driver, or no such figure
         yield seen
         return
     with repeating(lambda: seen.append(nvml.nvmlDeviceGetUtilizationRates(card).gpu / 100), 0.1):
@@ -133,28 +139,28 @@ def utilization() -> Iterator[list[float]]:
 
 
 def mean(values: Sequence[float]) -> float | None:
-    """Their mean; None of none."""
+    """The mean of the values; None if there are none."""
     return sum(values) / len(values) if values else None
 
 
 def synchronize() -> None:
-    """Wait until the card has done what it was told, if there is one."""
+    """Wait until the card has finished its work, if there is a card."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 
 
 def restart_peak() -> None:
-    """Give back what is free, and forget the most memory so far."""
+    """Release the free memory of the card, and reset its peak."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
 
 
 def peak_gb() -> float | None:
-    """The most memory of the card since `restart_peak`, in tensors."""
+    """The peak of the card's memory for tensors since `restart_peak`, in GB; None without a card."""
     return torch.cuda.max_memory_allocated() / GB if torch.cuda.is_available() else None
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether it says that the memory is short."""
+    """Whether the error means that there is too little memory."""
     return isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error)

@@ -3,32 +3,29 @@
 
 The sample has the layout and the JSON form of the release (``HumanSense_VQA.json``, ``HumanSense_AQA.json``,
 ``videos/``, ``audios/``), so that the same loader reads both and every task can be tried without a download.
-What it holds is declared in ``sample_clips.py`` and ``sample_questions.py``; the pictures come from
-``sample_drawing.py``, the voices from the program espeak-ng.
-The same versions of PyAV, Pillow and espeak-ng make the same bytes, and running it again changes nothing.
+``sample_clips.py`` and ``sample_questions.py`` declare its content. ``sample_drawing.py`` draws the pictures, and the
+program espeak-ng speaks. The same versions of PyAV, Pillow and espeak-ng make the same bytes, so that running the
+script again changes nothing.
 
     python scripts/make_sample.py [--out DIR]
 """
 
-from __future__ import annotations
-
-import argparse
 import io
 import json
 import shutil
 import string
 import subprocess
-import sys
 import wave
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import av
 import numpy as np
+import typer
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from numpy.typing import NDArray
@@ -36,43 +33,33 @@ from sample_clips import CLIPS, RECORDINGS, VOICES, Clip, Line, Recording
 from sample_drawing import draw_frame
 from sample_questions import QUESTIONS, Question
 
+from lmms_humansense.tasks.humansense.annotations import FILES, MEDIA
+from lmms_humansense.tasks.humansense.prompts import PATTERNS, Pattern
+from lmms_humansense.tasks.humansense.taxonomy import TASKS
+
 DEFAULT_OUT = Path(__file__).resolve().parent.parent / "tasks" / "humansense_sample"
-SPEECH_RATE = 22050  # what espeak-ng's voices are made at
+SPEECH_RATE = 22050  # the sampling rate of espeak-ng's voices
 MAX_BYTES = 3_000_000  # the sample is part of the package
-JSON_FILES = {"videos": "HumanSense_VQA.json", "audios": "HumanSense_AQA.json"}
-
-COUNTING = "Question and answer (Arabic numerals)"
-SINGLE_CHOICE = "Multiple-choice question (select one answer choice)"
-MULTI_SELECT = "Multiple-choice question (select one or more answer choices)"
-
-# The release gives a transcript for the tasks whose sound matters, and for no other.
-TASKS_WITH_TRANSCRIPT = {
-    "Talkingperson_Recognition",
-    "Familiarity_Recognition",
-    "Relation_Recognition",
-    "Rapport_Recognition",
-    "Emo_Strategy",
-    "Fraud_Recognition",
-    "Psychological_Chat",
-}
-AUDIO_TASKS = {"Fraud_Recognition", "Psychological_Chat"}
+JSON_FILES = {MEDIA[key]: name for key, name in FILES.items()}
+PATTERN_NAMES: dict[Pattern, str] = {pattern: name for name, pattern in PATTERNS.items()}
+TASK_OF = {alias: task for task in TASKS for alias in task.aliases}
 
 Samples = NDArray[np.int16]
 
 
 class SampleError(Exception):
-    """The sample cannot be made; the message says what to do."""
+    """The sample cannot be made; the message says why or what to do."""
 
 
 @dataclass(frozen=True)
 class Track:
-    """Sound at ``SPEECH_RATE``, and who speaks from when to when (in seconds)."""
+    """Sound at ``SPEECH_RATE``, and the spans in which somebody speaks: name, start and end in seconds."""
 
     samples: Samples
     spans: tuple[tuple[str, float, float], ...] = ()
 
     def speaking(self, t: float) -> dict[str, float]:
-        """How far the mouth of whoever speaks at ``t`` is open: the loudness around that moment, from 0 to 1."""
+        """How far the mouth of each speaker at ``t`` is open: the loudness around that moment, from 0 to 1."""
         window = self.samples[max(0, round((t - 0.03) * SPEECH_RATE)) : round((t + 0.03) * SPEECH_RATE)]
         if not window.size:
             return {}
@@ -101,7 +88,7 @@ def say(line: Line) -> Samples:
     with wave.open(io.BytesIO(result.stdout)) as spoken:
         if spoken.getframerate() != SPEECH_RATE:
             raise SampleError(f"espeak-ng spoke at {spoken.getframerate()} Hz, expected {SPEECH_RATE} Hz.")
-        # The program writes its header before it knows the length, so everything that follows is taken.
+        # The program writes its header before it knows the length, so this reads everything that follows.
         return np.frombuffer(spoken.readframes(spoken.getnframes()), dtype=np.int16)
 
 
@@ -121,7 +108,7 @@ def speak(lines: Sequence[Line]) -> Track:
 
 
 def play(notes: Sequence[int], seconds: float) -> Track:
-    """A soft tune, half a second a note, for clips whose sound says nothing."""
+    """A soft tune, half a second for each note, for clips without speech."""
     t = np.arange(round(0.5 * SPEECH_RATE)) / SPEECH_RATE
     fade = np.minimum(1, t / 0.02) * np.exp(-5 * t)
     tune = [2500 * fade * np.sin(2 * np.pi * 440 * 2 ** ((note - 69) / 12) * t) for note in notes]
@@ -136,12 +123,12 @@ def track_of(clip: Clip) -> Track | None:
     length = round(clip.seconds * SPEECH_RATE)
     if track.samples.size > length:
         spoken = track.samples.size / SPEECH_RATE
-        raise SampleError(f"{clip.path}: what is said takes {spoken:.1f} s, the clip only {clip.seconds} s.")
+        raise SampleError(f"{clip.path}: the spoken lines take {spoken:.1f} s, but the clip only {clip.seconds} s.")
     return Track(np.pad(track.samples, (0, length - track.samples.size)), track.spans)
 
 
 def frame_count(clip: Clip) -> int:
-    """The number of frames that a clip gets."""
+    """The number of frames of a clip."""
     return round(float(clip.seconds * clip.fps))
 
 
@@ -175,14 +162,14 @@ def _video_packets(stream: av.VideoStream, clip: Clip, track: Track | None) -> I
 
 
 def write_clip(clip: Clip, path: Path) -> None:
-    """Draw, voice and encode one clip; one thread and no version or date in the file, so that the bytes repeat."""
+    """Draw, voice and encode one clip, with one thread and no version or date in the file, so that the bytes repeat."""
     track = track_of(clip)
     options = {"movflags": "+faststart", "fflags": "+bitexact"}
     with av.open(str(path), "w", format="mp4", options=options) as container:
         video = container.add_stream("libx264", rate=clip.fps)
         video.width, video.height = clip.size
         video.pix_fmt = "yuv420p"
-        # Without mbtree, as its vector code reads memory that it did not fill, and the bytes would not always repeat.
+        # Without mbtree: its vector code reads memory that it did not fill, so that the bytes would not always repeat.
         video.options = {"crf": "34", "preset": "slow", "tune": "animation", "g": "100", "mbtree": "0"}
         video.codec_context.thread_count = 1
         packets: list[av.Packet] = []
@@ -208,11 +195,11 @@ def write_recording(recording: Recording, path: Path) -> None:
 
 def question_fields(question: Question, media: Clip | Recording) -> dict[str, Any]:
     """The ``questions`` object of an item, in the release's words."""
-    pattern = MULTI_SELECT if question.multi else SINGLE_CHOICE if question.options else COUNTING
+    pattern: Pattern = "multi" if question.multi else "single" if question.options else "count"
     fields: dict[str, Any] = {
         "question": question.text,
         "task_type": question.task_type,
-        "question_pattern": pattern,
+        "question_pattern": PATTERN_NAMES[pattern],
         "answer": question.answer,
     }
     if question.options:
@@ -222,9 +209,12 @@ def question_fields(question: Question, media: Clip | Recording) -> dict[str, An
         fields["time_stamp"] = question.time_stamp
     if isinstance(media, Clip):
         fields |= {"full_frame_number": frame_count(media), "fps": media.fps_value}
-    if question.task_type in TASKS_WITH_TRANSCRIPT:
+    # The release has transcripts only for the tasks whose sound matters.
+    if TASK_OF[question.task_type].has_sound:
         if not media.lines:
-            raise SampleError(f"{media.path}: {question.task_type} asks about speech, but nobody speaks.")
+            raise SampleError(
+                f"{media.path}: {question.task_type} asks about speech, but the clip has no spoken lines."
+            )
         fields["asr_en"] = " ".join(line.text for line in media.lines)
     return fields
 
@@ -234,7 +224,7 @@ def items(folder: str) -> list[dict[str, Any]]:
     media: dict[str, Clip | Recording] = {m.path: m for m in (*CLIPS, *RECORDINGS)}
     result: list[dict[str, Any]] = []
     for question in QUESTIONS:
-        if (question.task_type in AUDIO_TASKS) != (folder == "audios"):
+        if TASK_OF[question.task_type].is_audio != (folder == "audios"):
             continue
         about = media[question.about]
         item: dict[str, Any] = {"video_path": f"data/{folder}/{about.path}"}
@@ -245,7 +235,7 @@ def items(folder: str) -> list[dict[str, Any]]:
 
 
 def check_folder(out: Path) -> None:
-    """Refuse a folder that holds something else, such as the release, so that its files are never written over."""
+    """Refuse a folder that holds something else, such as the release, so that its files are never overwritten."""
     ours = {out / "videos" / clip.path for clip in CLIPS} | {out / "audios" / sound.path for sound in RECORDINGS}
     there = {path for folder in JSON_FILES for path in (out / folder).rglob("*") if path.is_file()}
     there |= {*out.glob("*.zip")}
@@ -257,7 +247,7 @@ def check_folder(out: Path) -> None:
     if others:
         shown = ", ".join(others[:3]) + (", …" if len(others) > 3 else "")
         raise SampleError(
-            f"{out} holds files that are not part of the sample ({shown}): name an empty folder with --out."
+            f"{out} holds files that are not part of the sample ({shown}); give an empty folder with --out."
         )
 
 
@@ -285,20 +275,16 @@ def make_sample(out: Path) -> None:
     total = sum(path.stat().st_size for path in written)
     print(f"{total:>9,} bytes in all, {len(QUESTIONS)} questions: {dict(Counter(q.task_type for q in QUESTIONS))}")
     if total > MAX_BYTES:
-        raise SampleError(f"the sample has {total:,} bytes, more than the {MAX_BYTES:,} that the package may carry.")
+        raise SampleError(f"the sample has {total:,} bytes, more than the {MAX_BYTES:,} that the package may have.")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run from the command line; 0 if the sample was made."""
-    parser = argparse.ArgumentParser(description="Make the embedded sample of the HumanSense benchmark.")
-    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, metavar="DIR", help="where to (default: %(default)s)")
+def main(out: Annotated[Path, typer.Option(help="The folder to write to.")] = DEFAULT_OUT) -> None:
+    """Make the embedded sample of the HumanSense benchmark."""
     try:
-        make_sample(parser.parse_args(arguments).out)
+        make_sample(out)
     except SampleError as error:
-        print(f"make_sample: {error}", file=sys.stderr)
-        return 1
-    return 0
+        raise SystemExit(f"make_sample: {error}") from error
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    typer.run(main)

@@ -1,10 +1,8 @@
-"""The media of the embedded sample as data: its cast with their looks and voices, its clips and its recordings.
+"""The media of the embedded sample as data: the cast with their looks and voices, the clips and the recordings.
 
-The questions about them are in ``sample_questions.py``. A clip's frame rate, its number of frames and the words that
-are said are written into the questions by ``make_sample.py``, so they cannot differ from the media.
+The questions about them are in ``sample_questions.py``. ``make_sample.py`` writes a clip's frame rate, its number of
+frames and the spoken words into the questions, so they cannot differ from the media.
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,7 +21,7 @@ class Voice:
 
 @dataclass(frozen=True)
 class Line:
-    """Something that is said, ``pause`` seconds after what was said before it."""
+    """A spoken line, ``pause`` seconds after the line before it."""
 
     who: str
     text: str
@@ -32,10 +30,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Clip:
-    """A video. ``fps_value`` is how the questions write the frame rate, which varies in type as in the release.
+    """A video.
 
-    ``tune`` (notes as MIDI numbers) is the sound of a clip in which nobody speaks; without lines and tune the clip
-    has no sound track. ``shown_as`` is the optional field ``video_or_clip`` of the clip's items.
+    ``fps_value`` is the frame rate as the questions write it: its type varies, as in the release. ``tune`` (notes as
+    MIDI numbers) is the sound of a clip without speech; without lines and tune the clip has no sound track.
+    ``shown_as`` is the optional field ``video_or_clip`` of the clip's items.
     """
 
     path: str
@@ -90,7 +89,7 @@ ELI = Look(ORANGE, skin=LIGHT, hair_colour="#b9803f")
 DOCTOR = Look(WHITE, trousers=GREY, skin=BROWN, hair="bun", hair_colour=BLACK, glasses=True)
 THIEF = Look(GREY, skin=LIGHT, hat=BLACK)
 
-# Ten people who cross the street one after the other: no two have the same shirt, three of them wear a hat.
+# Ten people who cross the street one after the other. No two have the same shirt; three of them wear a hat.
 PARADE = (
     Look(RED, skin=LIGHT),
     Look(BLUE, skin=DARK, hair="bun", hair_colour=BLACK),
@@ -432,7 +431,7 @@ SMALL, WIDE, PORTRAIT = (320, 240), (426, 240), (240, 320)
 
 # The lengths reach every branch of the release's rule for sampling frames: up to 300 frames, between 300 and 600
 # (arm, old_friends), 600 and more (cake), and exactly 300 frames that last so long that more than 24 would be
-# sampled (parade). Two clips have the same file name, so that only their folder tells them apart.
+# sampled (parade). Two clips have the same file name, so that only their folders distinguish them.
 CLIPS = (
     Clip("gesture/clip_01.mp4", SMALL, Fraction(25), 25, 4, THUMBS_UP),
     Clip("gesture/portrait.mp4", PORTRAIT, Fraction(15), "15", 5, WAVE_AND_POINT, shown_as="clip"),

@@ -4,8 +4,6 @@
 the same pixels.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -20,7 +18,7 @@ INK = "#30303a"
 
 
 class Canvas:
-    """A picture that is drawn with fractions of its width and height, larger than it will be shown."""
+    """A picture that is drawn in fractions of its width and height, larger than the final picture."""
 
     def __init__(self, image: Image.Image) -> None:
         self.image = image
@@ -28,7 +26,7 @@ class Canvas:
         self.width, self.height = image.size
 
     def pixel(self, x: float, y: float) -> Point:
-        """The pixel of a place that is given in fractions."""
+        """The pixel of a position in fractions."""
         return x * self.width, y * self.height
 
     def disc(self, centre: Point, radius: float, fill: str | None, outline: str | None = None, width: int = 1) -> None:
@@ -42,13 +40,13 @@ class Canvas:
         for point in points:
             self.disc(point, width / 2, fill)
 
-    def box(self, left: float, top: float, right: float, bottom: float, fill: str, radius: float = 0) -> None:
-        """A rectangle, in fractions of the picture, with round corners in pixels."""
-        self.draw.rounded_rectangle((*self.pixel(left, top), *self.pixel(right, bottom)), radius=radius, fill=fill)
+    def box(self, left: float, top: float, right: float, bottom: float, fill: str) -> None:
+        """A rectangle, in fractions of the picture."""
+        self.draw.rectangle((*self.pixel(left, top), *self.pixel(right, bottom)), fill=fill)
 
 
 class Body:
-    """Where the points of one person are: u to where they face and v upwards from the feet, both in body heights."""
+    """Coordinates of one person: u in the direction they face, v upwards from the feet, both in body heights."""
 
     def __init__(self, origin: Point, unit: float, mirrored: bool, tilt: float) -> None:
         self.origin, self.unit, self.sign = origin, unit, -1 if mirrored else 1
@@ -71,7 +69,7 @@ def _ray(start: Point, angle: float, length: float, side: int) -> Point:
 def _draw_hand(canvas: Canvas, body: Body, wrist: Point, angle: float, side: int, shape: str, skin: str) -> None:
     """A fist, and the fingers that ``shape`` stretches out of it (angles from the forearm, or upwards for a thumb)."""
     canvas.disc(body.at(*wrist), (0.055 if shape == "thumb" else 0.042) * body.unit, skin)
-    fingers = {"open": (-40, -14, 12, 38, 75), "victory": (-20, 20), "point": (0,), "thumb": (180 - angle,)}
+    fingers = {"open": (-40, -14, 12, 38, 75), "point": (0,), "thumb": (180 - angle,)}
     for finger in fingers.get(shape, ()):
         tip = _ray(wrist, angle + finger, 0.11 if shape != "open" else 0.085, side)
         width = 0.04 if shape == "thumb" else 0.028
@@ -157,7 +155,7 @@ def _draw_hat(canvas: Canvas, body: Body, head: Point, colour: str) -> None:
 
 
 def _draw_bubble(canvas: Canvas, top: Point, text: str) -> None:
-    """A speech bubble above a head, kept inside the picture; for what is said in clips without speech."""
+    """A speech bubble above a head, kept inside the picture; it shows what people say in clips without speech."""
     font = ImageFont.load_default(size=canvas.height * 0.07)
     left, upper, right, lower = canvas.draw.textbbox((0, 0), text, font=font)
     pad = canvas.height * 0.03
@@ -175,7 +173,7 @@ def draw_actor(canvas: Canvas, actor: Actor, t: float, speaking: float) -> None:
     joints = state.joints
     unit = actor.height * canvas.height
     x, y = canvas.pixel(state.x, actor.ground)
-    rise = 0.12 * abs(math.sin(math.radians(joints.tilt)))  # who lies has half of their width below their middle
+    rise = 0.12 * abs(math.sin(math.radians(joints.tilt)))  # half of the width of a lying person is below their middle
     body = Body((x, y - rise * unit), unit, state.facing < 0, joints.tilt)
     reach = [
         0.18 * (math.cos(math.radians(thigh)) + math.cos(math.radians(shin)))
@@ -271,7 +269,7 @@ def _gift(canvas: Canvas, foot: Point, s: float, colour: str) -> None:
 
 
 def _open_gift(canvas: Canvas, foot: Point, s: float, colour: str) -> None:
-    """A gift without its lid, and balloons that come out of it."""
+    """A gift without its lid, with balloons that come out of it."""
     x, y = foot
     for dx, dy, balloon in ((-0.45, 2.0, "#e8523f"), (0.0, 2.5, "#f2b632"), (0.45, 2.0, "#4f9be0")):
         canvas.limb([(x, y - 0.5 * s), (x + dx * s, y - dy * s)], 0.03 * s, INK)
@@ -303,7 +301,7 @@ PROPS: Mapping[str, Callable[[Canvas, Point, float, str], None]] = {
 
 
 def _draw_prop(canvas: Canvas, prop: Prop, t: float) -> None:
-    """A thing, standing on its place at that moment, unless it is not seen then."""
+    """A thing at its position at ``t``, if it is visible then."""
     if prop.start <= t < prop.end:
         x, y = (interpolate([(point[0], point[axis]) for point in prop.path], t) for axis in (1, 2))
         PROPS[prop.kind](canvas, canvas.pixel(x, y), prop.size * canvas.height, prop.colour)
@@ -351,14 +349,14 @@ BACKGROUNDS: Mapping[str, Callable[[Canvas], None]] = {
 
 @cache
 def _background(kind: str, width: int, height: int) -> Image.Image:
-    """An empty stage at the size at which pictures are drawn; drawn once, copied for every frame."""
+    """An empty background in the size in which pictures are drawn; drawn once, copied for every frame."""
     image = Image.new("RGB", (width * OVERSAMPLING, height * OVERSAMPLING))
     BACKGROUNDS[kind](Canvas(image))
     return image
 
 
 def draw_frame(scene: Scene, size: tuple[int, int], t: float, speaking: Mapping[str, float]) -> Image.Image:
-    """The picture of a scene at ``t`` seconds; ``speaking`` tells by name how far a person's mouth is open (0 to 1)."""
+    """The picture of a scene at ``t`` seconds; ``speaking`` has by name how far a person's mouth is open (0 to 1)."""
     canvas = Canvas(_background(scene.background, *size).copy())
     for prop in scene.props:
         if not prop.front:

@@ -1,10 +1,7 @@
 """The questions of the embedded sample as data: at least two for each of the 15 tasks.
 
-Every question can be answered from what is drawn or said in the clip or recording that it names, which
-``sample_clips.py`` declares.
+Each question names a clip or recording of ``sample_clips.py``, and what is drawn or said in it answers the question.
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass
 
@@ -13,7 +10,8 @@ from dataclasses import dataclass
 class Question:
     """A question about the clip or recording ``about``.
 
-    No options: a number is asked for. ``multi``: one or more options are right. The letters are added when writing.
+    A question without options asks for a number. With ``multi``, one or more options are right. ``make_sample.py`` adds
+    the letters of the options.
     """
 
     task_type: str

@@ -1,12 +1,10 @@
-"""What a scene of the embedded sample is: people with a look, who do something at a time, among a few things.
+"""Scenes of the embedded sample: people with a look, who do something at certain times, among a few things.
 
-A scene is plain data, so that ``sample_clips.py`` declares the clips without a line of drawing code and
-``sample_drawing.py`` draws them without knowing what they are about. This module also holds the words that the data
-may use, the poses and the moods, and says what a person does at a moment (:func:`state_at`).
+A scene is plain data: ``sample_clips.py`` declares the clips without drawing code, and ``sample_drawing.py`` draws them
+without knowing what they are about. This module also holds the poses and the moods, whose names the data use, and
+computes what a person does at a moment (:func:`state_at`).
 Positions are fractions of the picture (x to the right, y downwards), times are seconds and angles are degrees.
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
@@ -19,7 +17,7 @@ BLEND_SECONDS = 0.3  # how long a person takes to go from one pose to the next
 
 @dataclass(frozen=True)
 class Look:
-    """What a person looks like; an empty ``hat`` or ``bag`` means that they have none."""
+    """How a person looks; an empty ``hat`` or ``bag`` means that they have none."""
 
     shirt: str
     trousers: str = "#44506b"
@@ -34,9 +32,9 @@ class Look:
 
 @dataclass(frozen=True)
 class Beat:
-    """From ``at`` on, a person does this; what is None stays as it was.
+    """What a person does from the time ``at`` on; a field that is None keeps its last value.
 
-    ``x`` is where the person is at that moment: between two beats that name it they move in a straight line.
+    ``x`` is where the person is at that moment: between two beats with an ``x`` they move in a straight line.
     """
 
     at: float
@@ -60,7 +58,7 @@ class Actor:
 
 @dataclass(frozen=True)
 class Prop:
-    """A thing: seen between ``start`` and ``end``, moving along ``path`` (time, x, y); ``size`` as for people."""
+    """A thing, visible from ``start`` to ``end``, on a ``path`` of (time, x, y); ``size`` as a person's height."""
 
     kind: str
     path: tuple[tuple[float, float, float], ...]
@@ -73,7 +71,7 @@ class Prop:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that is seen in a clip."""
+    """Everything that a clip shows."""
 
     background: str
     actors: tuple[Actor, ...]
@@ -81,7 +79,7 @@ class Scene:
 
 
 class Joints(NamedTuple):
-    """A posture. Limbs: angle from hanging down, outwards positive. ``tilt`` leans the body to where it faces."""
+    """A posture. Limbs: the angle from hanging down, outwards positive. ``tilt`` leans the body to where it faces."""
 
     arm_r: float = 10  # the limbs with _r are those on the side to which the person faces
     fore_r: float = 5
@@ -167,18 +165,15 @@ POSES = {
     "lie": Pose(_still(arm_r=-10, fore_r=-30, arm_l=35, fore_l=60, lift=0.1, tilt=84)),
     "wave": Pose(lambda t: Joints(arm_r=105, fore_r=172 + 28 * _wave(t, 0.6)), "open"),
     "thumbs_up": Pose(_still(arm_r=42, fore_r=128), "thumb"),
-    "victory": Pose(_still(arm_r=50, fore_r=168), "victory"),
     "point": Pose(_still(arm_r=88, fore_r=90), "point"),
     "hands_up": Pose(_still(arm_r=150, fore_r=172, arm_l=150, fore_l=172), "open"),
-    "one_arm_up": Pose(_still(arm_r=160, fore_r=176), "open"),
     "arms_wide": Pose(_still(arm_r=90, fore_r=90, arm_l=90, fore_l=90), "open"),
     "arms_crossed": Pose(_still(arm_r=28, fore_r=-82, arm_l=28, fore_l=-96)),
-    "hold_hand": Pose(lambda t: Joints(arm_r=50, fore_r=84 + 7 * _wave(t, 0.5)), "fist"),
+    "hold_hand": Pose(lambda t: Joints(arm_r=50, fore_r=84 + 7 * _wave(t, 0.5))),
     "comfort": Pose(_still(arm_r=65, fore_r=75)),
     "kick": Pose(_still(arm_r=-25, fore_r=-10, arm_l=45, fore_l=60, leg_r=62, shin_r=66, tilt=-8)),
-    "eat": Pose(lambda t: Joints(arm_r=62, fore_r=-160 + 14 * _wave(t, 0.7)), "fist"),
+    "eat": Pose(lambda t: Joints(arm_r=62, fore_r=-160 + 14 * _wave(t, 0.7))),
     "reach": Pose(_still(arm_r=62, fore_r=78), "open"),
-    "carry": Pose(_still(arm_r=35, fore_r=80, arm_l=-10, fore_l=70)),
     "shake_head": Pose(lambda t: Joints(turn=_wave(t, 0.7), arm_r=35, fore_r=105, arm_l=35, fore_l=105), "open"),
     "nod": Pose(lambda t: Joints(nod=max(0.0, _wave(t, 0.8)))),
     "head_down": Pose(_still(nod=1, arm_r=6, arm_l=6)),
@@ -205,7 +200,7 @@ def interpolate(path: Sequence[tuple[float, float]], t: float) -> float:
 
 
 def state_at(actor: Actor, t: float) -> State:
-    """Follow a person's beats up to ``t``; poses blend into each other, moods and directions change at once."""
+    """What a person does at ``t``, by their beats; poses blend into each other, moods and directions change at once."""
     past = [beat for beat in actor.beats if beat.at <= t] or [actor.beats[0]]
     now, before = past[-1], past[-2] if len(past) > 1 else past[-1]
     share = min(1.0, (t - now.at) / BLEND_SECONDS)

@@ -1,4 +1,4 @@
-"""The scripts behind the figures still run, and find what they are to find: on fewer cases than the figures are of."""
+"""The benchmarks behind the published figures run and have the expected outcomes, on fewer cases than the figures."""
 
 import json
 import subprocess

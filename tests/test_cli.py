@@ -1,4 +1,4 @@
-"""The command line answers, and fails with a sentence."""
+"""The commands work, and their errors are sentences."""
 
 import sys
 from pathlib import Path
@@ -43,7 +43,7 @@ def test_a_demo_that_writes_no_results_fails_with_a_sentence(tmp_path: Path, mon
     from lmms_humansense.demo import command
 
     monkeypatch.setattr(command, "_cached_model", lambda: tmp_path / "tiny")
-    # As lmms-eval does when something is wrong: status 0, and nothing written.
+    # Like lmms-eval when something is wrong: status 0, and no results.
     monkeypatch.setattr(command, "_command", lambda model, output: [sys.executable, "-c", "pass"])
     result = runner.invoke(app, ["demo", "--output", str(tmp_path / "out")])
     assert result.exit_code == 1

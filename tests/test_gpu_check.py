@@ -1,4 +1,4 @@
-"""The command that measures on a GPU works: here on the CPU, with a tiny model, so that its figures mean nothing."""
+"""The command that measures on a GPU works, here on the CPU with a tiny model, where its figures mean nothing."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""A wheel, and a wheel made from the source distribution, hold everything and work from another folder."""
+"""A wheel, and a wheel built from the source distribution, contain all files and work from another folder."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ FOLDERS = {"tasks": "lmms_humansense/tasks", "models": "lmms_humansense/models",
 
 @pytest.fixture(scope="module", params=["wheel", "sdist"])
 def wheel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    # Built from a copy of the tracked files, so that nothing of the checkout's own build leaks in.
+    # Built from a copy of the tracked files, without leftovers of other builds in the checkout.
     source, dist = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
@@ -24,7 +24,7 @@ def wheel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     for name in filter(None, listed.stdout.split("\0")):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(CHECKOUT / name, source / name, follow_symlinks=False)
-    # Without a choice, build makes the source distribution first and the wheel from that.
+    # Without an option, build makes the source distribution first and the wheel from it.
     choice = ["--wheel"] if request.param == "wheel" else []
     build = [sys.executable, "-m", "build", "--no-isolation", *choice, "--outdir", str(dist), str(source)]
     subprocess.run(build, check=True, capture_output=True)

@@ -1,4 +1,4 @@
-"""The rooms keep their doors: what the type checker sees, who may import whom, and names with one meaning."""
+"""The rooms of the project: the type checker sees all of them, imports go in one direction, class names are unique."""
 
 import ast
 import shutil

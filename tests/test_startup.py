@@ -1,4 +1,4 @@
-"""Nothing heavy is loaded before it is needed, and nothing twice. `benchmarks/startup.py` measures what that saves."""
+"""Heavy modules are loaded only when they are needed, and only once. `benchmarks/startup.py` measures the effect."""
 
 import json
 import subprocess
@@ -11,20 +11,19 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 SHOWING = {"typer", "rich"}
-"""The requirements that show the help."""
+"""The requirements that the help needs."""
 
 
 def modules_for(*command: str) -> set[str]:
     """The modules that a Python program loads."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", *command], check=True, capture_output=True, text=True
-    )  # tells each module that it loads: "import time:       170 |        170 |   zipimport"
-    told = [line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")]
-    return set(told)
+    )  # prints a line for each module: "import time:       170 |        170 |   zipimport"
+    return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
 
 
 def modules_of_requirements() -> set[str]:
-    """The top-level modules of what the package requires to be installed, without those that show the help."""
+    """The top-level modules of the package's requirements, except those that the help needs."""
     required = map(Requirement, metadata.requires("lmms-humansense") or [])
     needed = {canonicalize_name(one.name) for one in required if "extra" not in str(one.marker)} - SHOWING
     installed = metadata.packages_distributions().items()
@@ -46,7 +45,7 @@ LISTING = """
 import json, os, sys
 from collections import Counter
 
-# What lmms-eval itself loads in any case, before it asks the plugin.
+# lmms-eval itself loads these in any case, before it calls the plugin.
 import lmms_eval.evaluator
 import lmms_eval.models
 from lmms_eval.tasks import TaskManager
@@ -73,7 +72,7 @@ print(json.dumps([folder, listed, loaded, len(hooks), len(set(map(id, hooks))), 
 
 @pytest.fixture(scope="module")
 def listing() -> Any:
-    """What a process told that listed all tasks, and then read the configuration of each of ours."""
+    """The output of a process that lists all tasks, and then reads the configuration of each of ours."""
     done = subprocess.run([sys.executable, "-c", LISTING], check=True, capture_output=True, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -13,13 +13,13 @@ TESTS = ("tests/models", "tests/demo/test_tiny_model.py")
 
 
 def overlay(folder: Path, requirement: str) -> Path:
-    """A virtual environment of this one's packages, but for what `requirement` needs otherwise; its Python."""
+    """Makes a virtual environment over this one, with what `requirement` needs in addition; returns its Python."""
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
     (own,) = folder.glob("lib/python*/site-packages")
-    # As a site directory and not as a bare path, so that packages installed in editable form are found, too.
+    # A site directory and not a bare path, so that editable installs are found too.
     (own / "parent.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
-    # datasets comes along because its newest releases do not go with the huggingface_hub of the oldest transformers.
+    # With datasets, because its newest releases do not work with the huggingface_hub of the oldest transformers.
     command = [str(python), "-m", "pip", "install", "-q", requirement, "datasets"]
     subprocess.run(command, check=True, capture_output=True, timeout=1200)
     return python

@@ -1,18 +1,17 @@
 """Checks the changes for lmms-eval on a checkout of it: `python upstream/check.py CHECKOUT`.
 
-The checkout itself stays as it is; everything happens in clones of its commit. For each of the two changes, and for
-both together, it is checked that
+The checkout itself is not changed; everything happens in clones of its commit. For each of the two changes, and for
+both together, the script checks that
 
 - `upstream/export.py` writes it, and a second time changes nothing;
-- the formatter and linter of lmms-eval leave the changed files as they are;
-- lmms-eval's own tests come out as they did before, and the new ones pass;
-- the benchmark (on the sample's data) and the sample run with `--model dummy`, where they were added.
+- the formatter and linter of lmms-eval do not change the changed files;
+- lmms-eval's own tests have the same outcomes as before, and the new ones pass;
+- the benchmark (on the sample's data) and the sample run with `--model dummy`, if the change adds them.
 
-lmms-eval runs in an environment of its own, without lmms-humansense: a new one, or that of `--python`. Prints a table
-in Markdown and ends with status 0 if all is as it should be.
+lmms-eval runs in an environment of its own, without lmms-humansense: a new one, or that of `--python`. The script
+prints a table in Markdown and ends with status 0 if it finds no problem.
 """
 
-import argparse
 import importlib.metadata
 import json
 import os
@@ -27,8 +26,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Annotated
 from xml.etree import ElementTree
 
+import typer
 import yaml
 from exporter.formatting import has_ruff
 
@@ -44,46 +45,53 @@ SAMPLE = "lmms_eval/tasks/humansense_sample"
 QUESTIONS = 39
 _TESTS = ("-m", "pytest", "test", "-q", "--continue-on-collection-errors", "-p", "no:cacheprovider")
 _TEST_LIMIT = 1800.0
-"""Seconds that lmms-eval's tests get."""
+"""Seconds after which lmms-eval's tests are stopped."""
 
 Outcomes = Mapping[str, str]
 
 
 @dataclass
 class Checked:
-    """What was found of one state: a sentence for each check, and what was not as it should be."""
+    """The results for one state: a sentence for each check, and the problems."""
 
     state: str
     files: int = 0
     found: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
-    def note(self, check: str, told: str, problem: str = "") -> None:
-        """Note what came of a check."""
-        self.found[check] = f"**{problem}**" if problem else told
+    def note(self, check: str, result: str, problem: str = "") -> None:
+        """Add the result of a check.
+
+        Args:
+            check: The name of the check, which is its row in the table.
+            result: The sentence for the table if there is no problem.
+            problem: What is wrong; "" if the check passed.
+        """
+        self.found[check] = f"**{problem}**" if problem else result
         if problem:
             self.problems.append(f"{self.state}, {check}: {problem}")
 
 
-def main() -> int:
-    """Check the checkout that is named; returns the exit status."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("checkout", type=Path, help="a git checkout of lmms-eval")
-    parser.add_argument("--python", help="an interpreter with lmms-eval's dependencies, instead of a new environment")
-    parser.add_argument("--out", type=Path, help="where the table goes, beside the screen")
-    options = parser.parse_args()
+def main(
+    checkout: Annotated[Path, typer.Argument(help="A git checkout of lmms-eval.")],
+    python: Annotated[
+        str | None, typer.Option(help="An interpreter with lmms-eval's dependencies, instead of a new environment.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="A file for the table, which is also printed.")] = None,
+) -> None:
+    """Check the changes for lmms-eval in clones of a checkout, and print a table; the status is 1 if a check fails."""
     with tempfile.TemporaryDirectory(prefix="check-upstream-") as name:
         folder = Path(name)
-        clones = {state: _changed(options.checkout, folder / state, changes) for state, changes in STATES.items()}
-        base = _clone(options.checkout, folder / "before")
-        python = options.python or _environment(folder / "env", clones["both"][0])
+        clones = {state: _changed(checkout, folder / state, changes) for state, changes in STATES.items()}
+        base = _clone(checkout, folder / "before")
+        python = python or _environment(folder / "env", clones["both"][0])
         before = _outcomes(base, python)
         checked = [_checked(state, *clone, python=python, before=before) for state, clone in clones.items()]
         table = _table(checked, base, python, before)
     print(table)
-    if options.out:
-        options.out.write_text(table, encoding="utf-8")
-    return 1 if any(each.problems for each in checked) else 0
+    if out:
+        out.write_text(table, encoding="utf-8")
+    raise typer.Exit(1 if any(each.problems for each in checked) else 0)
 
 
 def _clone(checkout: Path, folder: Path) -> Path:
@@ -92,7 +100,7 @@ def _clone(checkout: Path, folder: Path) -> Path:
 
 
 def _changed(checkout: Path, folder: Path, changes: Sequence[str]) -> tuple[Path, int, str]:
-    """A clone with changes, the number of files that differ, and what was wrong with writing them."""
+    """A clone with changes, the number of changed files, and the first problem of writing them ("" for none)."""
     _clone(checkout, folder)
     start = _run(["git", "rev-parse", "HEAD"], folder).stdout.strip()
     problems = []
@@ -115,7 +123,7 @@ def _stage(folder: Path) -> None:
 
 
 def _not_staged(folder: Path) -> list[str]:
-    """The files that differ from what was staged or committed last."""
+    """The files that differ from the last stage or commit."""
     status = _run(["git", "status", "--porcelain", "--untracked-files=all"], folder).stdout
     return [line[3:] for line in status.splitlines() if line[1] != " "]
 
@@ -126,11 +134,11 @@ def _commit(folder: Path) -> None:
 
 
 def _environment(folder: Path, clone: Path) -> str:
-    """A new environment with what lmms-eval and the model's optional dependencies need, pytest and the formatter."""
+    """A new environment with lmms-eval's dependencies, those of the model, pytest and the formatters."""
     venv.create(folder, with_pip=True)
     python = str(folder / "bin" / "python")
     wanted = [f"{clone}[humansense]", "pytest", *_formatters(clone)]
-    # What this environment was resolved with, where newer ones are known not to work with lmms-eval.
+    # The version that is installed here, because newer ones are known not to work with lmms-eval.
     wanted.append(f"filelock=={importlib.metadata.version('filelock')}")
     _run([python, "-m", "pip", "install", "--quiet", *wanted], clone)
     return python
@@ -148,14 +156,14 @@ def _checked(state: str, clone: Path, files: int, problem: str, *, python: str, 
 
 
 def _formatters(clone: Path) -> list[str]:
-    """The formatters of a checkout at the versions that it names."""
+    """The formatters of a checkout, in the versions that it names."""
     if _has_ruff(clone):
         return re.findall(r'"(ruff[^"]*)"', (clone / "pyproject.toml").read_text(encoding="utf-8")) or ["ruff"]
     return [f"{name}=={version}" for name, version, _ in _hooks(clone)]
 
 
 def _hooks(clone: Path) -> list[tuple[str, str, list[str]]]:
-    """Name, version and arguments of the hooks that run before a commit."""
+    """Name, version and arguments of the pre-commit hooks."""
     hooks = yaml.safe_load((clone / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
     return [(hook["id"], repo["rev"], hook.get("args", [])) for repo in hooks for hook in repo["hooks"]]
 
@@ -171,19 +179,19 @@ def _check_format(checked: Checked, clone: Path, python: str) -> None:
         commands = [["ruff", "format", "--check"], ["ruff", "check"]]
     else:
         commands = [[name, "--check", *arguments] for name, _, arguments in _hooks(clone)]
-    told = []
+    formatters = []
     for command in commands:
         ended = _run([python, "-m", *command, *files], clone, check=False)
         if ended.returncode:
             checked.note("format", "", f"{command[0]}: {(ended.stderr or ended.stdout).strip().splitlines()[0]}")
             return
         version = _run([python, "-m", command[0], "--version"], clone).stdout
-        told.append(f"{command[0]} {' '.join(re.findall(r'[0-9]+[.][0-9.]+', version)[:1])}")
-    checked.note("format", f"{len(files)} files unchanged by {' and '.join(dict.fromkeys(told))}")
+        formatters.append(f"{command[0]} {' '.join(re.findall(r'[0-9]+[.][0-9.]+', version)[:1])}")
+    checked.note("format", f"{len(files)} files unchanged by {' and '.join(dict.fromkeys(formatters))}")
 
 
 def _outcomes(clone: Path, python: str) -> Outcomes:
-    """The outcome of each of the tests of a clone."""
+    """The outcome of each test of a clone, by its name."""
     report = clone.parent / f"{clone.name}.xml"
     _run([python, *_TESTS, f"--junitxml={report}"], clone, check=False, limit=_TEST_LIMIT)
     outcomes = {}
@@ -199,7 +207,7 @@ def _check_tests(checked: Checked, before: Outcomes, after: Outcomes) -> None:
     bad = sorted(name for name, outcome in new.items() if outcome != "passed")
     if differing:
         checked.note(
-            "their tests", "", f"{len(differing)} come out otherwise: {differing[0]} {after.get(differing[0])}"
+            "their tests", "", f"{len(differing)} have other outcomes: {differing[0]} {after.get(differing[0])}"
         )
     else:
         checked.note("their tests", f"{len(before):,} come out as before")
@@ -217,16 +225,16 @@ def _check_run(checked: Checked, clone: Path, python: str, task: str) -> None:
     if not written:
         checked.note(f"--tasks {task}", "", f"no results: {(ended.stderr or ended.stdout).strip()[-300:]}")
         return
-    told = json.loads(written[0].read_text(encoding="utf-8"))
-    asked = sum(leaf["effective"] for leaf in told["n-samples"].values())
-    failed = told["results"][task]["failed,none"]
+    results = json.loads(written[0].read_text(encoding="utf-8"))
+    asked = sum(leaf["effective"] for leaf in results["n-samples"].values())
+    failed = results["results"][task]["failed,none"]
     wrong = "" if asked == QUESTIONS and failed == 0 else f"{asked} questions, failed: {failed}"
     checked.note(f"--tasks {task}", f"{asked} questions, none failed", wrong)
     shutil.rmtree(out)
 
 
 def _table(checked: Sequence[Checked], base: Path, python: str, before: Outcomes) -> str:
-    """What was found, as Markdown."""
+    """The results of all states, as Markdown."""
     commit = _run(["git", "log", "-1", "--format=%h of %cs"], base).stdout.strip()
     release = re.search(r'^version = "(.*)"', (base / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
     passed = sum(outcome == "passed" for outcome in before.values())
@@ -251,7 +259,7 @@ def _run(
     limit: float | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> "subprocess.CompletedProcess[str]":
-    """A command in a folder, in which Python finds that folder's lmms_eval before an installed one."""
+    """Run a command in a folder; Python finds that folder's lmms_eval before an installed one."""
     variables = {**os.environ, "PYTHONPATH": str(folder), "HF_HUB_OFFLINE": "1", **(environment or {})}
     if command[0] == sys.executable:
         variables.pop("PYTHONPATH")
@@ -262,4 +270,4 @@ def _run(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    typer.run(main)

@@ -17,12 +17,13 @@ def main(
         typer.Option(help="The benchmark with its model, or entry points for the tasks of installed packages."),
     ] = "humansense",
     results: Annotated[
-        list[Path] | None, typer.Option(help="Results of real models, to stand beside the paper's in the text.")
+        list[Path] | None, typer.Option(help="Results of real models, which the text compares with the paper's.")
     ] = None,
 ) -> None:
     """Write this repository as a change into a checkout of lmms-eval, and print the text of a pull request.
 
-    The checkout's own formatter is used. What differs from what is known is refused, and nothing is committed.
+    The files are formatted by the checkout's own formatter. Unknown versions of lmms-eval's code are refused, and
+    nothing is committed.
     """
     raise typer.Exit(export_upstream(checkout, change, results or []))
 

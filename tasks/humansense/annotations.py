@@ -1,6 +1,6 @@
-"""From the items of an annotation file to docs: one flat record per question, one type per field.
+"""Converts the items of an annotation file to docs: one flat record per question, one type per field.
 
-Validation happens here and nowhere else. Standard library only.
+Validation happens only here. Standard library only.
 """
 
 import json
@@ -16,7 +16,7 @@ from .taxonomy import BY_CODE, TASKS, Resolution, Task, resolve_task_types
 
 
 class Annotations(TypedDict):
-    """What one annotation file holds: its docs, how its `task_type` names were read, and what is odd about it."""
+    """The content of one annotation file: its docs, how its `task_type` names were resolved, and warnings about it."""
 
     docs: list["Doc"]
     resolution: Resolution
@@ -26,9 +26,20 @@ class Annotations(TypedDict):
 class Doc(TypedDict):
     """One question of HumanSense.
 
-    `id` is its file and place ("VQA-12"), `code` and `level` its task's, `pattern` how it is answered, `answer` the
-    annotated answer as text and `gold` its parsed form, `media` the annotated path, `frame_count` and `fps` those of
-    the clip (0 for audio), `transcript` the annotated ASR text (None where there is none).
+    Attributes:
+        id: Its file and its place in it ("VQA-12").
+        code: The code of its task ("AR").
+        level: The level of its task ("L1").
+        task_type: The annotated `task_type`.
+        question: The annotated question.
+        pattern: The form of its answer.
+        options: The annotated options as text; empty for counting and yes/no questions.
+        answer: The annotated answer as text.
+        gold: The answer in the form in which `parsing.parse` returns one.
+        media: The annotated path.
+        frame_count: The clip's number of frames; 0 for audio.
+        fps: The clip's frame rate; 0 for audio.
+        transcript: The annotated ASR text; None if there is none.
     """
 
     id: str
@@ -47,7 +58,7 @@ class Doc(TypedDict):
 
 
 class DataError(ValueError):
-    """The data cannot be used; the message names the file, the item and field, and what to do."""
+    """The data cannot be used; the message names the file, the item and field, and the remedy."""
 
 
 FILES: Mapping[str, str] = {"VQA": "HumanSense_VQA.json", "AQA": "HumanSense_AQA.json"}
@@ -57,7 +68,7 @@ MEDIA: Mapping[str, str] = {"VQA": "videos", "AQA": "audios"}
 """The media folder (or archive) that belongs to each annotation file."""
 
 FOLDER = "bench_data"
-"""The folder of the dataset repository that holds the benchmark; the training data beside it is never read."""
+"""The dataset repository's folder with the benchmark; the training data beside it is never read."""
 
 
 def key_of(task: Task) -> str:
@@ -66,10 +77,19 @@ def key_of(task: Task) -> str:
 
 
 def read(text: str | bytes, key: str, overrides: Mapping[str, str] | None = None) -> Annotations:
-    """Read the annotation file `key` ("VQA" or "AQA") from its JSON text.
+    """Read an annotation file from its JSON text.
 
-    Raises DataError for a file that is not one JSON array of items, or an item that lacks or mistypes a field, and
-    taxonomy.TaxonomyError for task types that cannot be told apart.
+    Args:
+        text: The content of the file.
+        key: The file's key in `FILES` ("VQA" or "AQA").
+        overrides: The task codes of `task_type` names, which win over all other rules.
+
+    Returns:
+        The docs in the order of the file, with the resolution of their task types and the warnings about them.
+
+    Raises:
+        DataError: The file is not one JSON array of items, or a field of an item is missing or has a wrong type.
+        TaxonomyError: The task of a `task_type` cannot be determined.
     """
     try:
         items = json.loads(text)
@@ -79,7 +99,21 @@ def read(text: str | bytes, key: str, overrides: Mapping[str, str] | None = None
 
 
 def read_items(items: Any, key: str, name: str, overrides: Mapping[str, str] | None = None) -> Annotations:
-    """As `read`, of what a JSON text of the file `key` holds; `name` is what messages call the file."""
+    """Read an annotation file from its parsed JSON, as `read` does.
+
+    Args:
+        items: The parsed JSON of the file.
+        key: The key in `FILES` of the file whose tasks the items may have.
+        name: The file's name in messages.
+        overrides: The task codes of `task_type` names, which win over all other rules.
+
+    Returns:
+        The docs in the order of the items, with the resolution of their task types and the warnings about them.
+
+    Raises:
+        DataError: `items` is not a list of items, or a field of an item is missing or has a wrong type.
+        TaxonomyError: The task of a `task_type` cannot be determined.
+    """
     if not isinstance(items, list) or not items:
         raise DataError(f"{name} must be one JSON array with at least one question; download it again.")
     fields = [_Item(name, place, item) for place, item in enumerate(items)]
@@ -98,7 +132,7 @@ def read_items(items: Any, key: str, name: str, overrides: Mapping[str, str] | N
 def _oddity(doc: Doc) -> str:
     if not doc["options"] or set(doc["gold"]) <= set(option_letters(doc["options"])):
         return ""
-    return f"the answer {doc['answer']!r} is none of its {len(doc['options'])} options, so nobody can be right."
+    return f"the answer {doc['answer']!r} is none of its {len(doc['options'])} options, so no response can be right."
 
 
 def _doc(doc_id: str, item: "_Item", task: Task) -> Doc:
@@ -123,7 +157,7 @@ def _doc(doc_id: str, item: "_Item", task: Task) -> Doc:
 
 
 class _Item:
-    """One item of an annotation file, with readers that name file, item and field when something is wrong."""
+    """One item of an annotation file, with readers whose errors name file, item and field."""
 
     def __init__(self, file: str, place: int, item: Any) -> None:
         self.where = f"{file}, item {place} (the first is 0)"
@@ -199,7 +233,7 @@ class _Item:
 
 
 def _as_text(value: Any, error: DataError) -> str:
-    """A text as it stands, a number as one would write it (4 and 4.0 are "4"); raises `error` for anything else."""
+    """A text unchanged, a number as text (4 and 4.0 are "4"); raises `error` for anything else."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
@@ -208,4 +242,4 @@ def _as_text(value: Any, error: DataError) -> str:
 
 
 _LARGEST = 1e9
-"""No number in an answer or option is this large; NaN and infinity are not smaller."""
+"""Numbers in answers and options must be smaller. This also refuses NaN and infinity."""

@@ -1,7 +1,7 @@
 """The docs of a task, and the local media file of a doc.
 
-Where the data are: the environment variable HUMANSENSE_DATA (a folder, or whatever else the source in use can read),
-else the dataset repository on the Hub at the revision HUMANSENSE_REVISION ("main" if unset).
+The environment variable HUMANSENSE_DATA says where the data are: a folder, or another root that the current source can
+read. Without it, they are in the dataset repository on the Hub at the revision HUMANSENSE_REVISION ("main" if unset).
 """
 
 import os
@@ -23,16 +23,23 @@ _MOST_NAMED = 5
 
 
 class LocatedDoc(Doc):
-    """A doc with where its media file lies: the release's root and the name of the file in its store."""
+    """A doc with the place of its media file: the release's root and the name of the file in its store."""
 
     root: str
     file: str
 
 
 def release_root(repository: str) -> str:
-    """The root of the release to use; `repository` is the dataset repository that publishes it.
+    """The root of the release to use.
 
-    Raises DataError when it cannot be had.
+    Args:
+        repository: The dataset repository on the Hub that is used without HUMANSENSE_DATA.
+
+    Returns:
+        The root that the user has set, or that of the repository, which some sources download now.
+
+    Raises:
+        DataError: The repository cannot be read.
     """
     root = root_of_user()
     if root:
@@ -42,15 +49,23 @@ def release_root(repository: str) -> str:
 
 
 def root_of_user() -> str:
-    """The root in HUMANSENSE_DATA, or ""."""
+    """The root in HUMANSENSE_DATA, or "" if it is not set."""
     return os.path.expanduser(os.environ.get("HUMANSENSE_DATA", "").strip())
 
 
 def load(code: str, root: str, complete: bool = True) -> list[LocatedDoc]:
-    """The docs of the task `code` ("AR") from the release at `root`, in the order of the annotation file.
+    """Load the docs of a task from a release.
 
-    `complete` says that the whole release is expected there: then counts that differ from the paper's are warned of.
-    Raises DataError, with a message for the user, when the annotations or the media do not fit together.
+    Args:
+        code: The task's code ("AR").
+        root: The root of the release, as the current source reads it.
+        complete: Whether the whole release is expected there; then counts that differ from the paper's are logged.
+
+    Returns:
+        The docs in the order of the annotation file, each with the place of its media file.
+
+    Raises:
+        DataError: The annotations are wrong, have no question of the task, or do not fit the media.
     """
     current, key = source.current(), annotations.key_of(BY_CODE[code])
     try:
@@ -67,27 +82,32 @@ def load(code: str, root: str, complete: bool = True) -> list[LocatedDoc]:
 def local_media(doc: LocatedDoc) -> Path:
     """The local media file of a doc, fetched now if it is remote or packed.
 
-    Raises DataError when it cannot be had.
+    Raises:
+        DataError: The file is missing, is refused, or cannot be fetched.
     """
     return _files(doc).fetch(doc["file"]).absolute()
 
 
 def local_media_if_fetched(doc: LocatedDoc) -> Path | None:
-    """The local media file of a doc if it is already there."""
+    """The local media file of a doc, or None if it has not been fetched yet."""
     return _files(doc).find_local(doc["file"])
 
 
 def origin(root: str) -> dict[str, Any]:
     """Where docs with this `root` come from.
 
-    Its `source` (a folder, an address or a repository), the `commit` if it was on the Hub, and the SHA-256 of the
-    `annotations` that this process has read, by file.
+    Args:
+        root: The `root` of a doc.
+
+    Returns:
+        The `source` (a folder, an address or a repository), the `commit` if it is on the Hub, and by file the SHA-256
+        of the `annotations` that this process has read.
     """
     return {**source.current().origin(root), "annotations": dict(sorted(_digests.get(root, {}).items()))}
 
 
 _digests: dict[str, dict[str, str]] = {}
-"""By the address of a release, the SHA-256 of each annotation file that was read."""
+"""The SHA-256 of each annotation file that was read, by the address of its release."""
 
 
 def _files(doc: LocatedDoc) -> MediaFiles:
@@ -114,7 +134,7 @@ def _log(read: annotations.Annotations, file: str, complete: bool) -> None:
     resolution = read["resolution"]
     for how in dict.fromkeys(resolution.how.values()):
         types = ", ".join(f"{name} = {code}" for name, code in resolution.codes.items() if resolution.how[name] == how)
-        # A type that had to be guessed is worth a warning, which lmms-eval shows at every verbosity.
+        # A guessed type is worth a warning, which lmms-eval shows at every verbosity.
         level = "INFO" if how in ("name", "override") else "WARNING"
         logger.log(level, "{}: task types decided by {}: {}.", file, how, types)
     for name, count in resolution.skipped.items():
@@ -135,8 +155,8 @@ def _located(current: Source, docs: Iterable[Doc], root: str, key: str) -> list[
     if problems:
         more = f"; and {len(problems) - _MOST_NAMED} more" if len(problems) > _MOST_NAMED else ""
         raise DataError(
-            f"{annotations.FILES[key]}: the media of {_questions(len(problems))} (field video_path) cannot be told: "
-            f"{'; '.join(problems[:_MOST_NAMED])}{more}. Put the files there or mend the paths."
+            f"{annotations.FILES[key]}: the media of {_questions(len(problems))} (field video_path) cannot be found: "
+            f"{'; '.join(problems[:_MOST_NAMED])}{more}. Add the files or correct the paths."
         )
     return located
 

@@ -1,4 +1,4 @@
-"""Questions and media in a folder of this machine: unpacked, in two zip archives, or a snapshot of the Hub."""
+"""Questions and media in a local folder: unpacked, in two zip archives, or a snapshot of the Hub."""
 
 import os
 import re
@@ -24,11 +24,22 @@ class LocalSource:
     """Reads a folder that holds the annotation files, or a repository's folder that holds them in `FOLDER`."""
 
     def default_root(self, repository: str, revision: str) -> str:
-        """The benchmark's folder of the dataset repository, downloaded now."""
+        """Download the benchmark's folder of the dataset repository.
+
+        Args:
+            repository: The dataset repository on the Hub.
+            revision: A branch, tag or commit of it.
+
+        Returns:
+            The local folder with the annotation files.
+
+        Raises:
+            DataError: The repository cannot be downloaded.
+        """
         return _snapshot(repository, revision)
 
     def address(self, root: str) -> str:
-        """The root, wherever the process moves to; that of a snapshot has the commit in it."""
+        """The absolute path of the root, which for a snapshot contains the commit."""
         return os.path.abspath(root)
 
     def shown(self, root: str) -> str:
@@ -36,7 +47,11 @@ class LocalSource:
         return root
 
     def origin(self, root: str) -> dict[str, Any]:
-        """The folder as `source`, or for a snapshot the repository and its `commit`."""
+        """The folder as `source`, or for a snapshot the repository as `source` and its `commit`.
+
+        Raises:
+            DataError: There are no annotation files.
+        """
         folder = str(_folder(root))
         found = _SNAPSHOT.search(folder)
         if found is None:
@@ -44,13 +59,35 @@ class LocalSource:
         return {"source": f"hf://datasets/{found[1].replace('--', '/')}", "commit": found[2]}
 
     def annotations(self, root: str, key: str) -> bytes:
-        """The content of an annotation file."""
+        """Read an annotation file.
+
+        Args:
+            root: A folder with the annotation files, or one that holds them in `FOLDER`.
+            key: The file's key in `FILES`.
+
+        Returns:
+            The content of the file.
+
+        Raises:
+            DataError: The file cannot be read.
+        """
         path = _folder(root) / FILES[key]
         with _naming(f"{path}, which has the questions about {MEDIA[key]}, cannot be read"):
             return path.read_bytes()
 
     def media(self, root: str, key: str) -> "LocalMedia":
-        """The media that belong to an annotation file; unpacked ones win."""
+        """Find the media that belong to an annotation file; unpacked ones win over an archive.
+
+        Args:
+            root: A folder with the annotation files, or one that holds them in `FOLDER`.
+            key: The file's key in `FILES`.
+
+        Returns:
+            The media with the names of all files.
+
+        Raises:
+            DataError: There are no media, or their archive is damaged.
+        """
         folder = _folder(root)
         unpacked, archive = folder / MEDIA[key], folder / f"{MEDIA[key]}.zip"
         if unpacked.is_dir() and any(unpacked.iterdir()):
@@ -66,7 +103,7 @@ class LocalSource:
 
 @dataclass(frozen=True)
 class LocalMedia:
-    """Media files in `folder`: where they lie, or taken out of the archive `where`, one by one when asked for."""
+    """Media files in `folder`: unpacked, or extracted there one by one from the archive `where` (`is_packed`)."""
 
     where: str
     names: Sequence[str]
@@ -75,14 +112,24 @@ class LocalMedia:
     is_packed: bool = False
 
     def find_local(self, name: str) -> Path | None:
-        """The local file with this content, if it is there."""
+        """The local file of this name, or None if it is not there.
+
+        Raises:
+            DataError: The file must not be used.
+        """
         if name in self.refused:
             raise refusal(name, self.where, self.refused[name])
         path = self.folder / name
         return path if path.is_file() else None
 
     def fetch(self, name: str) -> Path:
-        """The local file with this content; whole or not at all, whoever else takes it out at the same time."""
+        """The local file of this name, extracted now if it is packed.
+
+        The file is never incomplete, also if several processes extract it at the same time.
+
+        Raises:
+            DataError: The file is missing, must not be used, or cannot be extracted.
+        """
         path = self.folder / name
         if self.find_local(name) is not None:
             return path
@@ -105,7 +152,7 @@ def _packed(archive: Path) -> LocalMedia:
     with _naming(f"{archive} is not a complete zip file; download it again"), zipfile.ZipFile(archive) as opened:
         names = [info.filename for info in opened.infolist() if not info.is_dir()]
     refused = {name: "its name leads out of its folder." for name in names if leads_out(name)}
-    # Another archive that takes its place has another folder for its members.
+    # If another archive replaces this one, its members get another folder.
     state = archive.stat()
     identity = sha256(f"{archive.resolve()} {state.st_size} {state.st_mtime_ns}".encode()).hexdigest()[:16]
     folder = Path(constants.HF_HOME) / "humansense" / "unpacked" / identity
@@ -116,9 +163,9 @@ def _packed(archive: Path) -> LocalMedia:
 def _snapshot(repository: str, revision: str) -> str:
     from huggingface_hub import snapshot_download
 
-    advice = "set HUMANSENSE_REVISION to a revision that it has, or HUMANSENSE_DATA to a folder that holds the release"
-    with _naming(f"The dataset {repository} at {revision} cannot be had from the Hub; {advice}"):
-        # The training data that lie beside the benchmark are not downloaded.
+    advice = "set HUMANSENSE_REVISION to an existing revision, or HUMANSENSE_DATA to a folder that holds the release"
+    with _naming(f"The dataset {repository} at {revision} cannot be downloaded from the Hub; {advice}"):
+        # The training data beside the benchmark are not downloaded.
         found = snapshot_download(repository, repo_type="dataset", revision=revision, allow_patterns=f"{FOLDER}/*")
         return str(Path(found) / FOLDER)
 
@@ -127,7 +174,9 @@ def _folder(root: str) -> Path:
     """The folder with the annotation files."""
     scheme, is_address, _ = root.partition("://")
     if is_address:
-        raise DataError(f"HUMANSENSE_DATA is an address ({scheme}), and only folders can be read here; set it to one.")
+        raise DataError(
+            f"HUMANSENSE_DATA is an address ({scheme}), but only folders can be read here; set it to a folder."
+        )
     for folder in (Path(root).absolute(), Path(root).absolute() / FOLDER):
         if any(os.path.exists(folder / name) for name in FILES.values()):
             return folder
@@ -137,7 +186,7 @@ def _folder(root: str) -> Path:
 
 @contextmanager
 def _naming(problem: str) -> Iterator[None]:
-    """Turn what goes wrong in the block, also in a decompressor or the Hub's client, into a DataError that names it."""
+    """Turns any error in the block, also of a decompressor or the Hub's client, into a DataError with `problem`."""
     try:
         yield
     except Exception as error:

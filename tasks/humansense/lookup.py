@@ -1,4 +1,4 @@
-"""The names of media files: finding the one that an annotated path means. Standard library only."""
+"""Finds the media file that an annotated path means. Standard library only."""
 
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from .annotations import DataError
 
 
 def parts(path: str) -> list[str]:
-    """The folders and the name of a path in one form, however it is written.
+    """Split a path into its folders and its name, in normal form.
 
     Archives made on other systems may decompose accented letters or use backslashes.
     """
@@ -15,17 +15,19 @@ def parts(path: str) -> list[str]:
 
 
 def leads_out(name: str) -> bool:
-    """Whether a file of this name could come to lie outside the folder that is meant for it."""
+    """Whether a file of this name could lie outside of the folder that it is extracted to."""
     pieces = parts(name)
     absolute = name.startswith(("/", "\\")) or ":" in pieces[0]
     return absolute or "\0" in name or not {"", ".", ".."}.isdisjoint(pieces)
 
 
 class MediaIndex:
-    """The files of a store, found by the paths that the annotations give them.
+    """Finds the files of a store by the paths in the annotations.
 
-    `names` are those of the files, `refused` has a reason for each one that must not be used, `where` is how messages
-    name the store.
+    Args:
+        names: The names of the files that may be used.
+        refused: The names of files that must not be used, each with the reason.
+        where: The store's name in messages.
     """
 
     def __init__(self, names: Iterable[str], refused: Mapping[str, str], where: str) -> None:
@@ -36,10 +38,19 @@ class MediaIndex:
                 self._by_ending.setdefault(ending, []).append(name)
 
     def find(self, path: str) -> str:
-        """The name of the file that an annotated path means: the one with the longest common suffix.
+        """Find the file that shares the longest suffix with an annotated path.
 
-        How archive members are named is not documented, so leading folders may differ. Takes one look into a table for
-        each folder of the path. Raises DataError when no file fits, several fit equally well, or it is refused.
+        The names of archive members are not documented, so leading folders may differ. Takes one table lookup for each
+        folder of the path.
+
+        Args:
+            path: A path as the annotations write it.
+
+        Returns:
+            The name of the file in its store.
+
+        Raises:
+            DataError: No file fits, several fit equally well, or the file must not be used.
         """
         for ending in _endings(path):
             fits = self._by_ending.get(ending, [])
@@ -57,11 +68,20 @@ class MediaIndex:
 
 
 def refusal(name: str, where: str, reason: str) -> DataError:
-    """The error for a file that must not be used."""
+    """The error for a file that must not be used.
+
+    Args:
+        name: The file's name in its store.
+        where: The store's name in messages.
+        reason: A sentence.
+
+    Returns:
+        The error, which the caller raises.
+    """
     return DataError(f"{name!r} in {where} is refused: {reason}")
 
 
 def _endings(path: str) -> list[str]:
-    """The path, and what is left of it without its first folders, longest first."""
+    """The path and all its suffixes without the first folders, longest first."""
     pieces = parts(path)
     return ["/".join(pieces[start:]) for start in range(len(pieces))]

@@ -1,4 +1,4 @@
-"""From a doc to what a model is sent: media references, then the prompt. Standard library only."""
+"""Converts a doc to the messages for a model: media references, then the prompt. Standard library only."""
 
 from pathlib import Path
 from typing import Any
@@ -7,14 +7,21 @@ from .annotations import Doc
 from .taxonomy import BY_CODE
 
 MAX_PIXELS = 360 * 420
-"""The most pixels of a frame, as the release sets it for Qwen2.5-Omni."""
+"""The most pixels of a frame that the release allows Qwen2.5-Omni."""
 
 
 def frame_rate(frame_count: int, fps: float) -> float:
-    """The release's sampling rate for a clip, in frames shown per second of the clip.
+    """The release's sampling rate for a clip.
 
     1 fps; 0.5 for more than 300 and less than 600 frames; 0.2 from 600 frames on; then less if more than 24 frames
     would be shown. The clip's own rate is cut to a whole number, as in the release's code.
+
+    Args:
+        frame_count: The clip's number of frames.
+        fps: The clip's own frames per second, at least 1.
+
+    Returns:
+        Frames to show for each second of the clip.
     """
     rate = 1.0
     if 300 < frame_count < 600:
@@ -26,11 +33,20 @@ def frame_rate(frame_count: int, fps: float) -> float:
 
 
 def build(doc: Doc, media: Path | None, prompt: str, hears: bool) -> list[dict[str, Any]]:
-    """The chat messages of a doc: one user turn with its media, then the prompt.
+    """Build the chat messages of a doc: one user turn with its media, then the prompt.
 
-    Without `media` there is only the prompt. A video whose sound matters is followed by an audio content of the same
-    file, if it is to be heard (`hears`). The video's `fps` and `max_pixels` say how the release shows it, `time_axis`
-    that it does not tell the model the rate of the frames; models that do not know these keys ignore them.
+    A video whose sound matters is followed by an audio content of the same file, if the model hears. The video's `fps`
+    and `max_pixels` say how the release shows it; `time_axis` says that the release does not give the model the rate of
+    the frames. Models that do not know these keys ignore them.
+
+    Args:
+        doc: The question.
+        media: The local media file; None for the prompt alone.
+        prompt: The text of the question.
+        hears: Whether the sound of a video is part of the messages. Audio files always are.
+
+    Returns:
+        The messages in the form of lmms-eval's `doc_to_messages`.
     """
     task = BY_CODE[doc["code"]]
     content: list[dict[str, Any]] = []

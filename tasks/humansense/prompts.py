@@ -1,7 +1,7 @@
-"""From a question to the characters that the model is shown. Pure functions of the standard library.
+"""Converts a question to the prompt that the model gets. Pure functions of the standard library.
 
 Source: the prompt templates of the release (arXiv 2508.10576). Every character counts: a changed prompt makes scores
-incomparable, so all of them are frozen as snapshot files in the tests.
+incomparable, so snapshot files in the tests freeze all prompts.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ SYSTEM_PROMPT = (
     "You are Qwen, a virtual human developed by the Qwen Team, Alibaba Group, capable of perceiving auditory and "
     "visual inputs, as well as generating text and speech."
 )
-"""What the release gives Qwen2.5-Omni as its system message; other models have their own."""
+"""The system message that the release gives Qwen2.5-Omni; other models have their own."""
 
 SUFFIXES: dict[Pattern, str] = {
     "single": ", which one of the following is correct?",
@@ -35,7 +35,7 @@ SUFFIXES: dict[Pattern, str] = {
     "yesno": "",
 }
 
-# The release can score yes/no questions but has no prompt for them: that line is ours, after the others' model.
+# The release can score yes/no questions but has no prompt for them: that line is ours, modelled on the others.
 WANTED: dict[Pattern, str] = {
     "single": "answer one correct letter only",
     "multi": "answer correct letters only",
@@ -60,22 +60,37 @@ For the following tasks, base your reasoning on the above elements to draw concl
 
 
 def build(question: str, pattern: Pattern, options: Sequence[str] = (), style: Style = "plain") -> str:
-    """The prompt of one question, as the release writes it.
+    """Build the prompt of one question, as the release writes it.
 
-    `options` are shown as they stand ("A. …"), each on its own line; counting and yes/no questions have none.
-    The prompt starts and ends with one newline.
+    Args:
+        question: The annotated question.
+        pattern: The form of the answer.
+        options: The annotated options ("A. …"), which are shown unchanged, each on its own line. Counting and yes/no
+            questions have none.
+        style: Whether the prompt asks to think before the answer.
+
+    Returns:
+        The prompt, which starts and ends with one newline.
     """
     shown = f"\n\nOptions:\n{chr(10).join(options)}" if pattern in ("single", "multi") else ""
     return f"\n{OPENING}\n\nQuestion: {question}{SUFFIXES[pattern]}{shown}\n\n{_instruction(pattern, style)}\n"
 
 
 def with_asr(prompt: str, transcript: str) -> str:
-    """`prompt` with the transcript of the video's sound directly before it."""
+    """Put the transcript of a video's sound directly before the prompt.
+
+    Args:
+        prompt: A prompt by `build`.
+        transcript: The annotated ASR text.
+
+    Returns:
+        The new prompt, in which both texts are unchanged.
+    """
     return f"{ASR_HEADING}{transcript}{prompt}"
 
 
 def with_guide(prompt: str) -> str:
-    """`prompt` with the paper's training-free guidance before it."""
+    """The prompt with the paper's training-free guidance before it."""
     return f"{GUIDE}{prompt}"
 
 

@@ -1,4 +1,4 @@
-"""From a response to the items that lmms-eval averages and logs. Standard library only."""
+"""Converts a response to the items that lmms-eval averages and logs. Standard library only."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from .prompts import Style
 class Credit(dict[str, Any]):
     """The value of one metric for one doc: `{"score": float, "clip": str, …}`.
 
-    lmms-eval takes clustered standard errors from dicts with a score and a cluster key, but plain ones (and those of
-    groups) only from numbers averaged by its own mean. So this dict adds and subtracts like its score.
+    lmms-eval computes clustered standard errors from dicts with a score and a cluster key, but plain standard errors
+    (and those of groups) only from numbers that its own mean averages. So this dict adds and subtracts like its score.
     """
 
     def __radd__(self, other: float) -> float:
@@ -24,11 +24,18 @@ class Credit(dict[str, Any]):
 def metrics(
     doc: Doc, response: str, duration: float | None = None, file: str | None = None, style: Style = "plain"
 ) -> dict[str, Credit]:
-    """The metrics of one doc, as lmms-eval's `process_results` wants them.
+    """The metrics of one doc, in the form of lmms-eval's `process_results`.
 
-    `paper` (left out where the release leaves the item out; with `crash` where its scorer would have stopped), `acc`,
-    `answered` and `failed`; `acc` also carries what a report needs. `style` is that of the prompt. `duration` is that
-    of an audio file in seconds; a video's comes from its annotation. `file` is the local media file, where it is known.
+    Args:
+        doc: The question.
+        response: The model's response.
+        duration: The length of an audio file in seconds, if known; a video's length comes from its annotation.
+        file: The local media file, if known.
+        style: The style of the prompt.
+
+    Returns:
+        `paper` (missing if the release leaves the item out; with `crash` if its scorer would have stopped), `acc` (with
+        the fields that a report needs), `answered` and `failed`.
     """
     score = scoring.score(response, doc["pattern"], doc["answer"], doc["options"], style)
     details = {
@@ -46,7 +53,7 @@ def metrics(
     }
     clip = doc["media"]
     crash = {"crash": score.crash} if score.crash else {}
-    # lmms-eval takes the size of a leaf from its last metric, so the ones that every doc has stand last.
+    # lmms-eval takes the size of a leaf from its last metric, so the metrics that every doc has come last.
     return {
         **({} if score.paper is None else {"paper": Credit(score=score.paper, clip=clip, **crash)}),
         "acc": Credit(score=score.acc, clip=clip, **details),

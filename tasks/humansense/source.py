@@ -1,7 +1,7 @@
-"""Where questions and media are read from, and the one place in which a richer source is put. Standard library only.
+"""The source of questions and media, and the one place to replace it. Standard library only.
 
 By itself the benchmark reads plain folders, and a snapshot of the dataset repository (`local_source`). A package that
-can read from more places hands its own source to `use`; everything here then reads through that.
+can read from more places gives its own source to `use`; then all tasks read through that source.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -12,11 +12,11 @@ from .local_source import LocalSource
 
 
 class MediaFiles(Protocol):
-    """The media that belong to one annotation file, by the names that their store gives them."""
+    """The media that belong to one annotation file, by their names in their store."""
 
     @property
     def where(self) -> str:
-        """What messages call the place in which they lie."""
+        """The store's name in messages."""
 
     @property
     def names(self) -> Sequence[str]:
@@ -27,48 +27,80 @@ class MediaFiles(Protocol):
         """The names of files that must not be used, each with the reason."""
 
     def fetch(self, name: str) -> Path:
-        """The local file with this content, had now if it is not here yet. Raises DataError."""
+        """The local file of this name, fetched now if it is not here yet.
+
+        Raises:
+            DataError: The file is missing, must not be used, or cannot be fetched.
+        """
 
     def find_local(self, name: str) -> Path | None:
-        """The local file with this content, or None if it has not been fetched yet. Raises DataError."""
+        """The local file of this name, or None if it has not been fetched yet.
+
+        Raises:
+            DataError: The file must not be used.
+        """
 
 
 class Source(Hashable, Protocol):
-    """Reads releases of the benchmark. A `root` names one: by a folder, or by whatever else a source can read.
+    """Reads releases of the benchmark. A `root` names one: a folder, or another name that the source can read.
 
-    `key` is that of an annotation file ("VQA" or "AQA", see `annotations.FILES`). All methods may raise
+    `key` is the key of an annotation file ("VQA" or "AQA", see `annotations.FILES`). All methods may raise
     annotations.DataError, with a message for the user.
     """
 
     def default_root(self, repository: str, revision: str) -> str:
-        """The root to read where the user names none: that of the dataset repository at a revision."""
+        """The root to read if the user gives none.
+
+        Args:
+            repository: The dataset repository on the Hub.
+            revision: A branch, tag or commit of it.
+
+        Returns:
+            A root that this source can read.
+        """
 
     def address(self, root: str) -> str:
-        """The root that docs carry, which means the same data later: with the commit where there is one."""
+        """The root in the form that docs carry: it means the same data later, by the commit if there is one."""
 
     def shown(self, root: str) -> str:
-        """What messages call it: the root without passwords."""
+        """The root's name in messages, without passwords."""
 
     def origin(self, root: str) -> dict[str, Any]:
-        """Where its data come from, for results: their `source`, and the `commit` where there is one."""
+        """Where its data come from, for results: the `source`, and the `commit` if there is one."""
 
     def annotations(self, root: str, key: str) -> bytes:
-        """The content of an annotation file."""
+        """Read an annotation file.
+
+        Args:
+            root: A release.
+            key: The file's key.
+
+        Returns:
+            The content of the file.
+        """
 
     def media(self, root: str, key: str) -> MediaFiles:
-        """The media that belong to an annotation file."""
+        """Find the media that belong to an annotation file.
+
+        Args:
+            root: A release.
+            key: The file's key.
+
+        Returns:
+            The media, whose names are known and which are not fetched yet.
+        """
 
 
 _current: Source = LocalSource()
 
 
 def current() -> Source:
-    """The source that questions and media are read from."""
+    """The source from which this process reads questions and media."""
     return _current
 
 
 def use(source: Source) -> Source:
-    """Read questions and media from this source from now on, in this process; returns the one that was used before."""
+    """Use this source from now on, in this process; returns the source that was used before."""
     global _current
     before, _current = _current, source
     return before

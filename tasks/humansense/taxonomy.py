@@ -1,8 +1,8 @@
 """The 15 tasks of HumanSense: the only list of them in this package.
 
-Source: arXiv 2508.10576 (codes, names, levels, question counts) and the release's evaluation code
-(the seven `task_type` names that it mentions). The release's other `task_type` names are not documented,
-which is why `resolve_task_types` exists.
+Source: arXiv 2508.10576 (codes, names, levels, question counts) and the release's evaluation code (the seven
+`task_type` names that it mentions). The release's other `task_type` names are not documented; `resolve_task_types`
+finds their tasks.
 """
 
 import re
@@ -14,15 +14,21 @@ from typing import Literal
 Input = Literal["video", "video+sound", "audio"]
 
 SKIPPED_TASK_TYPES = ("Abnormal_Recognition",)
-"""Types that the annotation files may hold and the benchmark leaves out (the release's scorer skips them)."""
+"""Types that the annotation files may have and the benchmark leaves out (the release's scorer skips them)."""
 
 
 @dataclass(frozen=True)
 class Task:
     """One of the 15 tasks.
 
-    `aliases` are `task_type` names it may have in the annotation files (compared by `normalise`), `keywords` words
-    that name this task and no other, `count` the number of questions in the paper.
+    Attributes:
+        code: Its short name in the paper ("AR").
+        name: Its name in the paper.
+        level: Its level in the paper.
+        count: Its number of questions in the paper.
+        input: What a question is about.
+        aliases: The `task_type` names that it may have in the annotation files (compared by `normalise`).
+        keywords: Words that only the names of this task contain.
     """
 
     code: str
@@ -84,15 +90,18 @@ LEVELS: tuple[str, ...] = ("L1", "L2", "L3", "L4")
 
 
 class TaxonomyError(ValueError):
-    """Tasks cannot be told apart, or are not known by that name; the message says what to type."""
+    """A task cannot be determined, or there is none of this name; the message says what to type."""
 
 
 @dataclass(frozen=True)
 class Resolution:
-    """Which task each `task_type` belongs to.
+    """The task of each `task_type`.
 
-    `codes` maps a `task_type` to its task's code, `how` to the rule that decided it, `skipped` holds the types that
-    are left out with their number of items, `warnings` one sentence per count that differs from the paper's.
+    Attributes:
+        codes: The task's code by `task_type`.
+        how: The rule that decided, by `task_type`: "override", "name", "keyword" or "count".
+        skipped: The number of items of each type that is left out.
+        warnings: One sentence for each count that differs from the paper's.
     """
 
     codes: dict[str, str]
@@ -102,9 +111,10 @@ class Resolution:
 
 
 def tasks_named(name: str) -> tuple[Task, ...]:
-    """The tasks behind a name of lmms-eval's ("humansense_ar", "humansense_l3", "humansense_video") or a code ("AR").
+    """The tasks of a name in lmms-eval ("humansense_ar", "humansense_l3", "humansense_video") or of a code ("AR").
 
-    Raises TaxonomyError for any other name.
+    Raises:
+        TaxonomyError: There is no such task or group.
     """
     short = name.strip().lower().removeprefix("humansense").lstrip("_")
     groups = {
@@ -121,21 +131,22 @@ def tasks_named(name: str) -> tuple[Task, ...]:
 
 
 def words(task_type: str) -> list[str]:
-    """The lower-case words of a `task_type`, however they are joined (`_`, space, hyphen, CamelCase)."""
+    """The lower-case words of a `task_type`, with any separators (`_`, space, hyphen, CamelCase)."""
     # "ReID" is one word, and a name in odd capitals ("eMOTION") has no CamelCase to split.
     spaced = re.sub(r"(?<=[a-z]{2})(?=[A-Z][a-z]{2})", " ", task_type)
     return re.findall(r"[a-z0-9]+", spaced.lower())
 
 
 def normalise(task_type: str) -> str:
-    """A form of `task_type` in which case, separators and word order no longer matter."""
+    """A form of `task_type` without case, separators and word order."""
     return " ".join(sorted(words(task_type)))
 
 
 def parse_overrides(text: str) -> dict[str, str]:
-    """`HUMANSENSE_TASK_TYPES` ("Their_Name=PA,Other_Name=HC") as a mapping from `task_type` to code.
+    """Read `HUMANSENSE_TASK_TYPES` ("Their_Name=PA,Other_Name=HC") as a mapping from `task_type` to code.
 
-    Raises TaxonomyError for an entry without `=` or with an unknown code.
+    Raises:
+        TaxonomyError: An entry has no `=` or an unknown code.
     """
     overrides = {}
     for entry in filter(None, (part.strip() for part in text.split(","))):
@@ -154,12 +165,20 @@ def resolve_task_types(
 ) -> Resolution:
     """Find the task of every `task_type` of an annotation file.
 
-    `counts` holds the number of items of each `task_type`, `tasks` the tasks that may occur in this file. The rules,
-    in order: an override; an exact or alias match; a keyword that names one task only; among what is left, the one
-    task with exactly this number of questions. Two types may share a task only through overrides.
+    The rules, in order: an override; an exact or alias match; a keyword of one task only; among the types and tasks
+    that are left, the only task with exactly this number of questions. Two types may share a task only by overrides.
 
-    Raises TaxonomyError when a type stays unresolved or two types claim one task, naming the types, their counts
-    and the override to type.
+    Args:
+        counts: The number of items of each `task_type`.
+        tasks: The tasks that may occur in this file.
+        overrides: Codes by `task_type`, which win over all other rules.
+
+    Returns:
+        The task of each type, and the rule that decided.
+
+    Raises:
+        TaxonomyError: A type has no task, or two types claim one. The message names the types, their counts and the
+            override to type.
     """
     by_name = {normalise(name): code for name, code in (overrides or {}).items()}
     skipped_names = {normalise(name) for name in SKIPPED_TASK_TYPES} - set(by_name)
@@ -195,7 +214,7 @@ def _without(tasks: tuple[Task, ...], codes: Mapping[str, str]) -> tuple[Task, .
 
 
 def _by_alias(name: str, tasks: tuple[Task, ...]) -> str | None:
-    # "Talkingperson" and "Talking_Person" are one name: the joined form is compared as well as the sorted words.
+    # "Talkingperson" and "Talking_Person" are one name: both the joined form and the sorted words are compared.
     sorted_words, joined = normalise(name), "".join(words(name))
     for task in tasks:
         for alias in (*task.aliases, task.name, task.code):
@@ -210,7 +229,7 @@ def _by_keyword(name: str, tasks: tuple[Task, ...]) -> str | None:
 
 
 def _has_keyword(name: str, keyword: str) -> bool:
-    # A short keyword ("lie") must be a whole word, or "Client" would be a lie; a longer one may begin a word.
+    # A short keyword ("lie") must be a whole word ("Client" is no lie); a longer one may begin a word.
     if len(keyword) <= 4:
         return keyword in words(name)
     return any(word.startswith(keyword) for word in words(name))
@@ -244,8 +263,8 @@ def _refuse_unresolved(
     wanted = ", ".join(f"{task.code} = {task.name} ({task.count})" for task in open_tasks) or "none"
     example = ",".join(f"{name}=CODE" for name in wrong)
     raise TaxonomyError(
-        f"The annotations have task types that cannot be told apart: {listed}. Tasks without a type: {wanted}. "
-        f'Say which is which with HUMANSENSE_TASK_TYPES="{example}".'
+        f"The tasks of these task types in the annotations cannot be determined: {listed}. Tasks without a type: "
+        f'{wanted}. Set their codes with HUMANSENSE_TASK_TYPES="{example}".'
     )
 
 

@@ -1,4 +1,4 @@
-"""The hooks that the task YAML names."""
+"""The hooks in the YAML files of the tasks."""
 
 import os
 from functools import cache
@@ -14,27 +14,6 @@ from .data import LocatedDoc
 from .taxonomy import BY_CODE
 from .variants import Variant
 
-FEATURES = datasets.Features(
-    {
-        "id": datasets.Value("string"),
-        "code": datasets.Value("string"),
-        "level": datasets.Value("string"),
-        "task_type": datasets.Value("string"),
-        "question": datasets.Value("string"),
-        "pattern": datasets.Value("string"),
-        "options": [datasets.Value("string")],
-        "answer": datasets.Value("string"),
-        "gold": datasets.Value("string"),
-        "media": datasets.Value("string"),
-        "frame_count": datasets.Value("int64"),
-        "fps": datasets.Value("float64"),
-        "transcript": datasets.Value("string"),
-        "root": datasets.Value("string"),
-        "file": datasets.Value("string"),
-        "variant": datasets.Value("string"),
-    }
-)
-
 
 class AskedDoc(LocatedDoc):
     """A located doc, and the name of the variant in which it is asked ("" is the benchmark itself)."""
@@ -42,8 +21,30 @@ class AskedDoc(LocatedDoc):
     variant: str
 
 
+FEATURES = datasets.Features(
+    {
+        **{name: datasets.Value("string") for name in AskedDoc.__annotations__},
+        "options": [datasets.Value("string")],
+        "frame_count": datasets.Value("int64"),
+        "fps": datasets.Value("float64"),
+    }
+)
+"""The columns of a dataset of docs; all but these three are strings."""
+
+
 def process_docs(dataset: datasets.Dataset) -> datasets.Dataset:
-    """The docs of the leaf whose YAML has `dataset_name: <code>` or `<variant>_<code>`, from the release (`data`)."""
+    """The docs of a task from the release, as lmms-eval's hook.
+
+    Args:
+        dataset: The dataset of the task's YAML. Its configuration (`dataset_name`) is `<code>` or `<variant>_<code>`,
+            and its row names the dataset repository.
+
+    Returns:
+        The docs as a dataset with `FEATURES`.
+
+    Raises:
+        SystemExit: The docs cannot be loaded.
+    """
     try:
         root = data.release_root(dataset[0]["repository"])
     except DataError as error:
@@ -52,7 +53,19 @@ def process_docs(dataset: datasets.Dataset) -> datasets.Dataset:
 
 
 def docs(name: str, root: str, complete: bool = True) -> datasets.Dataset:
-    """The docs of a task in a variant ("ar", "think_ar", any case) from the release at `root`, as a dataset."""
+    """The docs of a task in a variant.
+
+    Args:
+        name: The name without "humansense" ("ar", "think_ar"), in any case.
+        root: The root of the release.
+        complete: Whether the whole release is expected there, see `data.load`.
+
+    Returns:
+        The docs as a dataset with `FEATURES`.
+
+    Raises:
+        SystemExit: The docs cannot be loaded, or lack the transcripts of the variant.
+    """
     variant, code = variants.split(name.lower())
     try:
         loaded = data.load(code.upper(), root, complete)
@@ -67,18 +80,40 @@ def _refuse_without_transcript(loaded: list[LocatedDoc], variant: Variant) -> No
     if lacking:
         raise DataError(
             f"{variant.group} shows transcripts, and {len(lacking)} of {len(loaded)} questions of {loaded[0]['code']} "
-            f"have no field questions.asr_en (the first is {lacking[0]}): run the other tasks, or mend the annotations."
+            f"have no field questions.asr_en (the first is {lacking[0]}): run the other tasks, or add the transcripts."
         )
 
 
 def doc_to_text(doc: AskedDoc, lmms_eval_specific_kwargs: dict[str, Any] | None = None) -> str:
-    """The prompt. Stops the run when the model cannot take the doc's media."""
+    """The prompt of a doc.
+
+    Args:
+        doc: A row of `docs`.
+        lmms_eval_specific_kwargs: What the model can take (`sees`, `hears`), by the YAML.
+
+    Returns:
+        The prompt.
+
+    Raises:
+        SystemExit: The model cannot take the doc's media.
+    """
     _check_senses(doc, lmms_eval_specific_kwargs)
     return _variant(doc).prompt(doc)
 
 
 def doc_to_visual(doc: AskedDoc, lmms_eval_specific_kwargs: dict[str, Any] | None = None) -> list[Any]:
-    """What lmms-eval's simple models expect: the path of a video, the waveform of an audio file."""
+    """The media of a doc for lmms-eval's simple models.
+
+    Args:
+        doc: A row of `docs`.
+        lmms_eval_specific_kwargs: What the model can take (`sees`, `hears`), by the YAML.
+
+    Returns:
+        The path of a video, or the waveform and sampling rate of an audio file; nothing in a variant without media.
+
+    Raises:
+        DataError: The media cannot be read.
+    """
     variant = _variant(doc)
     if variant.shown == "none":
         return []
@@ -91,7 +126,19 @@ def doc_to_visual(doc: AskedDoc, lmms_eval_specific_kwargs: dict[str, Any] | Non
 
 
 def doc_to_messages(doc: AskedDoc, lmms_eval_specific_kwargs: dict[str, Any] | None = None) -> list[dict[str, Any]]:
-    """What chat models are sent."""
+    """The messages of a doc for chat models.
+
+    Args:
+        doc: A row of `docs`.
+        lmms_eval_specific_kwargs: What the model can take (`sees`, `hears`), by the YAML.
+
+    Returns:
+        One user turn, see `messages.build`.
+
+    Raises:
+        SystemExit: The model cannot take the doc's media.
+        DataError: The media cannot be read.
+    """
     prompt = doc_to_text(doc, lmms_eval_specific_kwargs)
     variant = _variant(doc)
     media = None if variant.shown == "none" else data.local_media(doc)
@@ -99,7 +146,15 @@ def doc_to_messages(doc: AskedDoc, lmms_eval_specific_kwargs: dict[str, Any] | N
 
 
 def process_results(doc: AskedDoc, responses: list[str]) -> dict[str, results.Credit]:
-    """The metrics of one doc."""
+    """The metrics of one doc.
+
+    Args:
+        doc: A row of `docs`.
+        responses: The model's response, alone in a list.
+
+    Returns:
+        The metrics by name, see `results.metrics`.
+    """
     path = _local_file(doc)
     length = sound.duration(path) if path and BY_CODE[doc["code"]].is_audio else None
     return results.metrics(doc, responses[0], length, str(path.absolute()) if path else None, _variant(doc).style)
@@ -111,11 +166,11 @@ def _variant(doc: AskedDoc) -> Variant:
 
 @cache  # once for each group
 def _warn_of_paths(group: str) -> None:
-    logger.warning("{} shows clips without sound, but this model is handed their path and may play it itself.", group)
+    logger.warning("{} shows clips without sound, but this model gets their paths and may play the sound.", group)
 
 
 def _local_file(doc: LocatedDoc) -> Path | None:
-    """None where it cannot be had: no reason to lose the scores of a run that is over."""
+    """The local file of a doc; None if it cannot be found, which must not cost the scores of a finished run."""
     try:
         return data.local_media_if_fetched(doc)
     except DataError:
@@ -149,6 +204,6 @@ def _check_senses(doc: AskedDoc, kwargs: dict[str, Any] | None) -> None:
 
 
 def _stop(message: str) -> NoReturn:
-    # An ordinary exception would be tried again five times by lmms-eval, hidden in a RetryError and followed by exit
-    # status 0. This one ends the run at once, with the sentence and status 1.
+    # lmms-eval would try an ordinary exception again five times, hide it in a RetryError and exit with status 0. This
+    # one ends the run at once, with the message and status 1.
     raise SystemExit(f"HumanSense: {message}")

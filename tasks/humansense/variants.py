@@ -21,8 +21,13 @@ VIDEO_WITH_SOUND = tuple(task for task in TASKS if task.input == "video+sound")
 class Variant:
     """One setting.
 
-    `style` is that of the prompt (and of the release's scorer for it), `transcript` and `guide` say what is put before
-    it, `shown` whether a question comes with all of its media, without any sound, or without media.
+    Attributes:
+        name: The part of its tasks' names before the code; "" for the benchmark itself.
+        tasks: The tasks that it has.
+        style: The style of the prompt, and of the release's scorer.
+        transcript: Whether the transcript comes before the prompt.
+        guide: Whether the paper's guidance comes before the prompt.
+        shown: Whether a question has all of its media, no sound, or no media.
     """
 
     name: str
@@ -34,7 +39,7 @@ class Variant:
 
     @property
     def group(self) -> str:
-        """The group of lmms-eval."""
+        """The name of its group in lmms-eval."""
         return f"humansense_{self.name}" if self.name else "humansense"
 
     def prompt(self, doc: Doc) -> str:
@@ -45,11 +50,11 @@ class Variant:
         return prompts.with_guide(prompt) if self.guide else prompt
 
     def sees(self, doc: Doc) -> bool:
-        """Whether a doc comes with pictures."""
+        """Whether a doc has pictures."""
         return self.shown != "none" and not _task(doc).is_audio
 
     def hears(self, doc: Doc) -> bool:
-        """Whether a doc comes with something to hear."""
+        """Whether a doc has sound."""
         return self.shown == "all" and _task(doc).has_sound
 
 
@@ -64,15 +69,19 @@ VARIANTS: tuple[Variant, ...] = (
     Variant("silent", VIDEO, shown="silent"),
     Variant("blind", TASKS, shown="none"),
 )
-"""All settings. The tasks of `asr` and `guided` are the release's, those of `silent` the ones that have pictures."""
+"""All settings. `asr` and `guided` have the tasks that the release chose, `silent` those with pictures."""
 
 BY_NAME: Mapping[str, Variant] = {variant.name: variant for variant in VARIANTS}
 
 
 def split(name: str) -> tuple[Variant, str]:
-    """The variant at the start of a name without "humansense", and the rest: "think_ar" and "think" are of `think`.
+    """Split the name of a variant off a name without "humansense".
 
-    What begins with no variant's name is the benchmark's.
+    Args:
+        name: For example "think_ar" or "think".
+
+    Returns:
+        The variant and the rest of the name. Without the name of a variant, this is the benchmark and the whole name.
     """
     for variant in sorted(VARIANTS, key=lambda variant: len(variant.name), reverse=True):
         if variant.name and f"{name}_".startswith(f"{variant.name}_"):
@@ -81,9 +90,10 @@ def split(name: str) -> tuple[Variant, str]:
 
 
 def tasks_of(name: str) -> tuple[Task, ...]:
-    """The tasks behind a name of lmms-eval's, of any variant ("humansense_think_ar", "humansense_l3"), or a code.
+    """The tasks of a name in lmms-eval, of any variant ("humansense_think_ar", "humansense_l3"), or of a code.
 
-    Raises TaxonomyError for any other name.
+    Raises:
+        TaxonomyError: There is no such task or group.
     """
     variant, rest = split(name.strip().lower().removeprefix("humansense").lstrip("_"))
     if variant is BENCHMARK:

@@ -10,5 +10,5 @@ ROOT = Path(__file__).resolve().parent
 
 
 def process_docs(dataset: datasets.Dataset) -> datasets.Dataset:
-    """The docs of the leaf whose YAML has `dataset_name: <code>`, from the sample."""
+    """The docs of the task in the configuration of `dataset` (`dataset_name: <code>`), from the sample."""
     return utils.docs(dataset.config_name, str(ROOT), complete=False)

@@ -1,4 +1,4 @@
-"""Which source the tasks read from: their own, or each of the two there are."""
+"""The source that the tasks read from: their own, or each of the two sources."""
 
 from collections.abc import Iterator
 
@@ -11,13 +11,13 @@ from tests.helpers import sources
 
 @pytest.fixture(autouse=True)
 def _own_source() -> Iterator[None]:
-    """Whatever else ran in this process, the tasks read by themselves."""
+    """The tasks read by themselves, whichever source earlier tests in this process used."""
     with sources.used(LocalSource()):
         yield
 
 
 @pytest.fixture(params=[LocalSource, AnywhereSource], ids=["by themselves", "as installed"])
 def either_source(request: pytest.FixtureRequest, _own_source: None) -> Iterator[None]:
-    """Once the tasks read by themselves, and once through the source of the installed package."""
+    """The tasks read once by themselves, and once through the source of the installed package."""
     with sources.used(request.param()):
         yield

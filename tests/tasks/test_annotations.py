@@ -1,4 +1,4 @@
-"""From annotation files to docs: every bad input is refused in one sentence, and mixed types become one."""
+"""Annotation files become docs: every bad input is refused in one sentence, and mixed types become one type."""
 
 import json
 import math
@@ -169,7 +169,7 @@ def test_two_task_types_that_may_be_one_task_are_both_named() -> None:
     assert 'HUMANSENSE_TASK_TYPES="Gesture_Naming=CODE,Gesture_Finding=CODE"' in str(error.value)
 
 
-def test_an_override_decides_what_can_not_be_told() -> None:
+def test_an_override_decides_an_ambiguous_task_type() -> None:
     docs = read(item(), item(task_type="Zither_Playing"), overrides={"Zither_Playing": "GR"})
     assert [doc["code"] for doc in docs] == ["AR", "GR"]
 

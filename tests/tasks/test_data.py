@@ -1,4 +1,4 @@
-"""The docs of a task and the local file of a doc, from a release in any layout, whichever source is used."""
+"""The docs of a task and the local file of a doc, from a release in any layout, with both sources."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +25,7 @@ def _own_cache_and_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def logged() -> Iterator[list[str]]:
-    """What was logged: "LEVEL message"."""
+    """The log, as "LEVEL message"."""
     lines: list[str] = []
     sink = logger.add(lambda line: lines.append(line.rstrip("\n")), level=0, format="{level} {message}")
     yield lines
@@ -124,7 +124,7 @@ def test_a_task_without_questions_is_named(tmp_path: Path) -> None:
     assert "GR (Gesture Recognition)" in str(error.value)
 
 
-def test_task_types_that_can_not_be_told_are_an_error_of_the_data(
+def test_task_types_that_cannot_be_determined_are_an_error_of_the_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = written(tmp_path, item(task_type="Zither_Playing"))
@@ -143,10 +143,10 @@ def test_a_bad_setting_for_task_types_is_an_error_of_the_data(
         data.load("AR", written(tmp_path, item()))
 
 
-# What is logged.
+# The log.
 
 
-def test_counts_that_differ_from_the_papers_are_warned_of_where_the_whole_release_is_expected(
+def test_counts_that_differ_from_the_papers_are_logged_if_the_whole_release_is_expected(
     tmp_path: Path, logged: list[str]
 ) -> None:
     data.load("AR", written(tmp_path, item(), item()))
@@ -158,7 +158,7 @@ def test_counts_that_differ_from_the_papers_are_warned_of_where_the_whole_releas
     )
 
 
-def test_counts_are_not_warned_of_in_a_part_of_the_release(tmp_path: Path, logged: list[str]) -> None:
+def test_counts_of_a_part_of_the_release_are_not_logged(tmp_path: Path, logged: list[str]) -> None:
     data.load("AR", written(tmp_path, item(), item()), complete=False)
     assert [line for line in logged if line.startswith("WARNING")] == []
 
@@ -194,10 +194,10 @@ def test_a_file_is_read_and_logged_once(tmp_path: Path, logged: list[str]) -> No
     assert len(logged) == before
 
 
-# Media that are not there.
+# Missing media.
 
 
-def test_missing_media_are_told_in_one_message_with_at_most_five_paths(tmp_path: Path) -> None:
+def test_missing_media_are_reported_in_one_message_with_at_most_five_paths(tmp_path: Path) -> None:
     paths = [f"data/videos/lost/{number}.mp4" for number in range(7)]
     root = written(tmp_path, item(), *map(item, paths), item())
     with pytest.raises(DataError) as error:
@@ -218,12 +218,12 @@ def test_five_missing_media_are_all_named_and_no_more_are_promised(tmp_path: Pat
     assert "more" not in str(error.value)
 
 
-def test_ambiguous_media_are_told_with_what_they_could_be(tmp_path: Path) -> None:
+def test_ambiguous_media_are_reported_with_all_candidates(tmp_path: Path) -> None:
     root = written(tmp_path, item("data/clip.mp4"), videos=("one/clip.mp4", "two/clip.mp4"))
     with pytest.raises(DataError, match=r"item 0: data/clip\.mp4 could be any of one/clip\.mp4, two/clip\.mp4"):
         data.load("AR", root, complete=False)
 
 
-def test_missing_media_of_another_task_are_no_hindrance(tmp_path: Path) -> None:
+def test_missing_media_of_another_task_do_not_matter(tmp_path: Path) -> None:
     root = written(tmp_path, item(), item("lost.mp4", task_type="Gesture_Recognition"))
     assert len(data.load("AR", root, complete=False)) == 1

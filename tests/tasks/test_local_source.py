@@ -1,4 +1,4 @@
-"""What the tasks read by themselves: folders in every layout, and a snapshot of the dataset repository."""
+"""The tasks' own source: folders in every layout, and a snapshot of the dataset repository."""
 
 import json
 import os
@@ -46,20 +46,20 @@ def packed(folder: Path, members: dict[str, bytes], compression: int = zipfile.Z
     return path, LocalSource().media(str(folder), "VQA")
 
 
-def test_the_tasks_read_by_themselves_where_nobody_gives_them_another_source() -> None:
+def test_the_tasks_read_by_themselves_without_another_source() -> None:
     program = "from lmms_humansense.tasks.humansense import source; print(type(source.current()).__name__)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "LocalSource"
 
 
-def test_another_source_takes_its_place_and_the_one_before_is_returned() -> None:
+def test_another_source_replaces_it_and_the_previous_one_is_returned() -> None:
     before, other = source.current(), LocalSource()
     assert source.use(other) is before
     assert source.current() is other
     assert source.use(before) is other
 
 
-# What is there, and what is not.
+# Existing and missing files.
 
 
 @pytest.mark.parametrize("layout", releases.LAYOUTS)
@@ -80,7 +80,7 @@ def test_the_training_data_beside_the_benchmark_are_never_read(tmp_path: Path) -
     root = releases.write(tmp_path, "repository", releases.small())
     for path in (tmp_path / "train_data").iterdir():
         path.unlink()
-        path.mkdir()  # to read it would be an error
+        path.mkdir()  # reading it would be an error
     docs = data.load("AR", root, complete=False)
     assert [data.local_media(doc).read_bytes()[:14] for doc in docs] == [b"the first clip", b"the second cli"]
 
@@ -164,7 +164,7 @@ def test_a_file_that_was_lost_is_named(tmp_path: Path) -> None:
 # Members of an archive.
 
 
-def test_only_the_members_that_are_asked_for_are_taken_out(tmp_path: Path, home: Path) -> None:
+def test_only_requested_members_are_extracted(tmp_path: Path, home: Path) -> None:
     _, media = packed(tmp_path, {"videos/a.mp4": CLIP, "videos/b.mp4": b"another", "videos/c.mp4": b"a third"})
     assert files_below(home) == set()
     assert media.find_local("videos/b.mp4") is None
@@ -180,7 +180,7 @@ def test_folders_in_an_archive_are_no_files(tmp_path: Path) -> None:
     assert LocalSource().media(str(tmp_path), "VQA").names == ["videos/a/b.mp4"]
 
 
-def test_a_member_is_taken_out_once_whoever_asks_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_member_is_extracted_only_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, media = packed(tmp_path, {"videos/a.mp4": CLIP})
     path = media.fetch("videos/a.mp4")
     monkeypatch.setattr(zipfile.ZipFile, "open", None)
@@ -188,7 +188,7 @@ def test_a_member_is_taken_out_once_whoever_asks_again(tmp_path: Path, monkeypat
     assert LocalSource().media(str(tmp_path), "VQA").fetch("videos/a.mp4") == path
 
 
-def test_a_changed_archive_is_taken_out_anew(tmp_path: Path) -> None:
+def test_a_changed_archive_is_extracted_again(tmp_path: Path) -> None:
     path, media = packed(tmp_path, {"videos/a.mp4": b"old content"})
     before = media.fetch("videos/a.mp4")
     releases.write_zip(path, {"videos/a.mp4": b"new content"})
@@ -274,7 +274,7 @@ def test_threads_that_want_the_same_member_all_get_it_whole(tmp_path: Path, home
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
-def test_others_may_read_what_was_taken_out_as_the_umask_says(tmp_path: Path) -> None:
+def test_extracted_files_have_the_permissions_of_the_umask(tmp_path: Path) -> None:
     _, media = packed(tmp_path, {"videos/a.mp4": CLIP})
     before = os.umask(0o022)
     try:
@@ -283,7 +283,7 @@ def test_others_may_read_what_was_taken_out_as_the_umask_says(tmp_path: Path) ->
         os.umask(before)
 
 
-# The Hub. Its client reads its settings when it is imported, so it runs in processes of its own.
+# The Hub. Its client reads its settings on import, so it runs in separate processes.
 
 _PROBE = """
 import json, os, sys
@@ -307,7 +307,7 @@ print(json.dumps(found))
 
 
 def start(home: Path, endpoint: str, *revisions: str, **settings: str) -> "subprocess.Popen[str]":
-    """A fresh process that reads docs of two tasks from the Hub at `endpoint`, at each revision ("" for none)."""
+    """Starts a new process that reads docs of two tasks from the Hub at `endpoint`, at each revision ("" for none)."""
     return subprocess.Popen(
         [sys.executable, "-c", _PROBE, json.dumps(revisions)],
         env=hub.client_environment(home, endpoint, **settings),
@@ -317,7 +317,7 @@ def start(home: Path, endpoint: str, *revisions: str, **settings: str) -> "subpr
     )
 
 
-def told(process: "subprocess.Popen[str]") -> dict[str, Any]:
+def result_of(process: "subprocess.Popen[str]") -> dict[str, Any]:
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     found: dict[str, Any] = json.loads(out)
@@ -325,7 +325,7 @@ def told(process: "subprocess.Popen[str]") -> dict[str, Any]:
 
 
 class FromHub:
-    """What processes got from a stand-in for the Hub, and what they asked it for."""
+    """What processes get from a server in place of the Hub, and what they request."""
 
     def __init__(self, folder: Path) -> None:
         self.home = folder / "home"
@@ -338,13 +338,13 @@ class FromHub:
         self.archive_size = (revisions["main"] / "bench_data/videos.zip").stat().st_size
         with hub.serving(hub.dataset(revisions)) as server:
             both = [start(self.home, server.url, "") for _ in range(2)]
-            self.at_once = [told(process)[""] for process in both]
+            self.at_once = [result_of(process)[""] for process in both]
             self.sent_first = server.settled().sent(self.archive)
-            self.later = told(start(self.home, server.url, "", "v2", "next/2", "nosuch"))
+            self.later = result_of(start(self.home, server.url, "", "v2", "next/2", "nosuch"))
             self.sent_later = server.settled().sent(self.archive) - self.sent_first
-            self.offline = told(start(self.home, server.url, "", HF_HUB_OFFLINE="1"))[""]
+            self.offline = result_of(start(self.home, server.url, "", HF_HUB_OFFLINE="1"))[""]
             self.paths = server.paths()
-        self.never_fetched = told(start(folder / "another home", server.url, "", HF_HUB_OFFLINE="1"))[""]
+        self.never_fetched = result_of(start(folder / "another home", server.url, "", HF_HUB_OFFLINE="1"))[""]
 
 
 @pytest.fixture(scope="module")
@@ -366,7 +366,7 @@ def test_processes_at_once_and_later_ones_download_it_once(from_hub: FromHub) ->
     assert from_hub.later[""] == from_hub.at_once[0] == from_hub.at_once[1]
 
 
-def test_nothing_outside_the_benchmarks_folder_is_asked_for(from_hub: FromHub) -> None:
+def test_only_the_benchmarks_folder_is_requested(from_hub: FromHub) -> None:
     files = [path for path in from_hub.paths if "/resolve/" in path or path.startswith("/large/")]
     assert any(path.endswith("bench_data/videos.zip") for path in files)
     assert all("/bench_data/" in path for path in files)
@@ -396,7 +396,7 @@ def test_offline_a_snapshot_that_was_never_fetched_is_refused(from_hub: FromHub)
     assert hub.REPOSITORY in from_hub.never_fetched["message"]
 
 
-def test_a_repository_that_cannot_be_had_ends_a_run_with_one_line(tmp_path: Path) -> None:
+def test_a_repository_that_cannot_be_downloaded_ends_a_run_with_one_line(tmp_path: Path) -> None:
     program = """
 import datasets
 from lmms_humansense.tasks.humansense import utils
@@ -409,10 +409,10 @@ utils.process_docs(source)
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert line.startswith("HumanSense: The dataset owner/name at main cannot be had from the Hub")
+    assert line.startswith("HumanSense: The dataset owner/name at main cannot be downloaded from the Hub")
 
 
-# The folder as lmms-eval would have it, under another name.
+# The folder under another name, as in lmms-eval.
 
 
 def test_the_tasks_need_nothing_of_the_package_that_holds_them(tmp_path: Path) -> None:

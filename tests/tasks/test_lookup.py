@@ -1,4 +1,4 @@
-"""Finding the file that an annotated path means."""
+"""The lookup of the file that an annotated path means."""
 
 import unicodedata
 from typing import Any
@@ -74,14 +74,14 @@ def test_a_file_that_is_refused_is_named_with_the_reason() -> None:
         index("other", twice="there are two.").find("data/videos/twice")
 
 
-def test_a_refused_file_may_be_what_makes_a_path_ambiguous() -> None:
+def test_a_refused_file_can_make_a_path_ambiguous() -> None:
     refused = {"b/clip.mp4": "it is a link."}
     with pytest.raises(DataError, match=r"could be any of a/clip\.mp4, b/clip\.mp4"):
         MediaIndex(["a/clip.mp4"], refused, "the store").find("data/videos/clip.mp4")
 
 
 class CountingTable(dict[str, list[str]]):
-    """A table that counts the looks into it."""
+    """A table that counts its lookups."""
 
     looks = 0
 

@@ -1,4 +1,4 @@
-"""How fast a clip is shown and what a model is sent, worked out by hand from the release's rule."""
+"""The frame rate of a clip and the messages for a model, worked out by hand from the release's rule."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The characters that a model is shown, frozen as files that were written by hand.
+"""The prompts, frozen as files that were written by hand.
 
-There is no way to refresh the snapshots: a changed prompt makes scores incomparable, so it is an edit by hand.
+There is no way to refresh the snapshots: a changed prompt makes scores incomparable, so edit them by hand.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is pure stays light: the standard library is enough to build a prompt and to score a response."""
+"""The pure modules stay light: the standard library is enough to build a prompt and to score a response."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The items that lmms-eval averages: which there are, in which order, and that they add up like plain numbers."""
+"""The items that lmms-eval averages: their names and order, and that they add up like plain numbers."""
 
 import copy
 import itertools
@@ -146,7 +146,7 @@ def test_metrics_survive_json(response: str) -> None:
 
 
 def total(credits: Iterable[Any]) -> Any:
-    """Their sum, as lmms-eval's mean takes it."""
+    """Their sum, as lmms-eval's mean computes it."""
     return sum(credits)
 
 

@@ -1,4 +1,4 @@
-"""The sound of a file: the same signal at 16 kHz, on one channel, no louder, whatever it was written as."""
+"""The sound of a file: from every format the same signal at 16 kHz, on one channel, as loud as it was."""
 
 import wave
 from pathlib import Path
@@ -27,7 +27,7 @@ def channels(*samples: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def write_clip(path: Path, with_sound: bool) -> Path:
-    """A one-second MP4 file of ten grey frames, with a sine of 440 Hz if wanted."""
+    """A one-second MP4 file of ten grey frames, optionally with a sine of 440 Hz."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("mpeg4", rate=10)
         video.width, video.height, video.pix_fmt = 64, 64, "yuv420p"

@@ -35,7 +35,7 @@ PAPER = [
 ]
 VIDEO_TASKS = tuple(task for task in TASKS if not task.is_audio)
 
-# The names that the release's code mentions, and for the others those to be expected.
+# The names that the release's code mentions, and for the other tasks the expected names.
 RELEASE = {
     "Action_Recognition": "AR",
     "Emotion_Recognition": "ER",
@@ -264,8 +264,8 @@ def test_refusal_names_the_types_their_counts_and_the_override_to_type() -> None
     for part in ("Doing", "Hands", "Mystery", "300", "77", "HUMANSENSE_TASK_TYPES"):
         assert part in message
     assert all(f"{name}=" in message.partition("HUMANSENSE_TASK_TYPES")[2] for name in ("Doing", "Hands", "Mystery"))
-    assert "Gesture Recognition" in message  # what it may be
-    assert "Lie_Detection" not in message  # what was found is not to be typed
+    assert "Gesture Recognition" in message  # its candidates
+    assert "Lie_Detection" not in message  # a type whose task was found needs no override
 
 
 def test_what_the_refusal_says_to_type_works_when_the_codes_are_put_in() -> None:
@@ -299,12 +299,12 @@ def test_override_is_found_whatever_its_case_and_separators(typed: str) -> None:
     assert resolve_task_types({"Their_Name": 7}, overrides={typed: "PA"}).codes == {"Their_Name": "PA"}
 
 
-def test_override_for_a_type_that_the_file_has_not_does_nothing() -> None:
+def test_override_for_a_type_that_the_file_lacks_does_nothing() -> None:
     assert resolve_task_types(COUNTS, overrides={"Elsewhere": "PA"}) == resolve_task_types(COUNTS)
 
 
 def test_override_takes_its_task_from_the_other_rules() -> None:
-    # With LD given away, nothing is left that has 200 questions but the unnamed type's own task.
+    # With LD taken, the only task left with 200 questions is that of the unnamed type.
     counts = {name: count for name, count in COUNTS.items() if RELEASE[name] not in ("LD", "RR2")}
     resolution = resolve_task_types(counts | {"Truth_or_Not": 200, "Bond": 200}, overrides={"Truth_or_Not": "LD"})
     assert (resolution.codes["Truth_or_Not"], resolution.codes["Bond"]) == ("LD", "RR2")

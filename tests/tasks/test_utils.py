@@ -1,4 +1,4 @@
-"""The hooks that the YAML names, on real rows of a dataset."""
+"""The hooks in the YAML files, on real rows of a dataset."""
 
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ def row(code: str, root: str) -> Any:
 
 
 def stop(call: Any, *arguments: Any) -> str:
-    """The sentence with which a call ends the run."""
+    """The message with which a call ends the run."""
     with pytest.raises(SystemExit) as error:
         call(*arguments)
     message = error.value.code
@@ -130,7 +130,7 @@ def test_an_error_of_the_data_ends_the_run_with_one_line(content: Content | None
     assert named in stop(utils.docs, "ar", str(tmp_path))
 
 
-# What a model is given.
+# The inputs of a model.
 
 
 def test_the_visual_of_a_video_question_is_its_path(root: str) -> None:
@@ -143,7 +143,7 @@ def test_the_visual_of_an_audio_question_is_its_waveform(root: str) -> None:
     (heard,) = utils.doc_to_visual(row("fr2", root))
     assert set(heard) == {"array", "sampling_rate"}
     assert heard["sampling_rate"] == sound.SAMPLING_RATE == 16_000
-    inner = slice(100, 7_900)  # a filter has no neighbours at the edges
+    inner = slice(100, 7_900)  # the resampling filter is not exact at the edges
     np.testing.assert_allclose(heard["array"][inner], releases.sine(0.5, 16_000)[inner], atol=0.01)
 
 
@@ -188,7 +188,7 @@ def test_a_message_says_how_the_release_shows_its_video(root: str) -> None:
     }
 
 
-def test_media_that_can_not_be_had_fail_one_request_and_not_the_run(tmp_path: Path) -> None:
+def test_media_that_cannot_be_read_fail_one_request_and_not_the_run(tmp_path: Path) -> None:
     content = Content(vqa=[item()], videos={"action/clip.mp4": bytes(1000)})
     root = releases.write(tmp_path, "packed", content)
     doc = row("ar", root)
@@ -198,7 +198,7 @@ def test_media_that_can_not_be_had_fail_one_request_and_not_the_run(tmp_path: Pa
             hook(doc, SEES)
 
 
-# What a model can take.
+# The senses of a model.
 
 
 @pytest.mark.parametrize("hook", [utils.doc_to_text, utils.doc_to_messages])
@@ -219,7 +219,7 @@ def test_a_model_that_only_hears_is_sent_to_the_audio_tasks(hook: Any, root: str
 
 
 @pytest.mark.parametrize("senses", [{}, None], ids=str)
-def test_a_model_of_which_nothing_is_said_sees(senses: Any, root: str) -> None:
+def test_an_unlisted_model_sees(senses: Any, root: str) -> None:
     assert utils.doc_to_text(row("ar", root), senses).strip()
 
 
@@ -269,7 +269,7 @@ def test_a_response_is_scored_on_a_row_of_the_dataset(root: str) -> None:
     assert right["acc"]["duration"] == 10.0
 
 
-def test_the_length_of_a_sound_is_told_once_it_was_fetched(root: str) -> None:
+def test_the_length_of_a_fetched_sound_is_logged(root: str) -> None:
     doc = row("fr2", root)
     assert utils.process_results(doc, ["D"])["acc"]["duration"] is None
     utils.doc_to_visual(doc)
@@ -282,7 +282,7 @@ def test_results_do_not_fetch_media(root: str) -> None:
     assert not list(Path(huggingface_hub.constants.HF_HOME).rglob("*.*"))
 
 
-def test_a_length_that_cannot_be_told_costs_no_score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_length_costs_no_score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def lost(doc: Any) -> Path:
         raise DataError("the server is gone")
 

@@ -1,4 +1,4 @@
-"""The settings: which tasks, which prompt, which media."""
+"""The variants: their tasks, prompts and media."""
 
 from pathlib import Path
 
@@ -66,7 +66,7 @@ def test_a_name_is_split_into_variant_and_task(name: str, variant: str, rest: st
 
 
 @pytest.mark.parametrize("name", ["humansense_asr_ar", "humansense_think_l1", "humansense_silent_pc"])
-def test_a_task_that_a_variant_has_not_is_refused_with_those_it_has(name: str) -> None:
+def test_a_task_that_a_variant_lacks_is_refused_with_the_tasks_that_it_has(name: str) -> None:
     with pytest.raises(TaxonomyError, match=rf"no task '{name}'; .*_rr2"):
         variants.tasks_of(name)
 
@@ -146,7 +146,7 @@ def test_a_blind_question_needs_no_senses_and_no_media(tmp_path: Path) -> None:
     assert len(message["content"]) == 1
 
 
-def test_a_variant_that_a_model_can_not_take_is_stopped_with_the_leaf_to_leave_out() -> None:
+def test_a_variant_that_a_model_cannot_take_is_stopped_with_the_leaf_to_leave_out() -> None:
     with pytest.raises(SystemExit, match="leave humansense_guided_pc out"):
         utils.doc_to_text(docs("guided_pc")[0], SEES)
 

@@ -1,4 +1,4 @@
-"""The YAML files say the same as the table of tasks, and name functions that exist."""
+"""The YAML files agree with the table of tasks, and their functions exist."""
 
 import importlib
 from pathlib import Path
@@ -178,7 +178,7 @@ def test_each_model_is_said_to_see_or_hear() -> None:
 
 
 def leaves(name: str) -> list[str]:
-    """The leaves of a group, or the leaf itself, as the files say."""
+    """The leaves of a group, or the leaf itself, by the files."""
     (path,) = BENCHMARK.rglob(f"{name}.yaml")
     members = read(path)["task"]
     if isinstance(members, str):

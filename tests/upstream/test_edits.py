@@ -1,4 +1,4 @@
-"""Changes to single files: where they go, that a second time changes nothing, and what is refused."""
+"""Edits of single files: where they go, that a second time changes nothing, and what they refuse."""
 
 import ast
 
@@ -44,14 +44,14 @@ LATE = [node for node in ast.walk(ast.parse(MODULE)) if isinstance(node, ast.If)
 
 
 def made(edit: Edit, text: str) -> str:
-    """What the edit makes of a text, which must not change a second time."""
+    """The text after the edit, which must not change a second time."""
     once = edit.make(text)
     assert edit.make(once) == once
     return once
 
 
 def added(edit: Edit, text: str) -> list[str]:
-    """The lines that an edit adds, if it takes none away."""
+    """The lines that an edit adds to a text without removing any."""
     after, before = made(edit, text).splitlines(), text.splitlines()
     rest = iter(after)
     assert all(line in rest for line in before)
@@ -95,7 +95,7 @@ def test_a_known_body_is_replaced_and_its_docstring_kept() -> None:
 
 def test_a_body_that_has_changed_is_refused() -> None:
     changed = MODULE.replace("found = []", "found = [0]")
-    with pytest.raises(UpstreamError, match="another search than those that were known"):
+    with pytest.raises(UpstreamError, match="an unknown version of search"):
         edits.function_body("m.py", "search", "return []", _known(BODY)).make(changed)
 
 
@@ -108,7 +108,7 @@ def test_a_statement_goes_with_its_empty_line_and_the_import_that_only_it_used()
 
 
 def test_a_statement_that_has_changed_is_refused() -> None:
-    with pytest.raises(UpstreamError, match="another use of PLUGINS"):
+    with pytest.raises(UpstreamError, match="an unknown use of PLUGINS"):
         edits.statement_left_out("m.py", "PLUGINS", frozenset({"0" * 16})).make(MODULE)
 
 
@@ -119,7 +119,7 @@ def test_a_call_is_replaced_by_its_first_argument() -> None:
 
 
 def test_a_call_with_other_arguments_is_refused() -> None:
-    with pytest.raises(UpstreamError, match="another call with '--path'"):
+    with pytest.raises(UpstreamError, match="an unknown call with '--path'"):
         edits.call("m.py", "--path", "f('--path')", frozenset({"type"})).make(MODULE)
 
 
@@ -151,11 +151,11 @@ RELEASED = "# Changelog\n\n## v1\n\n### New\n\n- Old.\n"
 
 
 def test_a_changelog_gets_a_heading_for_what_is_not_released_and_shares_it() -> None:
-    first = made(edits.change_told("c.md", "New", "- One."), RELEASED)
+    first = made(edits.changelog_item("c.md", "New", "- One."), RELEASED)
     assert first == "# Changelog\n\n## Unreleased\n\n### New\n\n- One.\n\n## v1\n\n### New\n\n- Old.\n"
-    second = made(edits.change_told("c.md", "New", "- Two."), first)
+    second = made(edits.changelog_item("c.md", "New", "- Two."), first)
     assert "### New\n\n- Two.\n- One.\n\n## v1" in second
-    third = made(edits.change_told("c.md", "CLI", "- Three."), second)
+    third = made(edits.changelog_item("c.md", "CLI", "- Three."), second)
     assert "- One.\n\n### CLI\n\n- Three.\n\n## v1" in third
 
 
@@ -166,7 +166,7 @@ def test_a_changelog_gets_a_heading_for_what_is_not_released_and_shares_it() -> 
         edits.line("m.py", "nothing like it", "x"),
         edits.before_line("m.py", "nothing like it", "x\n"),
         edits.row("m.py", "Models", "| x |"),
-        edits.change_told("m.py", "New", "- x"),
+        edits.changelog_item("m.py", "New", "- x"),
         edits.imported("m.py", "from lmms_eval.aaa import x"),
         edits.function_body("m.py", "absent", "pass", frozenset()),
         edits.call("m.py", "--absent", "f()", frozenset()),

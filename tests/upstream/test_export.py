@@ -1,4 +1,4 @@
-"""`upstream/export.py` on checkouts of the installed lmms-eval: what it writes, what it refuses, what it prints."""
+"""`upstream/export.py` on checkouts of the installed lmms-eval: its files, errors and output."""
 
 import re
 import subprocess
@@ -23,7 +23,7 @@ BUILT_IN = "humansense_omni" in AVAILABLE_CHAT_TEMPLATE_MODELS
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A checkout for each change, in which it is written and not committed."""
+    """A checkout for each change, with the change written but not committed."""
     folders = {}
     for change in CHANGES:
         folders[change] = checkouts.write_checkout(tmp_path_factory.mktemp("checkout") / change, whole=False)
@@ -67,7 +67,7 @@ def test_everything_that_the_benchmark_needs_is_there(written: dict[str, Path]) 
     assert not list(folder.rglob("server*.py")), "the served model is not part of it"
 
 
-def test_every_module_that_one_of_it_needs_is_there(written: dict[str, Path]) -> None:
+def test_every_module_that_is_imported_is_there(written: dict[str, Path]) -> None:
     folder = written[benchmark.NAME]
     helpers = folder / copies.HELPERS
     there = set(helpers.rglob("*.py"))
@@ -135,7 +135,7 @@ def test_the_checkouts_formatter_and_linter_leave_the_change_as_it_is(written: d
         assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
-def test_what_is_no_longer_part_of_it_goes(checkout: Path) -> None:
+def test_files_that_are_no_longer_part_of_it_are_deleted(checkout: Path) -> None:
     stale = checkout / copies.HELPERS / "stale.py"
     stale.parent.mkdir(parents=True)
     stale.write_text("")
@@ -171,8 +171,8 @@ def test_a_checkout_without_the_places_is_refused_by_name(
     (checkout / path).write_text("# Another\n")
     checkouts.commit(checkout)
     assert export_upstream(checkout, change, []) == 1
-    told = capsys.readouterr()
-    assert told.err.startswith(f"{path} has ") and told.out == ""
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"{path} has ") and printed.out == ""
     (checkout / path).unlink()
     checkouts.commit(checkout)
     assert export_upstream(checkout, change, []) == 1
@@ -187,17 +187,19 @@ def test_code_that_has_changed_is_refused_rather_than_overwritten(
     file.write_text(file.read_text().replace("task_index = {}", "task_index = {'new': {}}"))
     checkouts.commit(checkout)
     assert export_upstream(checkout, entry_points.NAME, []) == 1
-    assert "another initialize_tasks than those that were known" in capsys.readouterr().err
+    assert "an unknown version of initialize_tasks" in capsys.readouterr().err
 
 
 def test_what_git_would_ignore_is_refused(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (checkout / ".gitignore").write_text("*.mp4\n")
     checkouts.commit(checkout)
     assert export_upstream(checkout, benchmark.NAME, []) == 1
-    assert "leaves out what the change adds" in capsys.readouterr().err
+    assert "excludes a file of the change" in capsys.readouterr().err
 
 
-def test_what_is_no_checkout_is_refused(tmp_path: Path, checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_is_no_checkout_is_refused(
+    tmp_path: Path, checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert export_upstream(tmp_path / "absent", benchmark.NAME, []) == 1
     assert "is no checkout of lmms-eval" in capsys.readouterr().err
     (checkout / "inner" / "lmms_eval").mkdir(parents=True)
@@ -300,4 +302,4 @@ def test_runs_that_do_not_measure_the_benchmark_are_refused(
 ) -> None:
     results = logged.write(tmp_path, logged.mostly_right(1), tasks="AR", **changes)
     assert export_upstream(written[benchmark.NAME], benchmark.NAME, [results]) == 1
-    assert "hold no run of a real model" in capsys.readouterr().err
+    assert "have no run of a real model" in capsys.readouterr().err

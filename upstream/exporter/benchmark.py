@@ -1,4 +1,4 @@
-"""The change that makes HumanSense a benchmark of lmms-eval, with the model that sees and hears it."""
+"""The change that adds HumanSense to lmms-eval, with the model that sees and hears it."""
 
 from importlib.metadata import requires
 from pathlib import Path
@@ -13,14 +13,14 @@ from .edits import Edit
 
 NAME = "humansense"
 OWNED = ("lmms_eval/tasks/humansense", "lmms_eval/tasks/humansense_sample", HELPERS, TINY)
-"""Folders that hold nothing else: what is there and no longer part of the change, goes."""
+"""Folders that belong to the change alone: files in them that are no longer part of the change are deleted."""
 
 _LIBRARIES = ("audioread", "decord", "librosa", "qwen-omni-utils", "soxr")
-"""What the model needs and lmms-eval does not require."""
+"""The model's dependencies that lmms-eval does not require."""
 
 _README = "lmms_eval/tasks/humansense/README.md"
 _TASKS_PLACE = b"<!-- tasks -->"
-"""Where the table of tasks goes."""
+"""The place of the table of tasks."""
 
 
 def files(root: Path) -> dict[str, bytes]:
@@ -30,12 +30,12 @@ def files(root: Path) -> dict[str, bytes]:
 
 
 def changes() -> list[Edit]:
-    """What it changes in files of lmms-eval."""
+    """The changes to files of lmms-eval."""
     return [
         edits.table_entry(
             "lmms_eval/models/__init__.py", "AVAILABLE_CHAT_TEMPLATE_MODELS", "humansense_omni", "HumanSenseOmni"
         ),
-        # A model that knows what its answers depend on names the cache that asks it.
+        # A model that knows what its answers depend on names the cache class that uses this.
         edits.text(
             "lmms_eval/evaluator.py",
             "response_cache = ResponseCache.create(",
@@ -53,7 +53,7 @@ def changes() -> list[Edit]:
             "Chat Template Models (Recommended)",
             "| `humansense_omni` | HumanSenseOmni | Qwen2.5-Omni, Qwen3-Omni and Qwen2-Audio, video with its sound |",
         ),
-        edits.change_told(
+        edits.changelog_item(
             "docs/releases/CHANGELOG.md",
             "New Benchmark Tasks",
             "- HumanSense (`humansense`, 15 tasks, 3,882 questions about people on video and sound), and the model "
@@ -78,7 +78,7 @@ def _input(task: Task) -> str:
 
 
 def _extra() -> str:
-    """The lines of an optional dependency with the versions that this package needs."""
+    """The lines of an optional dependency, with the versions that this package needs."""
     needed = [Requirement(text) for text in requires("lmms-humansense") or []]
     named = sorted(f"{each.name}{each.specifier}" for each in needed if each.name in _LIBRARIES)
     return "".join([f"{NAME} = [\n", *(f'    "{each}",\n' for each in dict.fromkeys(named)), "]\n"])

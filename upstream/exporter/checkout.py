@@ -1,4 +1,4 @@
-"""A git checkout of lmms-eval: what its commit holds, what is changed in it, and writing a change into it."""
+"""A git checkout of lmms-eval: reading its commit, finding local changes, and writing a change into it."""
 
 import subprocess
 from collections.abc import Mapping
@@ -7,18 +7,22 @@ from pathlib import Path
 from .errors import UpstreamError, missing
 
 _NAMED = 5
-"""How many changed files a sentence names at most."""
+"""The most changed files that a message names."""
 
 
 class Checkout:
-    """The checkout at `root`. Raises UpstreamError where there is none, or git is not installed."""
+    """The git checkout of lmms-eval at `root`.
+
+    Raises:
+        UpstreamError: `root` is no such checkout, or git is not installed.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
         if not (self.root / "lmms_eval" / "__init__.py").is_file():
             raise UpstreamError(f"{root} is no checkout of lmms-eval: it has no lmms_eval/__init__.py.")
         if Path(self._git("rev-parse", "--show-toplevel").strip().decode()).resolve() != self.root:
-            raise UpstreamError(f"{root} is not the root of a git checkout; name the folder that holds .git.")
+            raise UpstreamError(f"{root} is not the root of a git checkout; give the folder that holds .git.")
 
     @property
     def commit(self) -> str:
@@ -26,7 +30,11 @@ class Checkout:
         return self._git("rev-parse", "--short", "HEAD").decode().strip()
 
     def committed(self, path: str) -> str:
-        """The text of a file as it is committed. Raises UpstreamError where there is none."""
+        """The text of a file in the commit.
+
+        Raises:
+            UpstreamError: The commit has no such file.
+        """
         try:
             return self._git("show", f"HEAD:{path}").decode()
         except UpstreamError:
@@ -37,7 +45,14 @@ class Checkout:
         return set(self._git("ls-tree", "-r", "-z", "--name-only", "HEAD", "--", folder).decode().split("\0")) - {""}
 
     def refuse_changes(self, wanted: Mapping[str, bytes | None]) -> None:
-        """Raise UpstreamError for files that differ from the commit, unless they are as `wanted` (None: not there)."""
+        """Refuse local changes, except those of the change itself.
+
+        Args:
+            wanted: The content of files by their path; None for a file that must not exist.
+
+        Raises:
+            UpstreamError: A file differs both from the commit and from `wanted`.
+        """
         status = self._git("status", "--porcelain", "-z", "--untracked-files=all", "--no-renames").decode()
         changed = [entry[3:] for entry in status.split("\0") if entry]
         others = [path for path in changed if path not in wanted or self._content(path) != wanted[path]]
@@ -48,17 +63,26 @@ class Checkout:
             )
 
     def refuse_ignored(self, paths: list[str]) -> None:
-        """Raise UpstreamError where git would leave one of these out of a commit."""
+        """Refuse files that git ignores.
+
+        Raises:
+            UpstreamError: Git would leave one of `paths` out of a commit.
+        """
         asked = subprocess.run(
             ["git", "check-ignore", "--stdin"], cwd=self.root, input="\n".join(paths), capture_output=True, text=True
         )
         if asked.stdout:
-            raise UpstreamError(
-                f"The checkout's .gitignore leaves out what the change adds: {asked.stdout.split()[0]}."
-            )
+            raise UpstreamError(f"The checkout's .gitignore excludes a file of the change: {asked.stdout.split()[0]}.")
 
     def write(self, wanted: Mapping[str, bytes | None]) -> list[str]:
-        """Have these files as they are wanted (None: not there); returns those that were not."""
+        """Write files.
+
+        Args:
+            wanted: The content of files by their path; None for a file to delete.
+
+        Returns:
+            The paths whose content was different before.
+        """
         written = [path for path, content in wanted.items() if self._content(path) != content]
         for path in written:
             content, file = wanted[path], self.root / path

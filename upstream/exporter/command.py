@@ -19,39 +19,57 @@ _CHANGES = {benchmark.NAME: benchmark, entry_points.NAME: entry_points}
 def export_upstream(folder: Path, change: str, results: Sequence[Path]) -> int:
     """Write a change into a checkout of lmms-eval and print the text of its pull request.
 
-    What is done is told on the standard error, so that the text can be redirected. Returns the exit status: 0, or 1
-    where nothing was written.
+    Messages go to the standard error, so that the text can be redirected.
+
+    Args:
+        folder: A git checkout of lmms-eval.
+        change: The name of the change.
+        results: Results of real models, which the text compares with the paper's.
+
+    Returns:
+        The exit status: 0, or 1 if nothing was written.
     """
-    told = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         checkout = Checkout(folder)
         checks = (repository() / "CONTRIBUTING.md").read_text(encoding="utf-8")
-        text = pull_request(change, checkout.committed(TEMPLATE), runs_of(results, told), checks)
+        text = pull_request(change, checkout.committed(TEMPLATE), runs_of(results, console), checks)
         wanted = plan(checkout, change)
         checkout.refuse_changes(wanted)
         checkout.refuse_ignored([path for path, content in wanted.items() if content is not None])
         written = checkout.write(wanted)
     except UpstreamError as error:
-        told.print(str(error), style="red", markup=False)
+        console.print(str(error), style="red", markup=False)
         return 1
     if written:
-        told.print(f"{len(written):,} files are changed in {checkout.root} (at {checkout.commit}); look at them,")
-        told.print("commit them on a branch of their own, and open a pull request with this text:")
+        console.print(f"{len(written):,} files are changed in {checkout.root} (at {checkout.commit}); look at them,")
+        console.print("commit them on a branch of their own, and open a pull request with this text:")
     else:
-        told.print(f"{checkout.root} (at {checkout.commit}) has the change already. The text of its pull request:")
+        console.print(f"{checkout.root} (at {checkout.commit}) has the change already. The text of its pull request:")
     print(text)
     return 0
 
 
 def plan(checkout: Checkout, change: str) -> dict[str, bytes | None]:
-    """What each file of a change is to hold, by its path; None for one that is to go. Raises UpstreamError."""
+    """The files that a change writes.
+
+    Args:
+        checkout: Where the change goes.
+        change: The name of the change.
+
+    Returns:
+        The content of each file by its path; None for a file to delete.
+
+    Raises:
+        UpstreamError: The checkout lacks a place that the change edits, or its formatter cannot be used.
+    """
     described = _CHANGES[change]
     edited: dict[str, str] = {}
     for edit in described.changes():
         edited[edit.path] = _made(edit, edited.get(edit.path) or checkout.committed(edit.path))
     new = formatted(described.files(repository()), checkout)
     owned = {path for place in described.OWNED for path in checkout.committed_below(place)}
-    wanted: dict[str, bytes | None] = dict.fromkeys(owned)  # what is not new any more goes
+    wanted: dict[str, bytes | None] = dict.fromkeys(owned)  # deleted unless the change still has them
     return {**wanted, **new, **{path: text.encode() for path, text in edited.items()}}
 
 
@@ -59,4 +77,4 @@ def _made(edit: Edit, text: str) -> str:
     try:
         return edit.make(text)
     except SyntaxError as error:
-        raise UpstreamError(f"{edit.path} is no Python that can be read: {error}.") from error
+        raise UpstreamError(f"{edit.path} is not valid Python: {error}.") from error

@@ -1,4 +1,4 @@
-"""Which of this repository's files lmms-eval gets, where, and under which names they import each other there."""
+"""Which files of this repository go to lmms-eval, where they go, and the module names that they have there."""
 
 import ast
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 from .errors import UpstreamError
 
 HELPERS = "lmms_eval/models/model_utils/humansense"
-"""Where what stands behind the model goes; lmms-eval keeps the modules behind its models in such folders."""
+"""The folder of the modules that the model needs; lmms-eval has such folders for its models."""
 
 MODEL = "lmms_eval/models/chat/humansense_omni.py"
 TINY = "test/models/humansense_tiny"
@@ -19,7 +19,7 @@ PREFIXES = (
     ("lmms_humansense.models", "lmms_eval.models.model_utils.humansense"),
     ("lmms_humansense.demo.tiny_model", "test.models.humansense_tiny.tiny_model"),
 )
-"""What modules are called here and there, in Python and in YAML."""
+"""The names of modules here and in lmms-eval, in Python and in YAML."""
 
 _TASK_FILES = (".py", ".yaml", "_yaml", ".json", ".mp4", ".wav", ".flac", ".mp3")
 _ENTRY = "omni.py"
@@ -27,7 +27,11 @@ _RELATIVE_IMPORT = re.compile(r"^( *from )\.(?=\w)", re.MULTILINE)
 
 
 def repository() -> Path:
-    """The clone that this package is in. Raises UpstreamError where it was copied out of it."""
+    """The clone of this repository that this package is in.
+
+    Raises:
+        UpstreamError: This package is not in a clone.
+    """
     root = Path(__file__).resolve().parents[2]
     if not (root / "upstream").is_dir() or not (root / "tests" / "upstream").is_dir():
         raise UpstreamError(
@@ -38,25 +42,44 @@ def repository() -> Path:
 
 
 def copies(root: Path) -> dict[str, bytes]:
-    """Every file of the benchmark and its model by its path in lmms-eval, not yet formatted as there."""
+    """All files of the benchmark and its model by their paths in lmms-eval, not yet in its format."""
     found = {place: file.read_bytes() for place, file in _places(root)}
     return {place: renamed(place, content) for place, content in found.items()}
 
 
 def texts(root: Path, change: str) -> dict[str, bytes]:
-    """The files of `upstream/<change>`, which only lmms-eval needs, by their path there."""
+    """The files that only lmms-eval needs.
+
+    Args:
+        root: The clone of this repository.
+        change: The name of the change, whose files are in `upstream/<change>`.
+
+    Returns:
+        The content of the files by their paths in lmms-eval.
+    """
     folder = root / "upstream" / change
     return {_relative(file, folder): file.read_bytes() for file in _files(folder, "")}
 
 
 def renamed(place: str, content: bytes) -> bytes:
-    """A file with the names under which it finds others in lmms-eval. Raises UpstreamError where one is left."""
+    """Replace the names of this package's modules with their names in lmms-eval.
+
+    Args:
+        place: The file's path in lmms-eval.
+        content: The file's content here.
+
+    Returns:
+        The content with other names in Python and YAML files; other files are unchanged.
+
+    Raises:
+        UpstreamError: The file imports a module that has no name in lmms-eval.
+    """
     if not place.endswith((".py", "yaml")):
         return content
     text = content.decode()
     for ours, theirs in PREFIXES:
         text = text.replace(ours, theirs)
-    if place == MODEL:  # which is not in one package with its modules there
+    if place == MODEL:  # In lmms-eval it is not in one package with its modules.
         text = _RELATIVE_IMPORT.sub(rf"\1{HELPERS.replace('/', '.')}.", text)
     if "lmms_humansense" in text:
         raise UpstreamError(f"{place} would still import lmms_humansense; give its module a place in PREFIXES.")
@@ -79,9 +102,16 @@ def _places(root: Path) -> Iterator[tuple[str, Path]]:
 
 
 def modules_behind(package: Path, module: Path) -> set[Path]:
-    """A module of a package, and all modules of it that it needs, with the `__init__.py` of the packages they are in.
+    """Find the modules of a package that one of its modules needs.
 
     Families are chosen at run time, so all of them are needed.
+
+    Args:
+        package: The folder of the package.
+        module: A file in it.
+
+    Returns:
+        The module, all modules that it imports, also indirectly, and the `__init__.py` files of their packages.
     """
     found: set[Path] = set()
     waiting = {module, *(package / "local" / "families").glob("*.py")}
@@ -101,7 +131,7 @@ def _packages_of(module: Path, package: Path) -> Iterator[Path]:
 
 
 def _imported(module: Path) -> Iterator[Path]:
-    """The modules that a module's relative imports name, wherever in it they stand."""
+    """The modules of a module's relative imports, at any place in it."""
     for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.level:
             folder = module.parents[node.level - 1].joinpath(*(node.module or "").split("."))

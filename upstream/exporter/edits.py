@@ -1,28 +1,41 @@
-"""Changes to the text of single files: each from a text to a text, and none to one that has it already.
+"""Edits of single files. Each makes a new text of a file's text, and does not change a text that has the edit already.
 
-What is replaced is recognised by its syntax, so that neither lmms-eval's formatter nor its neighbours matter, and where
-more than a line goes, by a digest: code that has changed since is refused, and never overwritten unseen.
+An edit finds its place by the syntax, so that neither lmms-eval's formatter nor the code around it matter. If it
+replaces more than a line, it compares a digest: code that has changed since is refused, and never overwritten unseen.
 """
 
 import ast
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import TypeVar
 
 from .errors import missing
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
 class Edit:
-    """A change to the file at `path` in a checkout. `make` takes its text, and raises UpstreamError."""
+    """An edit of the file at `path` in a checkout. `make` returns the new text, or raises UpstreamError."""
 
     path: str
     make: Callable[[str], str]
 
 
 def table_entry(path: str, table: str, key: str, value: str) -> Edit:
-    """A string under a string key, at the end of a dict of the module."""
+    """Adds a string under a string key at the end of a dict of the module.
+
+    Args:
+        path: A Python file of lmms-eval.
+        table: The name of the dict.
+        key: The new key.
+        value: The new value.
+
+    Returns:
+        The edit, which refuses a dict that has another value under the key.
+    """
 
     def make(text: str) -> str:
         found = next((node for node in ast.parse(text).body if _names(node) == [table]), None)
@@ -40,7 +53,15 @@ def table_entry(path: str, table: str, key: str, value: str) -> Edit:
 
 
 def imported(path: str, line: str) -> Edit:
-    """An import of the package's own, where isort puts it: after those that sort before it."""
+    """Adds an import of lmms_eval where isort puts it: after those that sort before it.
+
+    Args:
+        path: A Python file of lmms-eval.
+        line: The import statement.
+
+    Returns:
+        The edit.
+    """
 
     def make(text: str) -> str:
         (wanted,) = ast.parse(line).body
@@ -57,17 +78,26 @@ def imported(path: str, line: str) -> Edit:
 
 
 def function_body(path: str, name: str, body: str, known: frozenset[str]) -> Edit:
-    """Another body of a function or method, after its docstring; of digests of it that are `known` only."""
+    """Replaces the body of a function or method after its docstring.
+
+    Args:
+        path: A Python file of lmms-eval.
+        name: The name of the function, which must be unique in the file.
+        body: The new statements, without indentation.
+        known: Digests of the bodies that may be replaced.
+
+    Returns:
+        The edit.
+    """
 
     def make(text: str) -> str:
         found = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef) and node.name == name]
-        if len(found) != 1:
-            raise missing(path, f"no one function {name}")
-        old = found[0].body[1:] if ast.get_docstring(found[0]) is not None else found[0].body
+        function = _only(found, path, f"function {name}")
+        old = function.body[1:] if ast.get_docstring(function) is not None else function.body
         if digest(old) == digest(ast.parse(body).body):
             return text
         if digest(old) not in known:
-            raise missing(path, f"another {name} than those that were known")
+            raise missing(path, f"an unknown version of {name}")
         indent = " " * old[0].col_offset
         new = "".join(f"{indent}{line}".rstrip() + "\n" for line in body.strip("\n").splitlines())
         return _replaced(text, old[0].lineno, old[-1].end_lineno or 0, new)
@@ -76,7 +106,16 @@ def function_body(path: str, name: str, body: str, known: frozenset[str]) -> Edi
 
 
 def statement_left_out(path: str, holding: str, known: frozenset[str]) -> Edit:
-    """Without the `if` whose condition holds a text, if its digest is `known`, and the imports that only it used."""
+    """Removes an `if` statement, and the imports that only it used.
+
+    Args:
+        path: A Python file of lmms-eval.
+        holding: A text in the condition of the statement.
+        known: Digests of the statements that may be removed.
+
+    Returns:
+        The edit.
+    """
 
     def make(text: str) -> str:
         found = [
@@ -85,7 +124,7 @@ def statement_left_out(path: str, holding: str, known: frozenset[str]) -> Edit:
         if not found:
             return text
         if len(found) > 1 or digest([found[0]]) not in known:
-            raise missing(path, f"another use of {holding} than those that were known")
+            raise missing(path, f"an unknown use of {holding}")
         start, end = found[0].lineno, found[0].end_lineno or 0
         following = text.splitlines()[end : end + 1]
         left = _replaced(text, start, end + (following == [""]), "")
@@ -95,17 +134,25 @@ def statement_left_out(path: str, holding: str, known: frozenset[str]) -> Edit:
 
 
 def call(path: str, first: str, new: str, known: frozenset[str]) -> Edit:
-    """Another call in the place of the one whose first argument is the text `first`; of the keywords `known` only."""
+    """Replaces a call.
+
+    Args:
+        path: A Python file of lmms-eval.
+        first: The first argument of the call, a text.
+        new: The new call.
+        known: The keywords that the old call must have.
+
+    Returns:
+        The edit.
+    """
 
     def make(text: str) -> str:
         found = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call) and _first(node) == first]
-        if len(found) != 1:
-            raise missing(path, f"no one call with {first!r}")
-        old, wanted = found[0], ast.parse(new, mode="eval").body
+        old, wanted = _only(found, path, f"call with {first!r}"), ast.parse(new, mode="eval").body
         if ast.dump(old) == ast.dump(wanted):
             return text
         if {keyword.arg for keyword in old.keywords} != known:
-            raise missing(path, f"another call with {first!r} than those that were known")
+            raise missing(path, f"an unknown call with {first!r}")
         indent = " " * old.col_offset
         lines = new.strip("\n").splitlines()
         return _replaced(text, old.lineno, old.end_lineno or 0, "".join(f"{indent}{line}\n" for line in lines))
@@ -114,77 +161,118 @@ def call(path: str, first: str, new: str, known: frozenset[str]) -> Edit:
 
 
 def text(path: str, old: str, new: str) -> Edit:
-    """A text in the place of one that is there once."""
+    """Replaces a text.
+
+    Args:
+        path: A file of lmms-eval.
+        old: A text that the file has once.
+        new: The new text.
+
+    Returns:
+        The edit.
+    """
 
     def make(content: str) -> str:
-        if new in content:
-            return content
         if content.count(old) != 1:
             raise missing(path, f"not exactly one {old!r}")
         return content.replace(old, new)
 
-    return Edit(path, make)
+    return _addition(path, new, make)
 
 
 def line(path: str, start: str, new: str) -> Edit:
-    """A line in the place of the one that begins with `start`."""
+    """Replaces a line.
+
+    Args:
+        path: A file of lmms-eval.
+        start: The beginning of the old line, and of no other.
+        new: The new line.
+
+    Returns:
+        The edit.
+    """
 
     def make(content: str) -> str:
         found = [each for each in content.splitlines() if each.startswith(start)]
-        if len(found) != 1:
-            raise missing(path, f"no one line that begins with {start!r}")
-        return content.replace(found[0], new)
+        return content.replace(_only(found, path, f"line that begins with {start!r}"), new)
 
     return Edit(path, make)
 
 
 def before_line(path: str, following: str, block: str) -> Edit:
-    """A block of lines before a line."""
+    """Adds a block of lines before a line.
+
+    Args:
+        path: A file of lmms-eval.
+        following: A line that the file has once.
+        block: The new lines, with line ends.
+
+    Returns:
+        The edit.
+    """
 
     def make(content: str) -> str:
-        if block in content:
-            return content
-        if content.splitlines().count(following) != 1:
-            raise missing(path, f"no one line {following!r}")
-        return re.sub(rf"^{re.escape(following)}$", lambda _: f"{block}{following}", content, flags=re.MULTILINE)
+        found = [number for number, each in enumerate(content.splitlines()) if each == following]
+        return _inserted(content, _only(found, path, f"line {following!r}"), block.removesuffix("\n"))
 
-    return Edit(path, make)
+    return _addition(path, block, make)
 
 
 def bullet(path: str, heading: str, new: str) -> Edit:
-    """An item in the list below the heading that ends so, before the first that sorts after it."""
+    """Adds an item to a sorted list, before the first item that sorts after it.
+
+    Args:
+        path: A Markdown file of lmms-eval.
+        heading: The end of the heading above the list.
+        new: The item, with its "- ".
+
+    Returns:
+        The edit.
+    """
 
     def make(content: str) -> str:
-        if new in content:
-            return content
         lines = content.splitlines()
         items = _below(lines, heading, "- ", path)
         after = [number for number in items if _label(lines[number]) > _label(new)]
         place = after[0] if after else _end_of(lines, items[-1])
         return _inserted(content, place, new)
 
-    return Edit(path, make)
+    return _addition(path, new, make)
 
 
 def row(path: str, heading: str, new: str) -> Edit:
-    """A row at the end of the table below the heading that ends so."""
+    """Adds a row at the end of a table.
+
+    Args:
+        path: A Markdown file of lmms-eval.
+        heading: The end of the heading above the table.
+        new: The row.
+
+    Returns:
+        The edit.
+    """
 
     def make(content: str) -> str:
-        if new in content:
-            return content
         rows = _below(content.splitlines(), heading, "|", path)
         return _inserted(content, rows[-1] + 1, new)
 
-    return Edit(path, make)
+    return _addition(path, new, make)
 
 
-def change_told(path: str, kind: str, new: str) -> Edit:
-    """An item of a changelog, of what is not released, below `### kind`; headings are added where there are none."""
+def changelog_item(path: str, kind: str, new: str) -> Edit:
+    """Adds an item to the unreleased changes of a changelog; missing headings are added too.
+
+    Args:
+        path: The changelog of lmms-eval.
+        kind: The heading of the third level above the item.
+        new: The item, with its "- ".
+
+    Returns:
+        The edit.
+    """
     unreleased = "## Unreleased"
 
     def make(content: str) -> str:
-        if new in content:
-            return content
         lines = content.splitlines()
         releases = [number for number, each in enumerate(lines) if each.startswith("## ")]
         if not releases:
@@ -197,28 +285,40 @@ def change_told(path: str, kind: str, new: str) -> Edit:
         items = [number for number in range(lines.index(f"### {kind}") + 1, end) if lines[number].startswith("- ")]
         return _inserted(content, (items[0] if items else end), new)
 
-    return Edit(path, make)
+    return _addition(path, new, make)
 
 
 def digest(nodes: list[ast.stmt]) -> str:
-    """What tells code from other code, whatever its format: the first 16 characters of a SHA-256."""
+    """The digest of statements, whatever their format: the first 16 characters of a SHA-256."""
     return sha256("\n".join(ast.unparse(node) for node in nodes).encode()).hexdigest()[:16]
 
 
+def _only(found: Sequence[Found], path: str, what: str) -> Found:
+    """The only place that was found in a file; none and several are refused."""
+    if len(found) != 1:
+        raise missing(path, f"not exactly one {what}")
+    return found[0]
+
+
+def _addition(path: str, new: str, make: Callable[[str], str]) -> Edit:
+    """An edit that does not change a text that has `new` already."""
+    return Edit(path, lambda content: content if new in content else make(content))
+
+
 def _inserted(text: str, after: int, new: str) -> str:
-    """New lines after so many."""
+    """The text with new lines after its first `after` lines."""
     lines = text.splitlines(keepends=True)
     return "".join([*lines[:after], f"{new}\n", *lines[after:]])
 
 
 def _replaced(text: str, first: int, last: int, new: str) -> str:
-    """A text in the place of the lines `first` to `last`, counted from 1."""
+    """The text with `new` instead of the lines `first` to `last`, counted from 1."""
     lines = text.splitlines(keepends=True)
     return "".join([*lines[: first - 1], new, *lines[last:]])
 
 
 def _without_unused(text: str, names: set[str]) -> str:
-    """Without the imports of modules of these names that nothing uses."""
+    """The text without the imports of modules of these names, if the text does not use them."""
     tree = ast.parse(text)
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     for node in reversed(tree.body):
@@ -228,7 +328,7 @@ def _without_unused(text: str, names: set[str]) -> str:
 
 
 def _names(node: ast.stmt) -> list[str]:
-    """The names that a statement assigns to."""
+    """The names to which a statement assigns."""
     targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
     return [target.id for target in targets if isinstance(target, ast.Name)]
 
@@ -242,16 +342,14 @@ def _first(node: ast.Call) -> object:
 
 
 def _text(node: ast.expr | None) -> object:
-    """The value of a constant."""
+    """The value of a constant, else None."""
     return node.value if isinstance(node, ast.Constant) else None
 
 
 def _below(lines: list[str], heading: str, mark: str, path: str) -> list[int]:
-    """The lines that begin with a mark, between the heading that ends so and the next."""
+    """The numbers of the lines that begin with a mark, between the heading that ends with `heading` and the next."""
     found = [number for number, each in enumerate(lines) if each.startswith("#") and each.endswith(heading)]
-    if len(found) != 1:
-        raise missing(path, f"no one heading {heading!r}")
-    start = found[0] + 1
+    start = _only(found, path, f"heading {heading!r}") + 1
     end = next((number for number in range(start, len(lines)) if lines[number].startswith("#")), len(lines))
     marked = [number for number in range(start, end) if lines[number].startswith(mark)]
     if not marked:
@@ -264,5 +362,5 @@ def _label(item: str) -> str:
 
 
 def _end_of(lines: list[str], item: int) -> int:
-    """The line after an item and what is indented below it."""
+    """The number of the line after an item and the indented lines below it."""
     return next((n for n in range(item + 1, len(lines)) if not lines[n].startswith((" ", "\t"))), len(lines))

@@ -1,4 +1,4 @@
-"""The change that lets installed packages bring tasks to lmms-eval, as they can bring models."""
+"""The change that lets installed packages add tasks to lmms-eval, as they can add models."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from .edits import Edit
 
 NAME = "task-entry-points"
 OWNED: tuple[str, ...] = ()
-"""Folders that hold nothing else."""
+"""Folders that belong to the change alone."""
 
 
 _SEARCH = """
@@ -38,10 +38,10 @@ for task_dir in all_paths:
 return task_index
 """  # noqa: E501
 _SEARCHES = frozenset({"8244d153b1b573f8"})
-"""Digests of the method that it takes the place of: of lmms-eval 0.7.2 to 0.7.3."""
+"""Digests of the method that it replaces, in lmms-eval 0.7.2 to 0.7.3."""
 
 _LATE_PLUGINS = frozenset({"68bf56566a3a82af"})
-"""Digests of the lines that read LMMS_EVAL_PLUGINS after the tasks were looked up, in the same releases."""
+"""Digests of the lines that read LMMS_EVAL_PLUGINS too late, after the tasks were looked up, in the same releases."""
 
 _INCLUDE_PATH = """
 parser.add_argument(
@@ -99,7 +99,7 @@ def files(root: Path) -> dict[str, bytes]:
 
 
 def changes() -> list[Edit]:
-    """What it changes in files of lmms-eval."""
+    """The changes to files of lmms-eval."""
     tasks, main, power = "lmms_eval/tasks/__init__.py", "lmms_eval/__main__.py", "lmms_eval/cli/power_utils.py"
     return [
         edits.imported(tasks, "from lmms_eval.tasks.plugins import plugin_task_folders"),
@@ -111,7 +111,7 @@ def changes() -> list[Edit]:
         edits.text(power, "include_path: str | None = None", "include_path: str | list[str] | None = None"),
         edits.line("docs/getting-started/commands.md", "- `--include_path` :", _COMMANDS),
         edits.before_line("docs/guides/task_guide.md", "## Good Reference Tasks", _GUIDE),
-        edits.change_told(
+        edits.changelog_item(
             "docs/releases/CHANGELOG.md",
             "CLI & UX",
             "- Installed packages bring tasks by entry points (`lmms_eval.tasks`); `--include_path` may be given "

@@ -1,4 +1,4 @@
-"""Python files in the format of a checkout: by the formatter that its own settings name."""
+"""Formats Python files by the formatter that the checkout's own settings name."""
 
 import subprocess
 import sys
@@ -15,9 +15,17 @@ _RUFF = (("ruff", "check", "--quiet", "--select", "I", "--fix", "."), ("ruff", "
 
 
 def formatted(files: Mapping[str, bytes], checkout: Checkout) -> dict[str, bytes]:
-    """These files, of which Python ones are formatted as the checkout's `pyproject.toml` says.
+    """Format Python files as the checkout's `pyproject.toml` says.
 
-    Raises UpstreamError where the formatter is not installed or cannot read a file.
+    Args:
+        files: The content of files by their paths in the checkout.
+        checkout: The checkout whose settings count.
+
+    Returns:
+        All files; only Python files are changed.
+
+    Raises:
+        UpstreamError: The formatter is not installed, or cannot read a file.
     """
     settings = checkout.committed("pyproject.toml")
     if not has_ruff(settings) and "[tool.black" not in settings:
@@ -27,7 +35,7 @@ def formatted(files: Mapping[str, bytes], checkout: Checkout) -> dict[str, bytes
         folder = Path(name)
         (folder / "pyproject.toml").write_text(settings, encoding="utf-8")
         python = [path for path in files if path.endswith(".py")]
-        for package in {path.partition("/")[0] for path in python}:  # so that isort takes it for the checkout's own
+        for package in {path.partition("/")[0] for path in python}:  # so that isort recognises it as first-party
             (folder / package).mkdir()
             (folder / package / "__init__.py").touch()
         for path in python:
@@ -39,7 +47,7 @@ def formatted(files: Mapping[str, bytes], checkout: Checkout) -> dict[str, bytes
 
 
 def has_ruff(settings: str) -> bool:
-    """Whether the text of a `pyproject.toml` has files formatted by ruff, and not by black and isort."""
+    """Whether the text of a `pyproject.toml` has settings of ruff, which then formats instead of black and isort."""
     return "[tool.ruff" in settings
 
 

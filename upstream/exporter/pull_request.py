@@ -20,15 +20,21 @@ from .errors import UpstreamError, missing
 TEMPLATE = ".github/pull_request_template.md"
 NOT_MEASURED = "not yet measured"
 MODEL = "Qwen2.5-Omni-7B"
-"""The omni model of the paper's table whose weights anyone can run."""
+"""The omni model of the paper's table whose weights are public."""
 
 _CHECKED = re.compile(r"<!-- checked -->\n(.*?)<!-- end -->", re.DOTALL)
-"""What CONTRIBUTING.md says of the last time that the changes were checked."""
+"""The results of the last check of the changes, in CONTRIBUTING.md."""
 
 
 @dataclass(frozen=True)
 class PullRequestText:
-    """The title, the sections by their headings in the template, and the boxes to tick below "Type of Change"."""
+    """The text of a pull request.
+
+    Attributes:
+        title: Its title.
+        sections: The texts by their headings in the template.
+        types: The boxes to tick below "Type of Change".
+    """
 
     title: str
     sections: Mapping[str, str]
@@ -36,13 +42,22 @@ class PullRequestText:
 
 
 def pull_request(change: str, template: str, runs: Sequence[Run], contributing: str) -> str:
-    """The text for a change, with the sections of the template in its order, and runs of real models in its table.
+    """Write the text for a change, with the sections of the template in its order.
 
-    Results of checks are those that this repository's CONTRIBUTING.md holds, with their commit and date. Raises
-    UpstreamError where the template lacks a section that the text has.
+    Args:
+        change: The name of the change.
+        template: The checkout's template for pull requests.
+        runs: Runs of real models, which the table compares with the paper.
+        contributing: This repository's CONTRIBUTING.md, which has the results of checks with their commit and date.
+
+    Returns:
+        The text in Markdown.
+
+    Raises:
+        UpstreamError: The template lacks a section of the text.
     """
-    told = _CHECKED.search(contributing)
-    checks = told[1].strip() if told else "The change was not checked yet."
+    checked = _CHECKED.search(contributing)
+    checks = checked[1].strip() if checked else "The change was not checked yet."
     text = _entry_points(checks) if change == entry_points.NAME else _benchmark(runs, checks)
     lacking = [name for name in text.sections if f"## {name}" not in template.splitlines()]
     if lacking:
@@ -52,16 +67,24 @@ def pull_request(change: str, template: str, runs: Sequence[Run], contributing: 
 
 
 def runs_of(results: Sequence[Path], console: Console) -> list[Run]:
-    """The runs of real models in these results, of the benchmark itself, with the tasks that were asked to their end.
+    """Read the runs of real models on the benchmark itself, with the tasks whose questions were all asked.
 
-    Raises UpstreamError where there are results, but none of such a run.
+    Args:
+        results: Files or folders with results of lmms-eval.
+        console: Where warnings go.
+
+    Returns:
+        The runs; an empty list without results.
+
+    Raises:
+        UpstreamError: There are results, but none of such a run.
     """
     runs = [_complete(run) for run in load_runs(results, console)[0]]
     runs = [run for run in runs if run.leaves and not run.variant and not run.settings.get("random_weights")]
     if results and not runs:
         raise UpstreamError(
-            "The results hold no run of a real model with all questions of a task of the benchmark itself; leave "
-            "--results out, or name others."
+            "The results have no run of a real model with all questions of a task of the benchmark itself; leave "
+            "--results out, or give others."
         )
     return runs
 
@@ -117,10 +140,10 @@ def _benchmark(runs: Sequence[Run], checks: str) -> PullRequestText:
 {checks}
 """,
             "Risk / Compatibility": """
-- Only new tasks and a new model; without `response_cache_class`, models get the cache they had.
-- The data are 26 GB, in a folder that `HUMANSENSE_DATA` names; without one, the dataset's folder `bench_data` is
-  downloaded from the Hub when the tasks are first used. Annotations and media are the release's (Apache 2.0), and none
-  of them is in the repository.
+- Only new tasks and a new model; without `response_cache_class`, models have the same cache as before.
+- The data are 26 GB, in the folder of `HUMANSENSE_DATA`; without it, the dataset's folder `bench_data` is downloaded
+  from the Hub when the tasks are first used. Annotations and media are the release's (Apache 2.0), and none of them is
+  in the repository.
 """,
         },
         types=("New benchmark/task", "New model integration"),
@@ -128,7 +151,7 @@ def _benchmark(runs: Sequence[Run], checks: str) -> PullRequestText:
 
 
 def _table(runs: Sequence[Run]) -> str:
-    """Scores beside the paper's, in percent."""
+    """Our scores beside the paper's, in percent."""
     if not runs:
         return _compared(None, next(row for row in published() if row.model == MODEL and not row.is_subset))
     return "\n\n".join(_compared(run, row_for(run, None)) for run in runs)
@@ -136,13 +159,13 @@ def _table(runs: Sequence[Run]) -> str:
 
 def _compared(run: Run | None, row: Published) -> str:
     ours = {line.name: line.ours for line in lines(run, row)} if run else {}
-    told = [
+    rows = [
         f"| | questions | paper: {row.model} | lmms-eval{f': {run.model}' if run else ''} |",
         "|---|---:|---:|---:|",
         *(_row(task.code, f"{task.count:,}", row.scores.get(task.code), ours) for task in TASKS),
         _row("Avg.", "", row.average, ours),
     ]
-    return "Accuracy in percent by the release's scorer, beside the paper's table 1:\n\n" + "\n".join(told)
+    return "Accuracy in percent by the release's scorer, beside the paper's table 1:\n\n" + "\n".join(rows)
 
 
 def _row(name: str, questions: str, theirs: float | None, ours: Mapping[str, float]) -> str:
@@ -178,10 +201,10 @@ def _entry_points(checks: str) -> PullRequestText:
 {checks}
 """,
             "Risk / Compatibility": """
-- Of several tasks of one name, the last now counts: built-in, then plugins, then `--include_path`, as it is planned for
-  lm-evaluation-harness. Until now a built-in task won over one of `--include_path`, without a word; what is replaced is
+- Of several tasks of one name, the last now counts: built-in, then plugins, then `--include_path`, as planned for
+  lm-evaluation-harness. Until now a built-in task silently won over one of `--include_path`; now replaced tasks are
   logged. `include_defaults=False` leaves out plugins as well.
-- A plugin that cannot be used costs a warning and its own tasks.
+- If a plugin cannot be used, a warning is logged and only its own tasks are left out.
 """,
         },
         types=("New feature", "Documentation update"),

@@ -1,1 +1,1 @@
-"""From a response to its scores. Standard library only."""
+"""Converts a response to its scores. Standard library only."""

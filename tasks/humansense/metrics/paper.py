@@ -1,7 +1,7 @@
 """The release's two scorers, repeated with their quirks: the metric `paper`. Pure functions of the standard library.
 
 Source: the rules of the release's evaluation code (arXiv 2508.10576), for plain prompts and for think prompts. Where
-that code would end with an exception, the credit is 0 and `crash` says why, so that such scores can be told.
+that code would end with an exception, the credit is 0 and `crash` says why, so that such scores can be recognised.
 """
 
 import re
@@ -12,16 +12,18 @@ from ..prompts import Pattern, Style
 
 _TAGGED = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
 _LETTERS_OF_THINK = ("a", "b", "c", "d")
-"""The letters that the think scorer knows: five options are shown, but an E alone is never right."""
+"""The letters that the think scorer knows: a question may have five options, but an E alone is never right."""
 
 _OPTIONS_OF_THINK = "abcde"
-"""The letters of the options whose text the think scorer can look up."""
+"""The letters of the options whose text the think scorer knows."""
 
 
 class ReleaseCredit(NamedTuple):
-    """What a response is worth to the release: 0, 0.5 or 1, or None where the item leaves the denominator.
+    """The release's credit for a response.
 
-    `crash` says why the release's code would have stopped at this response; it is empty where it would not.
+    Attributes:
+        value: 0, 0.5 or 1, or None if the release leaves the item out of the denominator.
+        crash: Why the release's code would have stopped at this response; empty if it would not.
     """
 
     value: float | None
@@ -34,7 +36,18 @@ LEFT_OUT = ReleaseCredit(None)
 def release_credit(
     response: str, pattern: Pattern, answer: str, options: Sequence[str] = (), style: Style = "plain"
 ) -> ReleaseCredit:
-    """The credit by the scorer that belongs to prompts of this style; `answer` as the annotations have it, as text."""
+    """Score a response with the release's scorer for prompts of this style.
+
+    Args:
+        response: The model's response.
+        pattern: The form of the answer.
+        answer: The annotated answer, as text.
+        options: The annotated options.
+        style: The style of the prompt.
+
+    Returns:
+        The credit that the release gives.
+    """
     if not response:
         return LEFT_OUT
     if style == "plain":
@@ -52,7 +65,7 @@ def _plain(response: str, pattern: Pattern, answer: str) -> float | None:
         said = _without(response, ". ")
         return float(said.lower() == answer.lower()) if said else None
     said = _without(response, ".,").lower()
-    # A comma or space in the annotated answer has to be said too: the characters are compared as they stand.
+    # The response must have the commas and spaces of the annotated answer too: all characters are compared.
     return _letters(said, answer.lower()) if said else None
 
 

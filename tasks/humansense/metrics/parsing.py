@@ -1,11 +1,11 @@
-"""From a response to the answer it gives, strictly: what is not said is not guessed. Standard library only.
+r"""Reads the answer in a response, strictly: it never guesses. Standard library only.
 
-`parse` reads one answer out of free text and returns None when the text gives none, or more than one. It is the
-parser of the metric `acc`; the release's own reading of a response is in `paper`.
+`parse` reads one answer from free text and returns None if the text gives none, or more than one. It is the parser of
+the metric `acc`; the release's own way to read a response is in `paper`.
 
-A response is narrowed in steps: to what stands in `<answer>` tags or `\\boxed{}`, else to what follows "answer:" and
-the like, else all of it. What is left must have one of a few plain forms. All patterns are linear in the text: a
-response may be long and strange.
+A response is narrowed in steps: to the content of `<answer>` tags or `\boxed{}`, else to the text after "answer:" and
+the like, else it stays whole. The rest must have one of a few plain forms. All patterns take linear time: a response
+may be long and strange.
 """
 
 import re
@@ -33,7 +33,7 @@ _ANNOUNCED = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?;。！？；])\s|\n")
-# With one of these in a sentence, a letter or number in it may be what the answer is not.
+# In a sentence with one of these words, a letter or number may be one that the response excludes.
 _DENIAL = re.compile(
     r"\b(?:not|never|neither|nor|except|exclud\w*|without|rather than|instead of|cannot|incorrect|wrong|false|unlikely"
     r"|impossible|rul\w+ out|(?:anything|everything|all) but|if|least|less|fewer|more than|over|no [a-z])\b|n['’]t\b",
@@ -49,7 +49,7 @@ _LIST = re.compile(
 _VERDICT = re.compile(r"\b(?:yes|no|true|false)\b|[✓✔✗✘×]", re.IGNORECASE)
 _RANGE = re.compile(r"\b[A-Z]\s?(?:-|–|to|through)\s?[A-Z]\b")
 _NUMBER = re.compile(rf"(?<![\w.,/%+\-−–])(?:\d{{1,4}}|{'|'.join(NUMBER_WORDS)})(?![\w/%\-−–]|[.,]\d)", re.IGNORECASE)
-# Words that make another number of the one beside them, or none at all.
+# Words that change the number beside them, or mean that it is no count.
 _OTHER_NUMBER = re.compile(
     r"\d|\b(?:minus|negative|hundreds?|thousands?|millions?|billions?|dozens?|hal(?:f|ves)|thirds?|quarters?"
     r"|(?:thir|for|fif|six|seven|eigh|nine)ty)\b",
@@ -62,7 +62,7 @@ _MARKS = " \t\n.,:;!?\"'`*_#|$()[]{}<>。，、！？：；“”‘’「」（
 def option_letters(options: Sequence[str]) -> dict[str, str]:
     """The letters of a question and their texts: `{"A": "happy", …}`.
 
-    Letters that stand before the options ("A. happy") are taken off; without them an option's letter is its place.
+    Letters before the options ("A. happy") are removed; without them, the place of an option gives its letter.
     """
     places = [chr(ord("A") + place) for place in range(len(options))]
     labels = [_LABEL.match(option.strip()) for option in options]
@@ -72,13 +72,20 @@ def option_letters(options: Sequence[str]) -> dict[str, str]:
 
 
 def parse(response: str, pattern: Pattern, options: Sequence[str] = ()) -> str | None:
-    """The answer that `response` gives, or None when it gives none or contradicts itself.
+    """Read the answer in a response.
 
-    Single choice: one letter of the question ("B"). Multi-select: its letters in order ("ABD"). Counting: an integer
-    in decimal ("10"). Yes/no: "yes" or "no".
+    Args:
+        response: The model's response.
+        pattern: The form of the answer.
+        options: The annotated options.
+
+    Returns:
+        The answer, or None if the response gives none or contradicts itself. Single choice: one letter of the question
+        ("B"). Multi-select: its letters in order ("ABD"). Counting: an integer in decimal ("10"). Yes/no: "yes" or
+        "no".
     """
     letters = option_letters(options)
-    # Compatible forms make letters of full-width ones, but also a 42 of 4².
+    # NFKC turns full-width letters into plain ones, but also 4² into 42.
     text = unicodedata.normalize("NFC" if pattern == "count" else "NFKC", response)
     return _agreed([_answer(part, pattern, letters) for part in _marked_parts(_tidy(text))])
 
@@ -93,7 +100,7 @@ def _answer(part: str, pattern: Pattern, letters: Letters) -> str | None:
 
 
 def _answer_of(text: str, pattern: Pattern, letters: Letters, whole: bool = False) -> str | None:
-    """The answer of a text; with `whole` only if all of the text is nothing but the answer."""
+    """The answer in a text; with `whole` only if the text contains nothing else."""
     if pattern == "count":
         return None if whole else _count(text)
     if pattern == "yesno":
@@ -116,7 +123,7 @@ def _tidy(response: str) -> str:
 
 
 def _marked_parts(text: str) -> list[str]:
-    """The parts where a response marks its answer, else all of it but the thinking."""
+    """The parts in which a response marks its answer, else all of it without the thinking."""
     tagged = _between(text, "<answer>", "</answer>")
     if tagged:
         return tagged
@@ -128,7 +135,7 @@ def _marked_parts(text: str) -> list[str]:
 def _between(text: str, opening: str, closing: str) -> list[str]:
     parts = []
     lowered, start = text.lower(), 0
-    if len(lowered) != len(text):  # a few letters grow when they are lowered
+    if len(lowered) != len(text):  # a few letters become longer in lower case
         lowered = text
     while (begin := lowered.find(opening, start)) >= 0 and (end := lowered.find(closing, begin)) >= 0:
         parts.append(text[begin + len(opening) : end].strip())
@@ -137,13 +144,13 @@ def _between(text: str, opening: str, closing: str) -> list[str]:
 
 
 def _without_thoughts(text: str) -> str:
-    """What is said after or between `<think>` blocks; a block that never ends is all thought."""
+    """The text after or between `<think>` blocks; a block that does not end goes on to the end of the text."""
     pieces = re.split("</think>", text, flags=re.IGNORECASE)
     return "\n".join(re.split("<think>", piece, maxsplit=1, flags=re.IGNORECASE)[0] for piece in pieces).strip()
 
 
 def _announced(text: str) -> list[str] | None:
-    """What is announced as the answer, once for each announcement; None when something is announced as wrong."""
+    """The texts that follow an announcement of the answer, each once; None if something is announced as wrong."""
     said = []
     for match in _ANNOUNCED.finditer(text):
         before = _SENTENCE_END.split(text[max(0, match.start() - 60) : match.start()])[-1]
@@ -154,11 +161,11 @@ def _announced(text: str) -> list[str] | None:
 
 
 def _first_saying(text: str) -> str:
-    """The first sentence, or the lines up to the next blank one when nothing stands on the first."""
+    """The first sentence; or, if the first line is empty, the lines up to the next blank one."""
     line, _, below = text.partition("\n")
     if not _bare(line):
         return below.strip().partition("\n\n")[0]
-    # "B. text" is one saying although a full stop stands in it.
+    # "B. text" is one answer, although it contains a full stop.
     return line if _LABEL.match(line.lstrip(_MARKS)) else _SENTENCE_END.split(line, maxsplit=1)[0]
 
 
@@ -185,7 +192,7 @@ def _is_label(text: str, start: str) -> bool:
 
 
 def _labelled(letter: str, rest: str, letters: Letters) -> str | None:
-    """The letter of "B. text …", unless what follows speaks against it or of another option."""
+    """The letter of "B. text …", unless the text denies it or speaks of another option."""
     if letter not in letters:
         return None
     comment = rest.lstrip(_MARKS)
@@ -200,7 +207,7 @@ def _labelled(letter: str, rest: str, letters: Letters) -> str | None:
 
 
 def _letter_in_sentence(text: str, letters: Letters) -> str | None:
-    """The one letter that a text says, where it says it as an answer: set off, or as the subject that is right."""
+    """The only letter in a text, if it is given as an answer: set off, or called the right one."""
     said = _letters_said(text, letters)
     if len(said) != 1:
         return None
@@ -221,7 +228,7 @@ def _letter_in_sentence(text: str, letters: Letters) -> str | None:
 
 
 def _letters_said(text: str, letters: Letters) -> set[str]:
-    """The question's letters that stand alone as capitals, or bracketed in any case; an article A is none."""
+    """The question's letters that stand alone as capitals, or in brackets in any case; the article A does not count."""
     said = set(re.findall(f"({_ALONE.format('A-Z')})", text))
     article = rf"{_ALONE.format('A')}(?!\s(?!(?:{_AFTER_A_LETTER})\b)[a-z])"
     if "A" in said and not re.search(article, text):
@@ -231,7 +238,7 @@ def _letters_said(text: str, letters: Letters) -> set[str]:
 
 
 def _speaks_of_others(text: str, said: set[str], letters: Letters) -> bool:
-    """Whether the text of an option that is not said stands in `text` ("It is Group B", and Group B is option A)."""
+    """Whether `text` has the text of an option that is not in `said` ("It is Group B", and Group B is option A)."""
     words = f" {_bare(text)} "
     return any(
         _bare(option) and f" {_bare(option)} " in words for other, option in letters.items() if other not in said
@@ -239,7 +246,7 @@ def _speaks_of_others(text: str, said: set[str], letters: Letters) -> bool:
 
 
 def _plain_letters(text: str, letters: Letters) -> set[str]:
-    """The letters of "ABD", "a, b and d", "[A] [C]"; empty when the text is anything else."""
+    """The letters of "ABD", "a, b and d", "[A] [C]"; empty for any other text."""
     by_text = _option_of_text(text, letters)
     if by_text:
         return {by_text}
@@ -256,14 +263,14 @@ def _plain_letters(text: str, letters: Letters) -> set[str]:
 
 
 def _listed(text: str, letters: Letters) -> set[str]:
-    """The letters of a list of options, each "B", "B. its text" or its text; empty when any entry is something else."""
+    """The letters of a list of options, each "B", "B. its text" or its text; empty if an entry is something else."""
     entries = [entry for entry in re.split(r"[\n;]+|, (?=[A-Z][.):] )", text) if _bare(entry)]
     found = [_entry(entry, letters) for entry in entries]
     return set().union(*({letter} for letter in found if letter)) if found and all(found) else set()
 
 
 def _explained_list(text: str, letters: Letters) -> set[str]:
-    """The letters of a list that an explanation follows after a blank line, unless that speaks of more."""
+    """The letters of a list before a blank line and an explanation, unless the explanation has more letters."""
     head, _, explanation = text.partition("\n\n")
     found = _listed(head, letters) if explanation else set()
     return set() if _DENIAL.search(explanation) or _letters_said(explanation, letters) - found else found
@@ -283,7 +290,7 @@ def _entry(entry: str, letters: Letters) -> str | None:
 
 
 def _letters_in_sentence(text: str, letters: Letters) -> str | None:
-    """The letters of the only list in a text ("A and C are right"), or each beside its text ("glasses (A)")."""
+    """The letters of the only list in a text ("A and C are right"), or letters beside their texts ("glasses (A)")."""
     said = _letters_said(text, letters)
     lists = [set(re.findall(r"[A-Z]", found)) & said for found in _LIST.findall(text)]
     one_list = [found for found in lists if found] == [said] and said != set(letters)
@@ -295,7 +302,7 @@ def _letters_in_sentence(text: str, letters: Letters) -> str | None:
 
 
 def _each_with_its_text(text: str, said: set[str], letters: Letters) -> bool:
-    """Whether every letter that is said stands beside the text of its option."""
+    """Whether every letter in `said` stands beside the text of its option."""
     texts = {letter: re.escape(letters[letter]) for letter in said}
     return all(
         re.search(rf"{own}\W{{0,3}}\b{letter}\b|\b{letter}\b\W{{0,3}}{own}", text, re.IGNORECASE)

@@ -1,7 +1,7 @@
-"""From a response to its credits. Pure functions of the standard library.
+"""Converts a response to its credits. Pure functions of the standard library.
 
-`score` puts the release's own credit (module and metric `paper`) beside that of the strict reading of `parsing`: the
-metric `acc`, for which every doc counts.
+`score` returns the release's own credit (module and metric `paper`) and the credit of the answer that `parsing` reads
+(the metric `acc`, for which every doc counts).
 """
 
 from collections.abc import Sequence
@@ -12,19 +12,22 @@ from .paper import release_credit
 from .parsing import parse
 
 FAILURE_MARK = "[request failed]"
-"""What a response starts with when the model reports an error instead of an answer; the reason follows.
+"""The start of a response with which a model reports an error instead of an answer; the reason follows.
 
-It is text because a response has to survive lmms-eval's caches and gathers. Our models write the same characters.
+It is text because a response must survive lmms-eval's caches and gathers. Our models write the same characters.
 """
 
 
 @dataclass(frozen=True)
 class Score:
-    """What one response is worth.
+    """The credits of one response.
 
-    `paper` is the release's credit (0, 0.5 or 1; None where the release leaves the item out), `acc` ours, `parsed` the
-    answer that was read (None if there was none), `failed` whether the model reported an error instead of an answer,
-    `crash` why the release's scorer would have stopped here ("" where it would not).
+    Attributes:
+        paper: The release's credit (0, 0.5 or 1; None if the release leaves the item out).
+        acc: Our credit (0, 0.5 or 1).
+        parsed: The answer that was read, or None.
+        failed: Whether the model reported an error instead of an answer.
+        crash: Why the release's scorer would have stopped here; "" if it would not.
     """
 
     paper: float | None
@@ -40,9 +43,17 @@ class Score:
 
 
 def score(response: str, pattern: Pattern, answer: str, options: Sequence[str] = (), style: Style = "plain") -> Score:
-    """Score a response to a question whose right answer is `answer` (as the annotations have it, as text).
+    """Score a response to a question.
 
-    `style` is that of the prompt: the release has a scorer for each.
+    Args:
+        response: The model's response.
+        pattern: The form of the answer.
+        answer: The annotated answer, as text.
+        options: The annotated options.
+        style: The style of the prompt, for which the release has a scorer of its own.
+
+    Returns:
+        The credits of the response.
     """
     if response.startswith(FAILURE_MARK):
         return Score(paper=None, acc=0.0, parsed=None, failed=True)
@@ -53,10 +64,19 @@ def score(response: str, pattern: Pattern, answer: str, options: Sequence[str] =
 
 
 def gold(answer: str, pattern: Pattern, options: Sequence[str] = ()) -> str:
-    """The right answer in the form in which `parse` gives one.
+    """The right answer in the form in which `parse` returns one.
 
-    The first character of a single-choice answer is its letter, as in the release. Raises ValueError when a counting
-    answer is no integer.
+    Args:
+        answer: The annotated answer, as text. The first character of a single-choice answer is its letter, as in the
+            release.
+        pattern: The form of the answer.
+        options: The annotated options.
+
+    Returns:
+        The letter or letters, the number, "yes" or "no".
+
+    Raises:
+        ValueError: The answer of a counting question is not an integer.
     """
     if pattern == "single":
         return answer.strip()[:1].upper()
@@ -68,7 +88,16 @@ def gold(answer: str, pattern: Pattern, options: Sequence[str] = ()) -> str:
 
 
 def credit(parsed: str | None, right: str, pattern: Pattern) -> float:
-    """1 for the right answer, 0.5 for a multi-select answer that misses letters but has no wrong one, else 0."""
+    """The credit of a parsed answer.
+
+    Args:
+        parsed: The answer by `parse`, or None.
+        right: The right answer by `gold`.
+        pattern: The form of the answer.
+
+    Returns:
+        1 for the right answer, 0.5 for a multi-select answer that misses letters but has no wrong one, else 0.
+    """
     if not parsed:
         return 0.0
     if pattern == "multi" and set(parsed) < set(right):

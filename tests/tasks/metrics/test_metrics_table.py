@@ -1,6 +1,6 @@
-"""README's table of where `paper` and `acc` differ is what the code gives for these responses.
+"""README's table of responses for which `paper` and `acc` differ has the scores that the code computes.
 
-`UPDATE_README=1 pytest tests/tasks/metrics/test_metrics_table.py` writes it anew.
+`UPDATE_README=1 pytest tests/tasks/metrics/test_metrics_table.py` writes the table again.
 """
 
 import os
@@ -64,10 +64,10 @@ def shown(value: float | None) -> str:
 
 
 def row(case: Case) -> str:
-    told = scored(case)
+    found = scored(case)
     response = f"`{case.response}`" if case.response else "(empty)"
     question = {"single": "single choice", "multi": "multi-select", "count": "count"}[case.pattern]
-    cells = [case.style, question, case.answer, response, shown(told.paper), shown(told.acc), case.why]
+    cells = [case.style, question, case.answer, response, shown(found.paper), shown(found.acc), case.why]
     return f"| {' | '.join(cells)} |"
 
 
@@ -78,9 +78,9 @@ def table() -> str:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.style}: {case.response}")
 def test_the_metrics_do_differ(case: Case) -> None:
-    told = scored(case)
-    assert told.paper != told.acc
-    assert bool(told.crash) == ("would stop" in case.why)
+    found = scored(case)
+    assert found.paper != found.acc
+    assert bool(found.crash) == ("would stop" in case.why)
 
 
 def test_the_table_in_the_readme_is_this() -> None:

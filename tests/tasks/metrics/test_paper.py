@@ -1,4 +1,4 @@
-"""The release's two scorers, worked out by hand and stated a second time."""
+"""The release's two scorers: cases worked out by hand, and a second implementation of the rules."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ def test_plain_scorer_gives(response: str, pattern: Pattern, answer: str, expect
     assert given_credit is None or type(given_credit) is float
 
 
-# The rules a second time, from the other side: what a response must look like to be worth something.
+# The rules a second time, from the other side: the form that a response must have to get a credit.
 
 LETTERS = st.sampled_from("ABCDE")
 RESPONSES = st.one_of(

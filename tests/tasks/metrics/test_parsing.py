@@ -1,7 +1,7 @@
-"""The strict parser, against responses as models write them: it reads what is said and never guesses.
+"""The strict parser, on responses as models write them: it reads an answer that is there and never guesses.
 
-Each table row is a response. `names` are responses that unmistakably name an answer, `unparsed` those that name none or
-more than one, `at_most` those where reading no answer is as good as reading the one given, but any other is wrong.
+Each table row is a response. `names` are responses that clearly name an answer, `unparsed` those that name none or more
+than one. For those in `at_most`, the parser may read no answer or the given one, but no other.
 """
 
 from __future__ import annotations
@@ -565,7 +565,7 @@ def test_every_canonical_form_of_every_letter_is_that_letter(options: list[str],
 
 @MANY
 @given(questions(), st.sampled_from([form for form in FORMS if "{text}" not in form]), st.sampled_from("FGXZ"))
-def test_letter_that_the_question_has_not_is_unparsed(options: list[str], form: str, letter: str) -> None:
+def test_letter_that_is_no_option_is_unparsed(options: list[str], form: str, letter: str) -> None:
     response = form.format(letter=letter, lower=letter.lower())
     assert parse(response, "single", options) is None
     assert parse(response, "multi", options) is None
@@ -649,20 +649,20 @@ def test_space_around_a_response_does_not_matter(pattern: Pattern, space: str) -
     assert parse(f"{space}The answer is (C).{space}", pattern, FEELINGS) == "C"
 
 
-# Long hostile responses: nothing may take more than linear time that can be felt.
+# Long hostile responses: all of them must be read in about linear time.
 
 SECONDS = 0.5
 
 
 class TooSlow(BaseException):
-    """The time is over; no Exception, so that nothing on the way can take it for one of its own."""
+    """The time is over. This is no Exception, so that no code in between can catch it."""
 
 
 @contextmanager
 def cpu_limit(seconds: float) -> Iterator[None]:
-    """Raise TooSlow after so many seconds of this process's own time, so that a loaded machine does not matter.
+    """Raises TooSlow after `seconds` of this process's own CPU time, so that a busy machine does not matter.
 
-    Nor does the collection of garbage, which takes half a second where other tests have loaded much.
+    Garbage collection does not count either: it takes half a second after other tests have loaded much.
     """
 
     def stop(_number: int, _frame: FrameType | None) -> None:

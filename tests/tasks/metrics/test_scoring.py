@@ -14,7 +14,7 @@ LETTERS = st.sampled_from("ABCDE")
 MANY = settings(max_examples=200, deadline=None)
 
 
-# What the release can score is text; a model that failed has said nothing.
+# The release can score only text; a model that failed has given none.
 
 
 @pytest.mark.parametrize("reason", ["", " out of memory", "\nB", " B"])

@@ -1,8 +1,8 @@
-"""HumanSense: its tasks are found, asked as the release asks them, and scored as the paper does."""
+"""HumanSense: its tasks are registered, and have the release's prompts and the paper's scores."""
 
 from typing import Any
 
-import lmms_eval.models  # noqa: F401  # loads the entry points of plugins, as every way of starting lmms-eval does
+import lmms_eval.models  # noqa: F401  # loads the entry points of plugins, as every start of lmms-eval does
 import pytest
 from lmms_eval.evaluator import simple_evaluate
 from lmms_eval.tasks import TaskManager
@@ -108,8 +108,8 @@ def test_the_sample_runs(manager: TaskManager, tmp_path: Any, monkeypatch: pytes
     import huggingface_hub
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HOME", str(tmp_path))
-    told = simple_evaluate(
+    found = simple_evaluate(
         model="dummy", model_args="", tasks=["humansense_sample"], task_manager=manager, log_samples=True
     )
-    assert told["results"]["humansense_sample"]["failed,none"] == 0
-    assert sum(len(samples) for samples in told["samples"].values()) == 39
+    assert found["results"]["humansense_sample"]["failed,none"] == 0
+    assert sum(len(samples) for samples in found["samples"].values()) == 39

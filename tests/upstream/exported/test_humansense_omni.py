@@ -1,4 +1,4 @@
-"""`--model humansense_omni` on a tiny random checkpoint: batches, failures, and runs that go on."""
+"""`--model humansense_omni` on a tiny random checkpoint: batches, failures, and resumed runs."""
 
 import shutil
 from collections.abc import Callable
@@ -16,7 +16,7 @@ for library in ("qwen_omni_utils", "librosa", "soxr"):
     pytest.importorskip(library, reason="the model's optional dependencies are not installed")
 
 TASKS = ("humansense_sample_gr", "humansense_sample_tr", "humansense_sample_pc")
-"""Without sound, with the sound of a video, and a sound alone."""
+"""Tasks without sound, with the sound of a video, and with a sound alone."""
 
 Run = Callable[..., dict[str, Any]]
 
@@ -40,7 +40,7 @@ def run(checkpoint: Path, manager: TaskManager, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(huggingface_hub.constants, "HF_HOME", str(tmp_path / "hf"))
 
     def evaluate(*tasks: str, batch_size: int = 1, workers: int = 0, **options: Any) -> dict[str, Any]:
-        told: dict[str, Any] = simple_evaluate(
+        found: dict[str, Any] = simple_evaluate(
             model="humansense_omni",
             model_args=f"pretrained={checkpoint},media_workers={workers}",
             tasks=list(tasks),
@@ -50,13 +50,13 @@ def run(checkpoint: Path, manager: TaskManager, tmp_path: Path, monkeypatch: pyt
             log_samples=True,
             **options,
         )
-        return told
+        return found
 
     return evaluate
 
 
-def responses(told: dict[str, Any]) -> dict[str, list[str]]:
-    return {task: [sample["filtered_resps"][0] for sample in samples] for task, samples in told["samples"].items()}
+def responses(found: dict[str, Any]) -> dict[str, list[str]]:
+    return {task: [sample["filtered_resps"][0] for sample in samples] for task, samples in found["samples"].items()}
 
 
 def test_the_model_is_registered() -> None:
@@ -79,7 +79,7 @@ def test_what_was_seen_and_heard_is_logged(run: Run) -> None:
     assert all(counts["frames"] == 0 and counts["seconds_heard"] > 0 for counts in heard)
 
 
-def test_a_clip_that_can_not_be_read_is_a_failure_and_is_asked_again(
+def test_a_clip_that_cannot_be_read_is_a_failure_and_is_asked_again(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release, cache = shutil.copytree(ROOT, tmp_path / "release"), str(tmp_path / "cache")

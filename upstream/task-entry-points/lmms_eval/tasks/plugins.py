@@ -15,10 +15,10 @@ ENTRY_POINT_GROUP = "lmms_eval.tasks"
 
 
 def plugin_task_folders() -> list[str]:
-    """The folders that plugins bring, each once, in the order in which they are searched.
+    """The task folders of plugins, each once, in the order in which they are searched.
 
-    What an entry point names may be a module or package (its folder), a path, several of these, or a callable that
-    returns such. A plugin that cannot be used costs a warning and its own tasks, nobody else's.
+    An entry point may name a module or package (its folder is used), a path, several of these, or a callable that
+    returns such. If a plugin cannot be used, a warning is logged and only its own tasks are left out.
     """
     sources: list[tuple[str, Callable[[], object]]] = [
         (f"LMMS_EVAL_PLUGINS={package}", _tasks_of(package)) for package in _named_packages()
@@ -42,7 +42,7 @@ def _named_packages() -> list[str]:
 
 
 def _tasks_of(package: str) -> Callable[[], object]:
-    """The folder of `<package>.tasks`, found without importing it; none where the package brings only models."""
+    """Finds the folder of `<package>.tasks` without importing it; there is none if the package has only models."""
 
     def folders() -> list[str]:
         found = importlib.util.find_spec(f"{package}.tasks")
