@@ -231,7 +231,7 @@ def _short_of_memory(engine: Engine, prompt: EncodedPrompt) -> Iterator[Row]:
 def think(bench: Bench) -> Told:
     """Tokens per second of long responses, by batch size."""
     engine = bench.engine()
-    prompts = [prompt for prompt in encoded(engine, questions(12 if bench.small else None)) if prompt.heard]
+    prompts = [prompt for prompt in encoded(engine, questions(12 if bench.small else None)) if prompt.has_heard_video]
     prompt = min(prompts, key=lambda prompt: prompt.tokens)
     new = 16 if bench.small else 512
     yield f"One prompt of {prompt.tokens} tokens, a short clip that is heard and a text; {new} new tokens each time."

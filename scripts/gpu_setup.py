@@ -112,7 +112,7 @@ def generated(engine: Engine, samples: Sequence[EncodedPrompt], tokens: int) -> 
     with torch.inference_mode():
         found = family.model.generate(
             **batch,
-            **family.generation_extras(any(sample.heard for sample in samples)),
+            **family.generation_extras(any(sample.has_heard_video for sample in samples)),
             **generate_arguments({"max_new_tokens": tokens, "min_new_tokens": tokens}),
             eos_token_id=family._ends,
             pad_token_id=family.processor.tokenizer.pad_token_id,

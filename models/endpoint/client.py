@@ -1,4 +1,4 @@
-"""One OpenAI-compatible chat endpoint: a request out, a reply or a reason back."""
+"""The client of one OpenAI-compatible chat endpoint: sends a request, and returns a reply or raises an error."""
 
 import json
 import ssl
@@ -15,31 +15,33 @@ from .payload import ByteParts, Payload
 from .settings import NO_KEY, EndpointSettings
 
 KNOWN_ARGUMENTS = frozenset({"max_new_tokens", "until", "temperature", "top_p", "do_sample"})
-"""What has an effect here of `generation_kwargs`: what every endpoint takes."""
+"""The names of `generation_kwargs` that have an effect: those that every endpoint takes."""
 
-_BETTER_LATER = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
-"""Status codes below 500 of requests that may do better later."""
+_RETRIED = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+"""The status codes below 500 after which a request is tried again."""
 
-_NEVER_BETTER = "insufficient_quota"
-"""The code with which OpenAI's endpoint says that the money is spent, with the status for too many requests."""
+_NO_QUOTA = "insufficient_quota"
+"""The error code of OpenAI's endpoint for an empty account. It comes with the status for too many requests."""
 
 _UNSUPPORTED = ("unsupported_parameter", "unsupported_value")
-"""The codes with which OpenAI's endpoint refuses an argument that some of its models do not take."""
+"""The error codes of OpenAI's endpoint for an argument that a model does not take."""
 
 _LENGTH, _NEW_LENGTH, _TEMPERATURE = "max_tokens", "max_completion_tokens", "temperature"
 
-_LONGEST = 400
-"""Characters of what a server says that go into a reason."""
+_LONGEST_MESSAGE = 400
+"""The largest number of characters of a server's error message in the reason of a failure."""
 
 
 class RefusedError(Exception):
-    """The server will never answer this request. The message says why."""
+    """The server will not answer this request, however often it is tried. The message says why."""
 
 
 class TroubleError(Exception):
-    """There is no answer this time; the message says why.
+    """This try failed, and another one may succeed. The message says why.
 
-    `wait` is how many seconds the server asks to wait, `crowded` whether it has too much to do.
+    Attributes:
+        crowded: Whether the server has too much to do.
+        wait: Seconds that the server asks the client to wait; None if it does not ask.
     """
 
     def __init__(self, reason: str, crowded: bool = False, wait: float | None = None) -> None:
@@ -50,7 +52,14 @@ class TroubleError(Exception):
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer, with its numbers of tokens, and what it cost where the server tells (in the server's currency)."""
+    """A server's reply to one request.
+
+    Attributes:
+        text: The text of the response.
+        prompt_tokens: Number of tokens of the prompt; 0 if the server does not report it.
+        completion_tokens: Number of tokens of the response; 0 if the server does not report it.
+        cost: What the response cost, in the server's currency; None if the server does not report it.
+    """
 
     text: str
     prompt_tokens: int = 0
@@ -59,43 +68,59 @@ class Reply:
 
 
 class EndpointClient:
-    """The endpoint that settings name. For several threads."""
+    """The client of the endpoint that the settings name. Several threads may use it.
+
+    Args:
+        settings: The address, the model, the key and the time limit.
+
+    Attributes:
+        refused_arguments: Arguments that the model refused: "max_tokens", which is then sent under its new name, and
+            "temperature", which is then left out.
+    """
 
     def __init__(self, settings: EndpointSettings) -> None:
         self._settings = settings
-        # The runner tries again, and narrows the limiter then.
+        # No retries here: the runner retries, and then also lowers the limit of open requests.
         self._client = openai.OpenAI(
             base_url=settings.base_url, api_key=settings.api_key, max_retries=0, timeout=settings.timeout
         )
         self.refused_arguments: set[str] = set()
-        """Arguments that the model does not take: the length gets its new name, the temperature is left out."""
 
     def check(self) -> None:
-        """Ask for the list of models. Raises ValueError where nobody answers, or the key is not taken.
+        """Request the list of models, to check the address and the key. A server without such a list passes.
 
-        A server without such a list is no worse for it.
+        Raises:
+            ValueError: No server answers, or the server does not accept the key.
         """
         try:
             self._client.get("/models", cast_to=str)
         except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
             raise ValueError(
-                f"{self._settings.shown_url} does not take the key in {self._settings.api_key_env} "
-                f"({self._said(error)})."
+                f"{self._settings.shown_url} does not accept the key in the environment variable "
+                f"{self._settings.api_key_env} ({self._message(error)})."
             ) from None
         except openai.APIStatusError:
             return
         except openai.APIConnectionError as error:
-            said = self._said(error.__cause__ or error)
+            message = self._message(error.__cause__ or error)
             raise ValueError(
-                f"base_url={self._settings.shown_url} can not be reached ({said}); is the server running?"
+                f"base_url={self._settings.shown_url} cannot be reached ({message}); is the server running?"
             ) from error
 
     def close(self) -> None:
-        """End all connections: requests that are open fail."""
+        """Close all connections. Open requests fail."""
         self._client.close()
 
     def content(self, payload: Payload, generation_kwargs: Mapping[str, Any]) -> ByteParts:
-        """The whole request."""
+        """Make the body of a request.
+
+        Args:
+            payload: The messages, and the fields that belong to their media.
+            generation_kwargs: The arguments of generation, as a task gives them.
+
+        Returns:
+            The JSON text, in UTF-8.
+        """
         decoding = _decoding(generation_kwargs)
         if _LENGTH in self.refused_arguments:
             decoding[_NEW_LENGTH] = decoding.pop(_LENGTH)
@@ -105,7 +130,19 @@ class EndpointClient:
         return payload.within(b'{"messages": ', b", " + json.dumps(fields)[1:].encode())
 
     def ask(self, content: ByteParts, timeout: float) -> Reply:
-        """The reply to a request. Raises TroubleError or RefusedError."""
+        """Send one request and wait for the reply.
+
+        Args:
+            content: The body of the request, which `content` made.
+            timeout: Seconds to wait.
+
+        Returns:
+            The reply.
+
+        Raises:
+            TroubleError: There is no valid reply. Another try may succeed.
+            RefusedError: The server will not answer this request.
+        """
         headers = {"Content-Type": "application/json", "Content-Length": str(len(content))}
         try:
             text: str = self._client.post(
@@ -115,70 +152,78 @@ class EndpointClient:
         except openai.APITimeoutError as error:
             raise TroubleError(f"no reply within {timeout:.0f} s", crowded=True) from error
         except openai.APIConnectionError as error:
-            raise self._unconnected(error) from error
+            raise self._connection_failure(error) from error
         except openai.APIStatusError as error:
-            raise self._status(error) from None  # what it says may hold the key, and stands in the reason without it
+            raise self._status(error) from None  # its text may contain the key, which the new message does not
         except openai.APIError as error:
-            raise TroubleError(f"a reply that can not be read ({self._said(error)})") from error
+            raise TroubleError(f"the reply cannot be read ({self._message(error)})") from error
         return reply_of(text)
 
-    def _unconnected(self, error: openai.APIConnectionError) -> Exception:
+    def _connection_failure(self, error: openai.APIConnectionError) -> Exception:
         causes = list(_causes(error))
-        said = self._said(causes[-1])
+        message = self._message(causes[-1])
         if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-            return RefusedError(f"the server can not prove who it is ({said})")
-        return TroubleError(f"the connection failed ({type(causes[-1]).__name__}: {said})")
+            return RefusedError(f"the server's certificate is not valid ({message})")
+        return TroubleError(f"the connection failed ({type(causes[-1]).__name__}: {message})")
 
     def _status(self, error: openai.APIStatusError) -> Exception:
         status = error.status_code
-        told = error.body if isinstance(error.body, dict) else {}
-        reason = f"HTTP {status}: {self._said(told.get('message') or error)}"
+        body = error.body if isinstance(error.body, dict) else {}
+        reason = f"HTTP {status}: {self._message(body.get('message') or error)}"
         if error.code in _UNSUPPORTED and error.param in (_LENGTH, _TEMPERATURE):
-            self._do_without(str(error.param))
+            self._note_refusal(str(error.param))
             return TroubleError(reason)
-        if error.code == _NEVER_BETTER or (status < 500 and status not in _BETTER_LATER):
+        if error.code == _NO_QUOTA or (status < 500 and status not in _RETRIED):
             return RefusedError(reason)
-        crowded = status in (*_BETTER_LATER, HTTPStatus.SERVICE_UNAVAILABLE)
+        crowded = status in (*_RETRIED, HTTPStatus.SERVICE_UNAVAILABLE)
         return TroubleError(reason, crowded, wait=_seconds(error.response.headers.get("retry-after")))
 
-    def _do_without(self, argument: str) -> None:
+    def _note_refusal(self, argument: str) -> None:
         if argument in self.refused_arguments:
             return
         self.refused_arguments.add(argument)
         if argument == _TEMPERATURE:
-            logger.warning("{} takes no temperature: it answers as it does, not greedily.", self._settings.model)
+            logger.warning("{} accepts no temperature, so its answers are not greedy.", self._settings.model)
 
-    def _said(self, error: object) -> str:
-        """What an error says, on one line, without the key and not too long."""
+    def _message(self, error: object) -> str:
+        """Return the message of an error on one line, shortened and without the key."""
         text = " ".join(str(error).split())
         if self._settings.api_key != NO_KEY:
             text = text.replace(self._settings.api_key, "…")
-        return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+        return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"
 
 
 def reply_of(text: str) -> Reply:
-    """The reply that a text in JSON holds.
+    """Parse the body of a reply.
 
-    Raises TroubleError for a text of another form, and RefusedError where the server withholds the answer.
+    Args:
+        text: A chat completion of OpenAI's API, as JSON text.
+
+    Returns:
+        The reply.
+
+    Raises:
+        TroubleError: The text is not JSON, or has an unexpected form.
+        RefusedError: The server withholds the answer.
     """
     try:
-        told = json.loads(text)
-        choice = told["choices"][0]
+        reply = json.loads(text)
+        choice = reply["choices"][0]
         content, reason = choice["message"]["content"], choice.get("finish_reason")
-        usage = told.get("usage") or {}
+        usage = reply.get("usage") or {}
         tokens = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
         cost = None if usage.get("cost") is None else float(usage["cost"])
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise TroubleError(f"a reply of another form ({type(error).__name__}: {error})") from error
+        raise TroubleError(f"the reply has an unexpected form ({type(error).__name__}: {error})") from error
     if reason == "content_filter":
         raise RefusedError("the server withholds the answer (content_filter)")
     if content is not None and not isinstance(content, str):
-        raise TroubleError(f"a reply whose content is no text but {type(content).__name__}")
+        raise TroubleError(f"the content of the reply is not text but {type(content).__name__}")
     return Reply(content or "", *tokens, cost)
 
 
 def _decoding(generation_kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """How to answer, in the words of the endpoint: as the local model does, greedily unless sampling is asked for."""
+    """Make the endpoint's fields for decoding: as for the local model, greedy unless `do_sample` is set."""
     given = generate_arguments(generation_kwargs)
     sampled = (
         {"temperature": given["temperature"], "top_p": given["top_p"]} if given["do_sample"] else {"temperature": 0}
@@ -189,15 +234,15 @@ def _decoding(generation_kwargs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and what it came from."""
-    found: BaseException | None = error
-    while found is not None:
-        yield found
-        found = found.__cause__ or found.__context__
+    """Yield an error and the chain of its causes."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def _seconds(header: str | None) -> float | None:
-    """For how many seconds a Retry-After asks; None where it tells none, or a date."""
+    """Read the seconds of a Retry-After header; None if there is no header or it is a date."""
     try:
         return max(0.0, float(header)) if header else None
     except ValueError:

@@ -1,6 +1,6 @@
-"""Conversations in, what a server is sent out: the forms in which OpenAI-compatible endpoints take media.
+"""Turns conversations into the messages of requests, in the forms in which OpenAI-compatible endpoints take media.
 
-"frames" and "frames-only" send what `inputs.decoding` gives, which is what the local model is shown; "vllm" sends
+"frames" and "frames-only" send what `inputs.decoding` returns, which is also what a local model gets; "vllm" sends
 files.
 """
 
@@ -49,11 +49,22 @@ from .settings import EndpointSettings
 from .vllm import fields_of
 
 FRAME_FACTOR = 28
-"""What height and width of frames are multiples of: as the release's model wants them."""
+"""Height and width of frames are multiples of it, in pixels, as for the release's model."""
 
 
 class EndpointEncoder:
-    """How things are shown to a served model. Raises ValueError for a system prompt that can not be read."""
+    """Encodes conversations for a served model.
+
+    Args:
+        settings: How media are shown and sent.
+
+    Attributes:
+        settings: The settings.
+        system_prompt: The text of the system prompt; None if the server's chat template decides.
+
+    Raises:
+        ValueError: The system prompt cannot be read.
+    """
 
     def __init__(self, settings: EndpointSettings) -> None:
         self.settings = settings
@@ -61,38 +72,52 @@ class EndpointEncoder:
         self.system_prompt = None if given is None else system_prompt_text(given)
         never = settings.media == "frames-only"
         self._policy: Policy = replace(settings, use_audio_in_video="never") if never else settings
-        self._last: tuple[Any, _Packed, MediaCache] | None = None
+        self._last: tuple[Any, _PackedParts, MediaCache] | None = None
 
     def read(self, messages: Sequence[Mapping[str, Any]]) -> Conversation:
-        """The conversation of raw messages, with the system prompt.
+        """Turn raw messages into a conversation with the system prompt.
 
-        Raises ValueError for messages that can not be read, or hold a sound that is not sent.
+        Args:
+            messages: Chat messages, as `inputs.conversation.read_messages` takes them.
+
+        Returns:
+            The conversation.
+
+        Raises:
+            ValueError: The messages cannot be read, or contain a sound, which `frames-only` does not send.
         """
         conversation = with_system_prompt(read_messages(messages, self._policy), self.system_prompt)
         if self.settings.media == "frames-only" and any(isinstance(part, AudioPart) for part in media_of(conversation)):
             raise ValueError(
-                "media=frames-only sends no sound, and this is asked about one: run the group humansense_video, or "
-                "media=frames."
+                "media=frames-only sends no sound, but this question is about one; run the group humansense_video, or "
+                "set media=frames."
             )
         return conversation
 
     def encode(self, conversations: Sequence[Conversation]) -> list[EncodingResult]:
-        """What is sent for each conversation; media that several are about are read and packed once."""
-        packed, media = self._kept(conversations)
+        """Encode conversations. Media that several of them share are read and packed once.
+
+        Args:
+            conversations: What `read` returned.
+
+        Returns:
+            For each conversation, its `Payload`, or the reason why it cannot be encoded.
+        """
+        packed, media = self._caches(conversations)
         kind: type[_FileForm | _DecodedForm] = _FileForm if self.settings.media == "vllm" else _DecodedForm
         return [_result(kind(self.settings, packed, media), conversation) for conversation in conversations]
 
-    def _kept(self, conversations: Sequence[Conversation]) -> tuple["_Packed", MediaCache]:
-        """What is decoded and packed already: of the last call, if this one is about the same unchanged files."""
-        about = [(path, _state(path)) for path in paths_of(conversations)]
-        known = self._last is not None and about and self._last[0] == about and None not in dict(about).values()
+    def _caches(self, conversations: Sequence[Conversation]) -> tuple["_PackedParts", MediaCache]:
+        """Return the caches of the last call if this call is about the same unchanged files, else empty ones."""
+        files = [(path, _state(path)) for path in paths_of(conversations)]
+        known = self._last is not None and files and self._last[0] == files and None not in dict(files).values()
         if self._last is None or not known:
-            self._last = about, _Packed(), MediaCache(FRAME_FACTOR)
+            self._last = files, _PackedParts(), MediaCache(FRAME_FACTOR)
         return self._last[1:]
 
 
 def _state(path: str) -> tuple[int, int] | None:
-    """What changes when a file does; None where there is none."""
+    """Return the size and the modification time of a file; None if there is no such file."""
     try:
         stat = os.stat(path)
     except OSError:
@@ -101,22 +126,22 @@ def _state(path: str) -> tuple[int, int] | None:
 
 
 def _result(form: "_FileForm | _DecodedForm", conversation: Conversation) -> EncodingResult:
-    # Whatever is wrong with one request must not cost the others; it is counted, never scored as an answer.
+    # An error of one request must not affect the others. It is counted, and never scored as an answer.
     try:
         return form.result(conversation)
     except Exception as error:
         return error_result(error, NOTHING_SHOWN)
 
 
-class _Packed:
-    """What is packed already, by what it was made of: the same tensor for the same thing."""
+class _PackedParts:
+    """The packed parts of messages, each made once."""
 
     def __init__(self) -> None:
         self._known: dict[Hashable, bytes] = {}
         self._kept: list[Any] = []
 
     def once(self, key: Hashable, pack: Callable[[], bytes], *sources: Any) -> bytes:
-        """The part with this key, packed now if it is not known; `sources` are kept, as the key may hold their ids."""
+        """Return the part with this key; pack it if it is new. `sources` are kept, as the key may contain their ids."""
         if key not in self._known:
             self._known[key] = pack()
             self._kept += sources
@@ -124,47 +149,47 @@ class _Packed:
 
 
 class _DecodedForm:
-    """Pictures and sounds, decoded here."""
+    """Sends pictures and sounds, which are decoded here."""
 
-    def __init__(self, settings: EndpointSettings, packed: _Packed, media: MediaCache) -> None:
-        self._form = settings.frame_format
+    def __init__(self, settings: EndpointSettings, packed: _PackedParts, media: MediaCache) -> None:
+        self._format = settings.frame_format
         self._packed = packed
         self._media = media
 
     def result(self, conversation: Conversation) -> EncodingResult:
         decoded = decode(conversation, FRAME_FACTOR, self._media)
-        media = _InOrder(decoded)
+        media = _MediaInOrder(decoded)
         turns = [
             (message["role"], [self._part(item, media) for item in message["content"]]) for message in decoded.messages
         ]
-        shown = replace(decoded.stats, time_axis=None)  # pictures have none
-        return EncodingResult(Payload(messages_of(turns)), shown, tuple(decoded.remarks))
+        stats = replace(decoded.stats, time_axis=None)  # a sequence of pictures has no time axis
+        return EncodingResult(Payload(messages_of(turns)), stats, tuple(decoded.remarks))
 
-    def _part(self, item: Mapping[str, Any], media: "_InOrder") -> bytes:
+    def _part(self, item: Mapping[str, Any], media: "_MediaInOrder") -> bytes:
         kind = item["type"]
         if kind == "text":
             return text_part(item["text"])
         if kind == "image":
-            return image_part(media.image(), self._form)
+            return image_part(media.image(), self._format)
         if kind == "audio":
             return self._sound(media.sound())
         frames, sound = media.video()
-        pack = partial(clip_part, frames, sound, self._form)
+        pack = partial(clip_part, frames, sound, self._format)
         return self._packed.once((id(frames), id(sound)), pack, frames, sound)
 
     def _sound(self, samples: NDArray[np.float32]) -> bytes:
         return self._packed.once(id(samples), lambda: sound_part(samples), samples)
 
 
-class _InOrder:
-    """The media of a decoded conversation, one after the other."""
+class _MediaInOrder:
+    """Gives the media of a decoded conversation one after the other."""
 
     def __init__(self, decoded: DecodedConversation) -> None:
-        of_video = dict(zip(decoded.sound_of_video, decoded.sounds, strict=True))
+        sound_by_video = dict(zip(decoded.sound_of_video, decoded.sounds, strict=True))
         self._images = iter(decoded.images)
-        self._videos = ((frames, of_video.get(place)) for place, frames in enumerate(decoded.videos))
-        alone = (place for place, video in enumerate(decoded.sound_of_video) if video is None)
-        self._sounds = (decoded.sounds[place] for place in alone)
+        self._videos = ((frames, sound_by_video.get(index)) for index, frames in enumerate(decoded.videos))
+        without_video = (index for index, video in enumerate(decoded.sound_of_video) if video is None)
+        self._sounds = (decoded.sounds[index] for index in without_video)
 
     def image(self) -> PillowImage.Image:
         return next(self._images)
@@ -177,20 +202,22 @@ class _InOrder:
 
 
 class _FileForm:
-    """Whole clips and sounds, which the server decodes."""
+    """Sends whole clips and sounds, which the server decodes."""
 
-    def __init__(self, settings: EndpointSettings, packed: _Packed, media: MediaCache) -> None:
-        self._allowed = settings.allowed_path
+    def __init__(self, settings: EndpointSettings, packed: _PackedParts, media: MediaCache) -> None:
+        self._allowed_path = settings.allowed_path
         self._packed = packed
         self._media = media
 
     def result(self, conversation: Conversation) -> EncodingResult:
         media = media_of(conversation)
-        fields, shown, remarks = fields_of([part for part in media if isinstance(part, VideoPart)])
+        fields, stats, remarks = fields_of([part for part in media if isinstance(part, VideoPart)])
         turns = [(turn.role, [self._part(part) for part in turn.parts]) for turn in conversation]
-        heard = sum(_seconds(part) for part in media if isinstance(part, AudioPart))
-        shown = replace(shown, seconds_heard=shown.seconds_heard + heard, seconds_present=shown.seconds_present + heard)
-        return EncodingResult(Payload(messages_of(turns), fields), shown, tuple(remarks))
+        seconds = sum(_seconds(part) for part in media if isinstance(part, AudioPart))
+        stats = replace(
+            stats, seconds_heard=stats.seconds_heard + seconds, seconds_present=stats.seconds_present + seconds
+        )
+        return EncodingResult(Payload(messages_of(turns), fields), stats, tuple(remarks))
 
     def _part(self, part: Part) -> bytes:
         if isinstance(part, TextPart):
@@ -199,7 +226,7 @@ class _FileForm:
             return self._file("video_url", part.path)
         if isinstance(part, AudioPart) and isinstance(part.source, str):
             return self._file("audio_url", part.source)
-        # What is in memory is sent as a picture or a sound.
+        # A medium in memory is sent as a picture or a sound.
         decoded = decode((Turn("user", (part,)),), FRAME_FACTOR, self._media)
         if isinstance(part, ImagePart):
             return image_part(decoded.images[0], "png")
@@ -209,11 +236,11 @@ class _FileForm:
         return self._packed.once((kind, path), lambda: address_part(kind, self._address(Path(path))))
 
     def _address(self, path: Path) -> str:
-        if self._allowed is None:
+        if self._allowed_path is None:
             return data_url(path)
         file = path.resolve()
-        if not file.is_relative_to(Path(self._allowed).resolve()):
-            raise MediaError(f"{path} is not in allowed_path={self._allowed}, which the server reads from.")
+        if not file.is_relative_to(Path(self._allowed_path).resolve()):
+            raise MediaError(f"{path} is not in allowed_path={self._allowed_path}, the folder that the server reads.")
         return file.as_uri()
 
 

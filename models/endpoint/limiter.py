@@ -1,15 +1,21 @@
-"""How many requests are open at once: as many as a server can bear, and no more than the user allows."""
+"""Limits the number of open requests to what the server can handle, and to what the user allows."""
 
 import threading
 
 
 class Limiter:
-    """A number of requests that may be open, which follows how the server does. For several threads.
+    """A limit of open requests that adapts to the server. Several threads may use it.
 
-    It starts at the `most` that are allowed. It is halved when the server says that it has too much to do, or comes
-    near its time limit; once for all requests that were open then. It grows by one each time that a whole window of
-    requests went well (additive increase, multiplicative decrease: Chiu and Jain 1989). `open` is how many are, and
-    `narrowest` the fewest that could be so far.
+    The limit starts at the largest allowed number. When a request finds the server crowded, the limit is halved, but
+    only once for all requests that were open at that time. When as many requests as the limit have succeeded, it grows
+    by one (additive increase, multiplicative decrease: Chiu and Jain 1989).
+
+    Args:
+        most: The largest allowed number of open requests.
+
+    Attributes:
+        open: How many requests are open.
+        narrowest: The lowest limit so far.
     """
 
     def __init__(self, most: int) -> None:
@@ -23,18 +29,23 @@ class Limiter:
 
     @property
     def limit(self) -> int:
-        """How many may be open now."""
+        """How many requests may be open now."""
         return int(self._limit)
 
     def enter(self) -> int:
-        """Wait until one more may be open; returns what to give to `leave`."""
+        """Wait until one more request may be open. Returns the number that `leave` takes as `entered`."""
         with self._changed:
             self._changed.wait_for(lambda: self._ended or self.open < self.limit)
             self.open += 1
             return self._narrowings
 
     def leave(self, entered: int, crowded: bool) -> None:
-        """One is no longer open. `crowded` says whether the server had too much to do."""
+        """Note that a request is no longer open.
+
+        Args:
+            entered: What `enter` returned for the request.
+            crowded: Whether the server had too much to do.
+        """
         with self._changed:
             self.open -= 1
             if not crowded:
@@ -46,7 +57,7 @@ class Limiter:
             self._changed.notify_all()
 
     def end(self) -> None:
-        """Let all who wait enter: there is nothing more to be asked."""
+        """End all waits in `enter`, as the run ends."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""What is sent to a server: words, pictures and sounds as parts of OpenAI chat messages, in JSON."""
+"""Packs texts, pictures and sounds as parts of OpenAI chat messages, in JSON."""
 
 import base64
 import io
@@ -18,22 +18,23 @@ from PIL import Image as PillowImage
 from ..media.types import SAMPLE_RATE
 
 _SLICE = 1 << 20
-"""Bytes that are handed to a socket at once."""
+"""Bytes that are passed to a socket at once."""
 
 _QUALITY = 95
-"""Of JPEG pictures; colours are not thinned out."""
+"""Quality of JPEG pictures. Their chroma is not subsampled."""
 
 _FULL_SCALE = 2**15
-"""Of the 16-bit samples of WAV."""
+"""Full scale of the 16-bit samples of WAV."""
 
 
 @dataclass(frozen=True)
 class Payload:
-    """One request without its model and its arguments of generation.
+    """One request without the name of the model and the arguments of generation.
 
     Attributes:
-        pieces: Together the JSON text of `messages`, in UTF-8. Requests about one clip share the piece that holds it.
-        fields: The fields beside `messages`.
+        pieces: The JSON text of `messages`, in UTF-8, in several parts. Requests about the same clip share the part
+            that contains the clip.
+        fields: The fields that belong beside `messages`.
     """
 
     pieces: tuple[bytes, ...]
@@ -41,25 +42,33 @@ class Payload:
 
     @property
     def tokens(self) -> int:
-        """0: only the server knows how long the prompt is, and says so in its reply."""
+        """0, as only the server knows the number of tokens. It reports the number in its reply."""
         return 0
 
     @property
     def messages(self) -> bytes:
-        """The JSON text."""
+        """The JSON text of `messages`, in UTF-8."""
         return b"".join(self.pieces)
 
     def within(self, before: bytes, after: bytes) -> "ByteParts":
-        """The JSON text between two others."""
+        """Put the JSON text between two other texts.
+
+        Args:
+            before: Bytes before the text.
+            after: Bytes after the text.
+
+        Returns:
+            The three texts in this order, without a copy.
+        """
         return ByteParts((before, *self.pieces, after))
 
 
 @dataclass(frozen=True)
 class ByteParts:
-    """Bytes in several parts that are sent one after the other.
+    """Bytes in several parts, which are sent one after the other.
 
-    They may be megabytes, hundreds of times a second: they are never joined, as every copy would cost more than
-    everything else.
+    The parts may have megabytes and be sent hundreds of times a second. So they are never joined: each copy would cost
+    more time than everything else.
     """
 
     parts: tuple[bytes, ...]
@@ -68,7 +77,7 @@ class ByteParts:
         return sum(map(len, self.parts))
 
     def __iter__(self) -> Iterator[memoryview]:
-        """Slices of at most 1 MiB, so that a partial send copies little again."""
+        """Yield slices of at most 1 MiB, so that after a partial send little is copied again."""
         for part in self.parts:
             for start in range(0, len(part), _SLICE):
                 yield memoryview(part)[start : start + _SLICE]
@@ -78,12 +87,20 @@ class ByteParts:
 
 
 def text_part(text: str) -> bytes:
-    """Words."""
+    """Pack a text."""
     return _json({"type": "text", "text": text})
 
 
 def image_part(image: PillowImage.Image, form: str) -> bytes:
-    """A picture, as "png" (every bit of it) or "jpeg"."""
+    """Pack a picture.
+
+    Args:
+        image: The picture.
+        form: "png", which is lossless, or "jpeg".
+
+    Returns:
+        The JSON text of an `image_url` part.
+    """
     packed = io.BytesIO()
     if form == "png":
         image.save(packed, "PNG", compress_level=1)
@@ -94,12 +111,15 @@ def image_part(image: PillowImage.Image, form: str) -> bytes:
 
 
 def clip_part(frames: torch.Tensor, sound: NDArray[np.float32] | None, form: str) -> bytes:
-    """The pictures of a clip in their order, and then its sound.
+    """Pack a clip: its frames in their order, and then its sound.
 
     Args:
-        frames: uint8 (frames, 3, height, width).
-        sound: float32 (samples,) at 16 kHz; None if the clip is not heard.
-        form: How pictures are packed; see `image_part`.
+        frames: Tensor of shape (frames, 3, height, width), dtype uint8.
+        sound: Array of shape (samples,), dtype float32, at 16 kHz; None if the clip is not heard.
+        form: How frames are packed; see `image_part`.
+
+    Returns:
+        The JSON texts of the parts, joined with commas.
     """
     pictures = (PillowImage.fromarray(frame.permute(1, 2, 0).contiguous().numpy()) for frame in frames)
     parts = [image_part(picture, form) for picture in pictures]
@@ -107,7 +127,7 @@ def clip_part(frames: torch.Tensor, sound: NDArray[np.float32] | None, form: str
 
 
 def sound_part(samples: NDArray[np.float32]) -> bytes:
-    """A sound, float32 (samples,) at 16 kHz, as WAV with 16 bits."""
+    """Pack a sound of shape (samples,), dtype float32, at 16 kHz, as WAV with 16 bits."""
     packed = io.BytesIO()
     whole = np.clip(np.round(samples * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1).astype("<i2")
     with wave.open(packed, "wb") as file:
@@ -119,18 +139,37 @@ def sound_part(samples: NDArray[np.float32]) -> bytes:
 
 
 def address_part(kind: str, url: str) -> bytes:
-    """A medium of the `kind` "video_url" or "audio_url" behind an address."""
+    """Pack the address of a clip or a sound.
+
+    Args:
+        kind: "video_url" or "audio_url".
+        url: The address.
+
+    Returns:
+        The JSON text of the part.
+    """
     return _json({"type": kind, kind: {"url": url}})
 
 
 def data_url(path: Path) -> str:
-    """A file as an address that holds it. Raises OSError where it can not be read."""
+    """Make a data URL that contains the content of a file.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return f"data:{kind};base64,{_base64(path.read_bytes())}"
 
 
 def messages_of(turns: Sequence[tuple[str, Sequence[bytes]]]) -> tuple[bytes, ...]:
-    """The pieces of a JSON array of messages, each a role and the parts of its content."""
+    """Make the JSON text of an array of messages.
+
+    Args:
+        turns: For each message, its role and the packed parts of its content.
+
+    Returns:
+        The text in pieces. Each part is a piece of its own, and is not copied.
+    """
     pieces: list[bytes] = []
     opening = "["
     for role, parts in turns:

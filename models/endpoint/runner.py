@@ -1,4 +1,4 @@
-"""From requests to a server's responses: several requests at once, each tried again, answers in their order."""
+"""Answers requests with a server: several at once, with retries, and with the responses in order."""
 
 import contextlib
 import queue
@@ -22,21 +22,30 @@ from .payload import ByteParts, Payload
 from .settings import EndpointSettings
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
-"""Seconds before the second try, and at most before any: doubled each time, and drawn from half of it to all of it."""
+"""Seconds before the second try, and the most before any later one. The time is doubled before each try; the actual
+wait is drawn at random between half of it and all of it."""
 
 _GRACE = 5.0
-"""Seconds that open requests get to end after SIGTERM."""
+"""Seconds that open requests get after SIGTERM to end."""
 
-_SHORTEST = 1.0
-"""Seconds that any try gets."""
+_SHORTEST_LIMIT = 1.0
+"""The least seconds of the time limit of a try."""
 
 _SLOW = 0.5
-"""The share of its time limit from which on a reply counts as a sign of too much to do."""
+"""A try that takes more than this share of `timeout` is a sign that the server is crowded."""
 
 
 @dataclass
 class Usage:
-    """What a run used: replies, tries that failed, tokens, and cost where the server tells it."""
+    """What a run used.
+
+    Attributes:
+        replies: Number of valid replies.
+        retries: Number of tries that failed and were followed by another one.
+        prompt_tokens: Number of tokens of the prompts, as the server reports them.
+        completion_tokens: Number of tokens of the responses, as the server reports them.
+        cost: The sum of the costs, in the server's currency; None if the server reports none.
+    """
 
     replies: int = 0
     retries: int = 0
@@ -54,7 +63,7 @@ class Usage:
 
 
 @dataclass
-class _Asked:
+class _Call:
     """A request on its way to the server and back."""
 
     request: EncodedRequest
@@ -64,23 +73,32 @@ class _Asked:
     retries: int = 0
 
 
-_Event = Response | _Asked | BaseException | None
-"""A response that needs no asking, a request that was asked, an error that ends the run, or a thread that has ended."""
+_Event = Response | _Call | BaseException | None
+"""A response without a call, a call that has ended, an error that ends the run, or (None) a thread that has ended."""
 
 
 @dataclass
 class _State:
-    """What the threads of one run share. None in `waiting` ends one of the threads that ask."""
+    """What the threads of one run share. None in `waiting` ends one of the threads that call the server."""
 
-    waiting: "queue.Queue[_Asked | None]"
+    waiting: "queue.Queue[_Call | None]"
     events: "queue.Queue[_Event]" = field(default_factory=queue.Queue)
     ended: threading.Event = field(default_factory=threading.Event)
 
 
 class EndpointRunner:
-    """Asks an endpoint the requests that `pipeline` makes ready.
+    """Sends the requests that a pipeline prepares to an endpoint.
 
-    The `ledger` is told what becomes of each request. `guard` may end a run while it waits.
+    Args:
+        client: The client of the endpoint.
+        settings: How many requests may be open, and the time limits.
+        pipeline: Prepares the requests.
+        ledger: Keeps answers and counts failures.
+        guard: Ends a run after SIGTERM, while it waits for replies.
+
+    Attributes:
+        usage: What the run has used so far.
+        limiter: Limits the number of open requests.
     """
 
     def __init__(
@@ -100,9 +118,18 @@ class EndpointRunner:
         self.limiter = Limiter(settings.concurrency)
 
     def run(self, requests: Sequence[Request], on_response: Callable[[], Any] = lambda: None) -> Iterator[Response]:
-        """Yield the response to every request, in order; `on_response` is called for each, as it comes, in any order.
+        """Answer requests. Errors that do not concern a single request are raised.
 
-        Errors that are not about one request are raised.
+        Args:
+            requests: The requests of the run.
+            on_response: Called once for each response as soon as it exists, in any order.
+
+        Yields:
+            The response to each request, in the order of the requests.
+
+        Raises:
+            RunStopped: The ledger ended the run.
+            Terminated: The process received SIGTERM.
         """
         state = _State(queue.Queue(2 * self._settings.concurrency))
         threads = [threading.Thread(target=self._feed, args=[requests, state], daemon=True)]
@@ -118,7 +145,7 @@ class EndpointRunner:
             self._pipeline.end()
 
     def _responses(self, count: int, state: _State) -> Iterator[Response]:
-        """The responses, in the order in which they come."""
+        """Yield the responses in the order in which they arrive."""
         for _ in range(count):
             try:
                 with self._guard.waiting():
@@ -134,21 +161,21 @@ class EndpointRunner:
         if isinstance(event, Response):
             return event
         assert event is not None, "no thread ends before the last response"
-        asked, request = event, event.request
-        self.usage.retries += asked.retries
-        if asked.reply is None:
-            response = request.failed(error_result(asked.error or RuntimeError("no reply")))
+        call, request = event, event.request
+        self.usage.retries += call.retries
+        if call.reply is None:
+            response = request.failed(error_result(call.error or RuntimeError("no reply")))
             self._ledger.failed(response)
         else:
-            self.usage.add(asked.reply)
-            text = cut_at(asked.reply.text, stops_of(request.request.generation_kwargs))
-            response = request.answered(text, asked.reply.completion_tokens, asked.reply.prompt_tokens)
+            self.usage.add(call.reply)
+            text = cut_at(call.reply.text, stops_of(request.request.generation_kwargs))
+            response = request.answered(text, call.reply.completion_tokens, call.reply.prompt_tokens)
             self._ledger.keep(response)
-        self._pipeline.release(asked.share)
+        self._pipeline.release(call.share)
         return response
 
     def _drain(self, state: _State) -> None:
-        """Keep the answers of the open requests that end soon; no other request is asked."""
+        """Keep the answers to open requests that arrive soon. No other request is sent."""
         self._end_asking(state)
         until = time.monotonic() + _GRACE
         running = self._settings.concurrency
@@ -156,11 +183,11 @@ class EndpointRunner:
             while running:
                 event = state.events.get(timeout=max(0.0, until - time.monotonic()))
                 running -= event is None
-                if isinstance(event, _Asked) and event.reply is not None:
+                if isinstance(event, _Call) and event.reply is not None:
                     self._settle(event)
 
     def _end_asking(self, state: _State) -> None:
-        """Let every thread end after the request that it has open."""
+        """Let each thread end after its open request."""
         state.ended.set()
         self.limiter.end()
         with contextlib.suppress(queue.Empty):
@@ -170,62 +197,64 @@ class EndpointRunner:
             with contextlib.suppress(queue.Full):
                 state.waiting.put_nowait(None)
 
-    # In threads of their own.
+    # The methods below run in threads of their own.
 
     def _feed(self, requests: Sequence[Request], state: _State) -> None:
-        """Hand requests to those who ask, as they become ready and there is room."""
+        """Pass prepared requests to the threads that call the server, as long as there is room."""
         try:
             for job in self._pipeline.ready(requests):
                 for response in job.responses:
                     state.events.put(response)
                 for request, share in job.ready:
-                    if not _put(state, _Asked(request, share)):
+                    if not _put(state, _Call(request, share)):
                         return
-        except BaseException as error:  # raised again where the answers are yielded
+        except BaseException as error:  # raised again where the responses are yielded
             state.events.put(error)
 
     def _ask(self, state: _State) -> None:
-        """Ask one request after the other."""
-        while (asked := state.waiting.get()) is not None and not state.ended.is_set():
+        """Send one request after the other."""
+        while (call := state.waiting.get()) is not None and not state.ended.is_set():
             try:
-                self._answer(asked, state)
+                self._answer(call, state)
             except Exception as error:
-                asked.error = error
-            state.events.put(asked)
-            del asked  # its payload is not held while the thread waits for another
+                call.error = error
+            state.events.put(call)
+            del call  # so that its payload is free while the thread waits for another
         state.events.put(None)
 
-    def _answer(self, asked: _Asked, state: _State) -> None:
-        """Try until there is a reply, or there will be none."""
+    def _answer(self, call: _Call, state: _State) -> None:
+        """Try until there is a reply, the server refuses the request, or the deadline is over."""
         settings = self._settings
-        payload, generation_kwargs = asked.request.encoded, asked.request.request.generation_kwargs
-        assert isinstance(payload, Payload), f"{asked.request.request} was encoded for another model"
-        entered = [self.limiter.enter()]  # the time begins with the first try, not with the wait for it
+        payload, generation_kwargs = call.request.encoded, call.request.request.generation_kwargs
+        assert isinstance(payload, Payload), f"{call.request.request} was encoded for another model"
+        entered = [self.limiter.enter()]  # before the clock starts: this wait does not count for the deadline
         started = time.monotonic()
 
         def one_try() -> Reply:
-            place = entered.pop() if entered else self.limiter.enter()
+            entry = entered.pop() if entered else self.limiter.enter()
             if state.ended.is_set():
                 raise TroubleError("the run has ended")
             left = settings.deadline - (time.monotonic() - started)
             content = self._client.content(payload, generation_kwargs)
-            return self._one_try(content, min(settings.timeout, max(_SHORTEST, left)), place)
+            return self._one_try(content, min(settings.timeout, max(_SHORTEST_LIMIT, left)), entry)
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TroubleError),
             wait=_wait,
             stop=tenacity.stop_before_delay(settings.deadline) | tenacity.stop_when_event_set(state.ended),
             sleep=tenacity.sleep_using_event(state.ended),
-            before_sleep=partial(_count, asked),
+            before_sleep=partial(_count_retry, call),
             reraise=True,
         )
         try:
-            asked.reply = retrying(one_try)
+            call.reply = retrying(one_try)
         except TroubleError as error:
-            took = f"{asked.retries + 1} tries and {time.monotonic() - started:.0f} s"
-            raise TroubleError(f"No answer in {took} (deadline={settings.deadline:g}); the last: {error}") from error
+            effort = f"{call.retries + 1} tries in {time.monotonic() - started:.0f} s"
+            raise TroubleError(
+                f"No answer after {effort} (deadline={settings.deadline:g}); the last error: {error}"
+            ) from error
 
-    def _one_try(self, content: ByteParts, timeout: float, place: int) -> Reply:
+    def _one_try(self, content: ByteParts, timeout: float, entry: int) -> Reply:
         started = time.monotonic()
         crowded = False
         try:
@@ -235,20 +264,20 @@ class EndpointRunner:
             raise
         finally:
             slow = time.monotonic() - started > _SLOW * self._settings.timeout
-            self.limiter.leave(place, crowded or slow)
+            self.limiter.leave(entry, crowded or slow)
 
 
-def _put(state: _State, asked: _Asked) -> bool:
-    """Hand over once there is room; False where the run has ended."""
+def _put(state: _State, call: _Call) -> bool:
+    """Put a call into the queue as soon as there is room. Returns False if the run has ended."""
     while not state.ended.is_set():
         with contextlib.suppress(queue.Full):
-            state.waiting.put(asked, timeout=0.2)
+            state.waiting.put(call, timeout=0.2)
             return True
     return False
 
 
 def _wait(state: tenacity.RetryCallState) -> float:
-    """Seconds before the next try: what the server asks for, else exponential with jitter."""
+    """Compute the seconds before the next try: exponential with jitter, plus the time that the server asks for."""
     error = state.outcome.exception() if state.outcome else None
     longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (state.attempt_number - 1))
     drawn = tenacity.wait_random(longest / 2, longest)(state)
@@ -256,5 +285,5 @@ def _wait(state: tenacity.RetryCallState) -> float:
     return drawn if asked_for is None else asked_for + drawn
 
 
-def _count(asked: _Asked, state: tenacity.RetryCallState) -> None:
-    asked.retries += 1
+def _count_retry(call: _Call, state: tenacity.RetryCallState) -> None:
+    call.retries += 1

@@ -1,1 +1,1 @@
-"""A checkpoint that is loaded here, by transformers."""
+"""A checkpoint that is loaded in this process with transformers."""

@@ -1,4 +1,4 @@
-"""Which prompts share a batch, and how a batch is put to a model: in smaller ones where it does not fit into memory."""
+"""Chooses the prompts of a batch, and gives batches to a model: in smaller ones if they do not fit into memory."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,35 +13,48 @@ from .collation import EncodedPrompt
 from .engine import Engine
 
 
-def pick_batch(samples: Sequence[EncodedPrompt], size: int) -> list[int]:
-    """The numbers, ascending, of those samples that make the next batch: the first, and up to `size` in all.
+def pick_batch(prompts: Sequence[EncodedPrompt], size: int) -> list[int]:
+    """Choose the prompts of the next batch: the first one, and those whose lengths are nearest to its length.
 
-    It is joined by those whose prompts are nearest to its own in length, so that little is padded. Whether videos are
-    heard is said once for a whole batch, so those with and those without sound exclude each other; neither minds
-    samples without a video.
+    Prompts of similar length need little padding. A model takes one value of `use_audio_in_video` for a whole batch, so
+    prompts with heard videos and prompts with silent videos do not share one. Prompts without videos go with both.
+
+    Args:
+        prompts: The prompts to choose from, at least one.
+        size: The largest number of prompts in the batch.
+
+    Returns:
+        The indices of the chosen prompts, ascending.
     """
     batch = [0]
-    for number in sorted(range(1, len(samples)), key=lambda number: abs(samples[number].tokens - samples[0].tokens)):
-        together = [samples[other] for other in (*batch, number)]
-        mixed = any(sample.heard for sample in together) and any(sample.silent for sample in together)
-        if len(batch) < size and not mixed:
-            batch.append(number)
+    for index in sorted(range(1, len(prompts)), key=lambda index: abs(prompts[index].tokens - prompts[0].tokens)):
+        together = [prompts[other] for other in (*batch, index)]
+        heard = any(prompt.has_heard_video for prompt in together)
+        silent = any(prompt.has_silent_video for prompt in together)
+        if len(batch) < size and not (heard and silent):
+            batch.append(index)
     return sorted(batch)
 
 
 @dataclass
 class Padding:
-    """How much of what a model was given fills up short prompts."""
+    """Counts how much of the input of a model is padding.
+
+    Attributes:
+        batches: Number of batches.
+        tokens: Number of tokens of the prompts, without padding.
+        filled: Number of tokens of the batches, with padding.
+    """
 
     batches: int = 0
     tokens: int = 0
     filled: int = 0
 
-    def count(self, samples: Sequence[EncodedPrompt]) -> None:
+    def count(self, prompts: Sequence[EncodedPrompt]) -> None:
         """Count one batch."""
         self.batches += 1
-        self.tokens += sum(sample.tokens for sample in samples)
-        self.filled += max(sample.tokens for sample in samples) * len(samples)
+        self.tokens += sum(prompt.tokens for prompt in prompts)
+        self.filled += max(prompt.tokens for prompt in prompts) * len(prompts)
 
     @property
     def share(self) -> float:
@@ -50,9 +63,16 @@ class Padding:
 
 
 class BatchRunner:
-    """Puts batches to an engine and tells a ledger what came of it.
+    """Gives batches to an engine, and reports answers and failures to a ledger.
 
-    `size` is how many requests the next batch may have: what the settings say, until that is too much for the memory.
+    Args:
+        engine: The loaded checkpoint.
+        ledger: Keeps answers and counts failures.
+        padding: Counts the padding of the batches that are answered.
+
+    Attributes:
+        size: How many requests the next batch may have: the `batch_size` of the settings, or less if that many did not
+            fit into memory.
     """
 
     def __init__(self, engine: Engine, ledger: Ledger, padding: Padding) -> None:
@@ -62,61 +82,72 @@ class BatchRunner:
         self.size = engine.settings.batch_size
 
     def ask(self, requests: Sequence[EncodedRequest]) -> list[Response]:
-        """The response to every request, or a reason for having none, whatever goes wrong with the others.
+        """Answer the requests of one batch. A request that fails does not affect the others.
 
-        A batch that does not fit into memory is split until it does; the largest number that was answered at once is
-        `size` from then on. Should a batch fail otherwise, its requests are asked one by one.
+        A batch that does not fit into memory is split until its parts fit. `size` is then the largest number of
+        requests that were answered together. If a batch fails for another reason, its requests are answered one by one.
+
+        Args:
+            requests: The requests, whose prompts may share a batch (see `pick_batch`).
+
+        Returns:
+            A response to each request, in the same order: an answer or the reason of the failure.
+
+        Raises:
+            RunStopped: The ledger ended the run.
         """
         responses, largest = self._ask(requests)
         if largest < len(requests) > 1:
             self.size = max(1, largest)
-            logger.warning("{} requests do not fit into memory; {} at once from now on.", len(requests), self.size)
+            logger.warning(
+                "A batch of {} does not fit into memory; later ones have at most {}.", len(requests), self.size
+            )
         return responses
 
     def _ask(self, requests: Sequence[EncodedRequest]) -> tuple[list[Response], int]:
-        """As `ask`; also how many fit into memory at once."""
-        answered, too_large = self._tried(requests)
-        if isinstance(answered, list):
-            return answered, len(requests)
-        # The error is gone by now, and with it the tensors that its traceback held.
-        if too_large:
+        """Do what `ask` does. Returns also how many requests fit into memory together."""
+        result, is_out_of_memory = self._try(requests)
+        if isinstance(result, list):
+            return result, len(requests)
+        # The exception no longer exists here, and so the tensors that its traceback held are free.
+        if is_out_of_memory:
             clear_device_cache(garbage_collection=True)
             if len(requests) > 1:
                 middle = (len(requests) + 1) // 2
                 first, second = self._ask(requests[:middle]), self._ask(requests[middle:])
                 return first[0] + second[0], max(first[1], second[1])
-            answered, _ = self._tried(requests)
-            if isinstance(answered, list):
-                return answered, 1
+            result, _ = self._try(requests)
+            if isinstance(result, list):
+                return result, 1
         if len(requests) > 1:
             logger.warning(
-                "A batch of {} failed ({}); its samples are asked one by one.", len(requests), answered.reason
+                "A batch of {} failed ({}); its requests are answered one by one.", len(requests), result.reason
             )
             return [response for request in requests for response in self._ask([request])[0]], len(requests)
-        response = requests[0].failed(answered)
+        response = requests[0].failed(result)
         self._ledger.failed(response)
-        return [response], 0 if too_large else 1
+        return [response], 0 if is_out_of_memory else 1
 
-    def _tried(self, requests: Sequence[EncodedRequest]) -> tuple[list[Response] | EncodingResult, bool]:
-        """The responses, or why the batch could not be answered, and whether memory was short."""
+    def _try(self, requests: Sequence[EncodedRequest]) -> tuple[list[Response] | EncodingResult, bool]:
+        """Answer a batch once. Returns the responses or the error, and whether there was too little memory."""
         prompts = [prompt_of(request) for request in requests]
         try:
-            said = self._engine.respond(prompts, requests[0].request.generation_kwargs)
-        except Exception as error:  # whatever transformers and torch raise is counted, never scored as an answer
-            return error_result(error), _is_lack_of_memory(error)
+            answers = self._engine.respond(prompts, requests[0].request.generation_kwargs)
+        except Exception as error:  # any error of transformers and torch is counted, and never scored as an answer
+            return error_result(error), _is_out_of_memory(error)
         self._padding.count(prompts)
-        responses = [request.answered(text, tokens) for request, (text, tokens) in zip(requests, said, strict=True)]
+        responses = [request.answered(text, tokens) for request, (text, tokens) in zip(requests, answers, strict=True)]
         for response in responses:
             self._ledger.keep(response)
         return responses, False
 
 
-def _is_lack_of_memory(error: Exception) -> bool:
+def _is_out_of_memory(error: Exception) -> bool:
     kinds = (MemoryError, torch.OutOfMemoryError)
     return isinstance(error, kinds) or "out of memory" in str(error) or should_reduce_batch_size(error)
 
 
 def prompt_of(request: EncodedRequest) -> EncodedPrompt:
-    """The model's inputs for a request."""
+    """Return the encoded prompt of a request. The request has to be encoded for a local model."""
     assert isinstance(request.encoded, EncodedPrompt), f"{request.request} was encoded for another model"
     return request.encoded

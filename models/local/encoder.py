@@ -1,4 +1,4 @@
-"""Conversations in, a model's inputs out: everything before the weights, for several conversations at once."""
+"""Turns conversations into the inputs of a model: everything before the weights, for several conversations at once."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,12 +14,18 @@ from .settings import LocalSettings
 
 
 class LocalEncoder:
-    """The processor of a checkpoint and how things are shown to its model."""
+    """The processor of a checkpoint, with the settings that say how media are shown to the model."""
 
     def __init__(self, settings: LocalSettings, model_type: str) -> None:
-        """Load the processor of the checkpoint that the settings name.
+        """Load the processor.
 
-        Raises ValueError, in one sentence that names the argument, where that is not possible.
+        Args:
+            settings: The settings, which name the checkpoint.
+            model_type: The `model_type` of the checkpoint's configuration.
+
+        Raises:
+            ValueError: The processor cannot be loaded, or the system prompt cannot be read. The message is one sentence
+                that names the argument.
         """
         self.settings = settings
         self.model_type = model_type
@@ -28,28 +34,53 @@ class LocalEncoder:
         self.system_prompt = system_prompt_text(given) if given is not None else self.family.system_prompt
 
     def read(self, messages: Sequence[Mapping[str, Any]]) -> Conversation:
-        """The conversation of raw messages, with its system prompt.
+        """Turn raw messages into a conversation with a system prompt.
 
-        Raises ValueError for messages that cannot be read or that show what this model does not take.
+        Args:
+            messages: Chat messages, as `inputs.conversation.read_messages` takes them.
+
+        Returns:
+            The conversation. Its system turn is that of the messages, of the settings or of the family.
+
+        Raises:
+            ValueError: The messages cannot be read, or contain pictures or videos for a model that takes only sounds.
         """
         conversation = with_system_prompt(read_messages(messages, self.settings), self.system_prompt)
         if not self.family.sees and not all(isinstance(part, AudioPart) for part in media_of(conversation)):
-            raise ValueError(f"A checkpoint of type {self.model_type} hears and does not see.")
+            raise ValueError(f"A checkpoint of type {self.model_type} takes sounds, but no pictures or videos.")
         return conversation
 
     def decode(self, conversation: Conversation, media: MediaCache | None = None) -> DecodedConversation:
-        """Decode what a conversation shows. Raises MediaError for a file that cannot be used."""
+        """Decode the media of a conversation.
+
+        Args:
+            conversation: What to decode.
+            media: Media that are decoded already; None if there are none.
+
+        Returns:
+            The decoded media, and the messages for the chat template.
+
+        Raises:
+            MediaError: A file cannot be used.
+        """
         return decode(conversation, self.family.frame_factor, media)
 
     def encode(self, conversations: Sequence[Conversation]) -> list[EncodingResult]:
-        """The model's inputs for each conversation; media that several are about are decoded and processed once."""
+        """Encode conversations. Media that several of them share are decoded and processed once.
+
+        Args:
+            conversations: What `read` returned.
+
+        Returns:
+            For each conversation, its `EncodedPrompt`, or the reason why it cannot be encoded.
+        """
         media = MediaCache(self.family.frame_factor)
         with self.family.processing_once():
             return [self._result(conversation, media) for conversation in conversations]
 
     def _result(self, conversation: Conversation, media: MediaCache) -> EncodingResult:
         stats = NOTHING_SHOWN
-        # Whatever is wrong with one request must not cost the others; it is counted, never scored as an answer.
+        # An error of one request must not affect the others. It is counted, and never scored as an answer.
         try:
             decoded = self.decode(conversation, media)
             stats = decoded.stats

@@ -1,4 +1,4 @@
-"""Batches in, responses out: a loaded checkpoint of any family, and what its answers depend on. Knows no harness."""
+"""A loaded checkpoint of any family: batches in, responses out. It does not depend on lmms-eval."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -19,16 +19,29 @@ from .settings import LocalSettings
 
 _LIBRARIES = ("transformers", "torch", "torchvision", "accelerate", "av", "decord", "librosa", "soxr",
               "qwen-omni-utils")  # fmt: skip
-"""What responses depend on besides the checkpoint."""
+"""The libraries that responses depend on."""
 
 
 class Engine:
-    """A loaded checkpoint and how it is shown things."""
+    """A loaded checkpoint with its encoder.
+
+    Attributes:
+        settings: The arguments of the model.
+        device: The device that the settings choose.
+        encoder: Turns messages into prompts.
+        family: The processor and the weights.
+        info: What a result depends on, for the results file. JSON can represent it.
+    """
 
     def __init__(self, settings: LocalSettings, loading: Loading | None = None) -> None:
-        """Load the checkpoint that the settings name, as `loading` plans it.
+        """Load the checkpoint.
 
-        Raises ValueError, in one sentence that names the argument, where that is not possible.
+        Args:
+            settings: The settings, which name the checkpoint.
+            loading: How to load it; None for what `plan` returns for the settings.
+
+        Raises:
+            ValueError: The checkpoint cannot be loaded. The message is one sentence that names the argument.
         """
         loading = loading or plan(settings)
         self.settings = settings
@@ -38,43 +51,55 @@ class Engine:
         self.family.load_model(loading)
         self.info = self._info(loading, checkpoint_identity(loading))
 
-    def fitting(self, sample: EncodedPrompt) -> EncodedPrompt:
-        """The prompt, as it is. Raises PromptTooLongError where it exceeds the model's context."""
-        if sample.tokens > self.family.context:
+    def fitting(self, prompt: EncodedPrompt) -> EncodedPrompt:
+        """Return the prompt unchanged if it fits into the model's context.
+
+        Raises:
+            PromptTooLongError: The prompt has more tokens than the context.
+        """
+        if prompt.tokens > self.family.context:
             raise PromptTooLongError(
-                f"The prompt has {sample.tokens:,} tokens and the model's context holds {self.family.context:,}; "
+                f"The prompt has {prompt.tokens:,} tokens and the model's context holds {self.family.context:,}; "
                 "fewer or smaller frames (nframes=, max_pixels=) make it shorter."
             )
-        return sample
+        return prompt
 
-    def respond(self, samples: Sequence[EncodedPrompt], generation_kwargs: Mapping[str, Any]) -> list[tuple[str, int]]:
-        """The response to each sample of one batch, up to its stop string, and how many tokens were generated.
+    def respond(self, prompts: Sequence[EncodedPrompt], generation_kwargs: Mapping[str, Any]) -> list[tuple[str, int]]:
+        """Generate the responses to the prompts of one batch.
 
-        The samples have to be such that may share a batch (see `collation.pick_batch`).
+        Args:
+            prompts: Prompts that may share a batch (see `batching.pick_batch`).
+            generation_kwargs: The arguments of generation, as a task gives them.
+
+        Returns:
+            For each prompt, its response up to the first stop string, and the number of generated tokens.
         """
-        if len(samples) > 1 and (generation_kwargs.get("repetition_penalty") or 1.0) != 1.0:
-            # Up to transformers 5.10 it is laid on what fills up short prompts, too, and that token may end a response.
-            return [one for sample in samples for one in self.respond([sample], generation_kwargs)]
+        if len(prompts) > 1 and (generation_kwargs.get("repetition_penalty") or 1.0) != 1.0:
+            # Up to transformers 5.10, the penalty also applies to the padding token, and this token may end a response.
+            return [answer for prompt in prompts for answer in self.respond([prompt], generation_kwargs)]
         stops = stops_of(generation_kwargs)
         with torch.inference_mode():
-            said = self.family.generate(samples, generate_arguments(generation_kwargs), stops)
-        return [(cut_at(text, stops), tokens) for text, tokens in said]
+            answers = self.family.generate(prompts, generate_arguments(generation_kwargs), stops)
+        return [(cut_at(text, stops), tokens) for text, tokens in answers]
 
     def identity(self) -> dict[str, Any]:
-        """What responses to equal conversations depend on, as JSON can hold it. Reads a checkpoint in a folder once."""
+        """Collect what responses to equal conversations depend on. Reads all files of a checkpoint in a folder once.
+
+        Returns:
+            What distinguishes the answers of this model from those of others. JSON can represent it.
+        """
         folder = Path(self.settings.pretrained)
         checkpoint = digest_of_folder(folder) if folder.is_dir() else self.info["checkpoint"].get("revision")
-        told = ("model_type", "dtype", "attn_implementation", "quantization", "versions")
+        names = ("model_type", "dtype", "attn_implementation", "quantization", "versions")
         return {
-            **{name: self.info[name] for name in told},
-            # Where it can not be told which one it is, every run has its own.
+            **{name: self.info[name] for name in names},
+            # A checkpoint without a known revision gets a new identity in each run.
             "checkpoint": checkpoint or uuid.uuid4().hex,
             "code": digest_of_code("local", left_out=modules_of_others(self.family)),
             "frame_limits": frame_limits(),
         }
 
     def _info(self, loading: Loading, identity: dict[str, str]) -> dict[str, Any]:
-        """What a result depends on, as JSON can hold it."""
         config = self.family.model.config
         return {
             **asdict(self.settings),

@@ -1,4 +1,4 @@
-"""Where a checkpoint is loaded to and how: device, number format, attention, quantisation; and what was loaded."""
+"""Plans how a checkpoint is loaded (device, dtype, attention, quantisation), and identifies its content."""
 
 import hashlib
 import importlib.util
@@ -13,15 +13,18 @@ from transformers import BitsAndBytesConfig, PretrainedConfig
 from .settings import LocalSettings
 
 _SAMPLES, _SAMPLE_BYTES = 16, 65_536
-"""How many places of a large file are read for its fingerprint, and how much at each."""
+"""How many pieces of a large file are read for its fingerprint, and the bytes of each piece."""
 
 
 @dataclass(frozen=True)
 class Loading:
-    """What `from_pretrained` is told, and what the results say of it.
+    """How to load a checkpoint.
 
-    `config` is the checkpoint's configuration as a dictionary; `device` is where inputs go when the model says nothing
-    else; `arguments` are those of `from_pretrained`.
+    Attributes:
+        pretrained: The folder or the Hub name of the checkpoint.
+        config: The configuration of the checkpoint, the content of its `config.json`.
+        device: The device that the settings choose. Without `device_map`, the whole model is put there.
+        arguments: The arguments of `from_pretrained`.
     """
 
     pretrained: str
@@ -31,15 +34,22 @@ class Loading:
 
     @property
     def model_type(self) -> str:
-        """The architecture that the configuration names."""
+        """The `model_type` of the configuration."""
         return str(self.config["model_type"])
 
 
 def plan(settings: LocalSettings) -> Loading:
-    """How to load what the settings ask for, with "auto" decided for this machine.
+    """Plan how to load the checkpoint that the settings name.
 
-    Raises ValueError when the checkpoint's configuration can not be read, a device is not there, or quantisation is
-    asked for where it is not available.
+    Args:
+        settings: The settings. Values that are "auto" are decided for this machine.
+
+    Returns:
+        How to load the checkpoint.
+
+    Raises:
+        ValueError: The configuration of the checkpoint cannot be read, the device does not exist, or the package for
+            the quantisation is not installed.
     """
     config = _config(settings.pretrained)
     device = _device(settings.device)
@@ -56,13 +66,13 @@ def plan(settings: LocalSettings) -> Loading:
 
 def _config(pretrained: str) -> dict[str, Any]:
     try:
-        # The bare dictionary: building the configuration object warns of token ids of a talker that is not loaded.
+        # Only the dictionary: the configuration object would warn of token ids of a talker that is not loaded.
         config: dict[str, Any] = PretrainedConfig.get_config_dict(pretrained)[0]
     except (OSError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
-        raise ValueError(f"pretrained={pretrained} is no checkpoint that can be read: {reason}") from error
+        raise ValueError(f"pretrained={pretrained} is not a checkpoint that can be read: {reason}") from error
     if "model_type" not in config:
-        raise ValueError(f"pretrained={pretrained} is no checkpoint: it has no config.json that names a model_type.")
+        raise ValueError(f"pretrained={pretrained} is not a checkpoint: it has no config.json that names a model_type.")
     return config
 
 
@@ -74,9 +84,9 @@ def _device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise ValueError(f"device={name} is no device that torch knows; use cuda, cuda:1, mps or cpu.") from error
+        raise ValueError(f"device={name} is not a device that torch knows; use cuda, cuda:1, mps or cpu.") from error
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device={name}, but torch finds no CUDA GPU here.")
+        raise ValueError(f"device={name}, but torch finds no CUDA GPU.")
     if device.type == "cuda" and _processes() > 1:
         if device.index is not None:
             raise ValueError(f"device={name} would put every process on one GPU; device=cuda gives each its own.")
@@ -85,7 +95,7 @@ def _device(name: str) -> torch.device:
 
 
 def _own_gpu() -> torch.device:
-    """The GPU of this process: one each, as their launcher numbers them."""
+    """Return the GPU of this process. Each process has its own, by the number that its launcher gives it."""
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
 
 
@@ -98,15 +108,15 @@ def _device_map(name: str | None, device: torch.device) -> Any:
         return {"": device}
     if _processes() > 1:
         raise ValueError(
-            f"device_map={name} spreads one model over several GPUs, and each of several processes would do so: start "
-            "one process, or leave device_map out to give each process a GPU of its own."
+            f"device_map={name} spreads one model over several GPUs, and here each of several processes would do so; "
+            "start only one process, or leave device_map out to give each process its own GPU."
         )
     return name
 
 
 def _dtype(name: str, device: torch.device) -> torch.dtype:
     if name == "auto":
-        # The released weights are bfloat16; a CPU is slow in it, and MPS lacks kernels.
+        # The released weights are bfloat16. A CPU is slow with it, and MPS lacks kernels for it.
         return {"cuda": torch.bfloat16, "mps": torch.float16}.get(device.type, torch.float32)
     dtype: torch.dtype = getattr(torch, name)
     return dtype
@@ -128,7 +138,7 @@ def _quantization(name: str, dtype: torch.dtype) -> BitsAndBytesConfig:
 
 
 def checkpoint_identity(loading: Loading) -> dict[str, str]:
-    """What tells this checkpoint from another: the Hub's commit, or a fingerprint of the folder."""
+    """Return what distinguishes this checkpoint from others: a fingerprint of its folder, or its commit on the Hub."""
     folder = Path(loading.pretrained)
     if folder.is_dir():
         return {"fingerprint": fingerprint(folder)}
@@ -136,10 +146,16 @@ def checkpoint_identity(loading: Loading) -> dict[str, str]:
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 over names, sizes and contents of the files of a checkpoint, as hexadecimal digits.
+    """Compute a fingerprint of the files of a checkpoint. Hidden files and subfolders are ignored.
 
-    Of files above a megabyte, 16 places of 64 KiB are read, spread evenly: training changes weights everywhere, and
-    reading all of them would take longer than loading.
+    Of a file above 1 MiB, only 16 pieces of 64 KiB are read, evenly spread over the file. Training changes weights
+    everywhere, and reading all of them would take longer than loading.
+
+    Args:
+        folder: The folder of the checkpoint.
+
+    Returns:
+        SHA-256 of the names, sizes and contents of the files, as hexadecimal digits.
     """
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):

@@ -1,4 +1,4 @@
-"""A part of a processor that can work once on media that come again."""
+"""Caches the results of a part of a processor, so that it processes the same media once."""
 
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
@@ -11,12 +11,13 @@ import torch
 _Results = dict[Hashable, tuple[Any, Any]]
 
 _results: ContextVar[_Results | None] = ContextVar("_results", default=None)
-"""What was asked and what came out, within `caching_results`. One for each thread: one may be left behind, stalled."""
+"""The results within `caching_results`, with the arguments. Each thread has its own, as a stalled thread may be left
+behind and go on later."""
 
 
 @contextmanager
 def caching_results() -> Iterator[None]:
-    """Within it, every `CachedProcessorPart` gives what it gave before for the same media and arguments."""
+    """Within this context, each `CachedProcessorPart` reuses its results for the same media and arguments."""
     token = _results.set({})
     try:
         yield
@@ -25,9 +26,12 @@ def caching_results() -> Iterator[None]:
 
 
 class CachedProcessorPart:
-    """Stands for `part`, a callable that returns a mapping; attributes are those of `part`.
+    """Wraps a part of a processor, and caches its results within `caching_results`.
 
-    Media are the same if they are the same objects.
+    Its attributes are those of the part. Media are the same if they are the same objects.
+
+    Args:
+        part: A callable that returns a mapping, such as a feature extractor.
     """
 
     def __init__(self, part: Any) -> None:
@@ -37,20 +41,20 @@ class CachedProcessorPart:
         return getattr(self._part, name)
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
-        """What `part` returns; within `caching_results` a copy of the mapping, whose values are shared."""
+        """Call the part. Within `caching_results`, the result is a copy of the mapping, and its values are shared."""
         results = _results.get()
         if results is None:
             return self._part(*arguments, **options)
         key = id(self), _key((arguments, options))
         if key not in results:
-            # With the arguments, so that no other object gets the identity of one of them.
+            # The arguments are kept, so that no new object can get the id of one of them.
             results[key] = self._part(*arguments, **options), (arguments, options)
         result, _ = results[key]
         return type(result)(dict(result))
 
 
 def _key(value: Any) -> Hashable:
-    """Something to tell arguments apart by: media by identity, everything else by what it says of itself."""
+    """Make a key that distinguishes arguments: the id of media, the `repr` of everything else."""
     if isinstance(value, (torch.Tensor, np.ndarray)):
         return id(value)
     if isinstance(value, dict):

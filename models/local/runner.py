@@ -1,4 +1,4 @@
-"""From requests to responses: media are prepared ahead, like prompts share a batch, answers keep their order."""
+"""Answers requests: prepares media ahead, batches prompts of similar length, and keeps the order of the responses."""
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -15,14 +15,21 @@ from .batching import BatchRunner, Padding, pick_batch, prompt_of
 from .engine import Engine
 
 _WINDOW = 4
-"""Batches from whose requests the next one is picked: more would save little padding and hold more memory."""
+"""The next batch is chosen from the requests for this many batches. More would save little padding and need more
+memory."""
 
 _Waiting = list[tuple[EncodedRequest, MemoryShare]]
 
 
 @dataclass
 class Effort:
-    """Where the time of a run went, in seconds, and how much padding there was."""
+    """How long a run spent on what, and how much padding its batches had.
+
+    Attributes:
+        model: Seconds in which the model worked.
+        waiting: Seconds in which the model waited for media.
+        padding: The padding of all batches.
+    """
 
     model: float = 0.0
     waiting: float = 0.0
@@ -30,7 +37,7 @@ class Effort:
 
     @contextmanager
     def timed(self, what: str) -> Iterator[None]:
-        """Add the time that the block takes to "model" or "waiting"."""
+        """Add the time that the block takes to the attribute `what`, which is "model" or "waiting"."""
         started = time.perf_counter()
         try:
             yield
@@ -39,7 +46,7 @@ class Effort:
 
     @property
     def busy(self) -> float:
-        """The share of the time in which the model worked, from 0 to 1."""
+        """The share of the time in which the model worked, from 0 to 1; 0 if it never worked."""
         return self.model / (self.model + self.waiting) if self.model else 0.0
 
 
@@ -49,8 +56,11 @@ class LocalRunner:
     Args:
         engine: The loaded checkpoint.
         workers: Processes that prepare media ahead of the model; None to prepare them in this process.
-        ledger: Notes what becomes of each request.
-        guard: Ends the run between two batches, or while it waits for media.
+        ledger: Keeps answers and counts failures.
+        guard: Ends the run after SIGTERM, between two batches or while it waits for media.
+
+    Attributes:
+        effort: The time and the padding of the run so far.
     """
 
     def __init__(self, engine: Engine, workers: WorkerPool | None, ledger: Ledger, guard: SigtermGuard) -> None:
@@ -63,14 +73,25 @@ class LocalRunner:
 
     @property
     def batch_size(self) -> int:
-        """How many requests are asked at once: less than the settings say, if those did not fit into memory."""
+        """How many requests a batch may have: as the settings say, or less if that many did not fit into memory."""
         return self._batches.size
 
     def run(self, requests: Sequence[Request], on_response: Callable[[], Any] = lambda: None) -> Generator[Response]:
-        """Yield the response to every request, in order; `on_response` is called for each, as it comes, in any order.
+        """Answer requests. Which of them share a batch does not depend on how fast anything is.
 
-        Which requests share a batch does not depend on how fast anything is. Errors that are not about one request are
-        raised. Where the run is left early, no worker goes on with it.
+        Errors that do not concern a single request are raised. If the caller closes the generator early, the workers
+        end too.
+
+        Args:
+            requests: The requests of the run.
+            on_response: Called once for each response as soon as it exists, in any order.
+
+        Yields:
+            The response to each request, in the order of the requests.
+
+        Raises:
+            RunStopped: The ledger ended the run.
+            Terminated: The process received SIGTERM.
         """
         try:
             yield from in_order(requests, self._responses(requests), on_response)
@@ -78,7 +99,7 @@ class LocalRunner:
             self._pipeline.end()
 
     def _responses(self, requests: Sequence[Request]) -> Iterator[Response]:
-        """The responses, in the order in which they come."""
+        """Yield the responses in the order in which they are made."""
         jobs = self._pipeline.ready(requests)
         window: _Waiting = []
         more = True
@@ -95,24 +116,24 @@ class LocalRunner:
                 yield from self._ask_batch(window)
 
     def _ask_batch(self, window: _Waiting) -> list[Response]:
-        """The responses to the next batch, which leaves the window."""
-        chosen = self._chosen([request for request, _ in window], self.batch_size)
+        """Answer the next batch, and remove its requests from the window."""
+        chosen = self._next_batch([request for request, _ in window], self.batch_size)
         with self.effort.timed("model"), cores_left(self._engine.device, self._workers):
-            responses = self._batches.ask([window[place][0] for place in chosen])
-        for place in reversed(chosen):
-            _, share = window.pop(place)
+            responses = self._batches.ask([window[index][0] for index in chosen])
+        for index in reversed(chosen):
+            _, share = window.pop(index)
             self._pipeline.release(share)
         return responses
 
     def _is_full(self, window: _Waiting, size: int) -> bool:
-        """Whether the next batch may be picked. Half of the memory is for what is prepared meanwhile."""
+        """Whether the next batch can be chosen. Half of the memory is left for media that are prepared meanwhile."""
         shares = {id(share): share.size for _, share in window}
         if len(window) >= size and sum(shares.values()) >= self._engine.settings.prefetch_bytes // 2:
             return True
         return len(window) >= (size * _WINDOW if size > 1 else 1)
 
-    def _chosen(self, requests: Sequence[EncodedRequest], size: int) -> list[int]:
-        """The places of the requests that make the next batch."""
-        asked = [repr(sorted(request.request.generation_kwargs.items(), key=str)) for request in requests]
-        alike = [place for place, one in enumerate(asked) if one == asked[0]]
-        return [alike[number] for number in pick_batch([prompt_of(requests[place]) for place in alike], size)]
+    def _next_batch(self, requests: Sequence[EncodedRequest], size: int) -> list[int]:
+        """Choose the requests of the next batch, with equal arguments of generation. Returns their indices."""
+        arguments = [repr(sorted(request.request.generation_kwargs.items(), key=str)) for request in requests]
+        equal = [index for index, of_request in enumerate(arguments) if of_request == arguments[0]]
+        return [equal[number] for number in pick_batch([prompt_of(requests[index]) for index in equal], size)]

@@ -1,4 +1,4 @@
-"""The arguments of `--model humansense_omni`, checked before anything is loaded."""
+"""The arguments of `--model humansense_omni`. They are checked before a checkpoint is loaded."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,12 +12,18 @@ from ..runtime.settings import RunSettings
 
 @dataclass(frozen=True)
 class LocalSettings(RunSettings):
-    """What a user may say about a model that is loaded, and about how it is shown things.
+    """The arguments of a local model.
 
-    `pretrained` is a folder or a Hub name. `device` is what torch calls it, or "auto"; `device_map` is accelerate's
-    ("auto", "balanced", a device) and spreads one model over several GPUs. `dtype`, `attn_implementation` and
-    `quantization` ("4bit", "8bit") say how weights are held and attention is computed. `batch_size` is requests per
-    call of the model.
+    Attributes:
+        pretrained: The folder or the Hub name of a checkpoint.
+        device: A device as torch names it, or "auto": a CUDA GPU, else MPS, else the CPU.
+        device_map: As in accelerate ("auto", "balanced", a device); spreads one model over several GPUs. None puts it
+            on one device.
+        dtype: The number format of the weights. "auto" is bfloat16 on a GPU, float16 on MPS, float32 on the CPU.
+        attn_implementation: As in transformers. "auto" is FlashAttention 2 where it is installed and can be used, else
+            "sdpa".
+        quantization: How weights are quantised by bitsandbytes; None leaves them as they are.
+        batch_size: The largest number of requests in one call of the model.
     """
 
     pretrained: str
@@ -30,10 +36,16 @@ class LocalSettings(RunSettings):
 
 
 def read_local_settings(arguments: Mapping[str, Any]) -> LocalSettings:
-    """Read the arguments of `humansense_omni`; None is the same as no value.
+    """Read the arguments of `humansense_omni`.
+
+    Args:
+        arguments: The values by name. None is the same as no value.
+
+    Returns:
+        The checked settings.
 
     Raises:
-        ValueError: See `read_settings`.
+        ValueError: An argument is not valid (see `read_settings`), or `device` and `device_map` are both given.
     """
     needed = {"pretrained": "the folder or Hub name of a checkpoint"}
     settings = read_settings(LocalSettings, arguments, needed, "humansense_omni")

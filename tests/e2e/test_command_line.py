@@ -113,7 +113,7 @@ def test_bad_arguments_end_with_status_1_and_one_sentence(tmp_path: Path) -> Non
         "--tasks", "humansense_ar", cwd=tmp_path, check=False, HUMANSENSE_DATA="/no/such/release",
     )  # fmt: skip
     assert done.returncode == 1
-    assert "HumanSense: pretrained=nowhere/at-all is no checkpoint that can be read" in done.stderr.splitlines()[-1]
+    assert "HumanSense: pretrained=nowhere/at-all is not a checkpoint that can be read" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stdout + done.stderr
     assert "no/such/release" not in done.stdout + done.stderr, "arguments are checked before data"
 

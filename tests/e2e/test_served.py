@@ -115,8 +115,8 @@ def test_keys_are_written_nowhere_and_answers_are_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ("base_url=http://127.0.0.1:9/v1,model=m,media=frames", "base_url=http://127.0.0.1:9/v1 can not be reached"),
-        ("base_url=http://127.0.0.1:9/v1,model=m", "humansense_server needs media=, what the server takes"),
+        ("base_url=http://127.0.0.1:9/v1,model=m,media=frames", "base_url=http://127.0.0.1:9/v1 cannot be reached"),
+        ("base_url=http://127.0.0.1:9/v1,model=m", "humansense_server needs media=, how media are sent"),
     ],
 )
 def test_what_can_not_be_asked_ends_at_once_with_a_sentence(evaluate: Any, arguments: str, sentence: str) -> None:

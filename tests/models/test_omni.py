@@ -287,9 +287,9 @@ def test_the_model_tells_what_its_results_depend_on(model: omni.HumanSenseOmni, 
     ("arguments", "sentence"),
     [
         ({"pretraind": "x"}, r"no argument 'pretraind'\. Did you mean pretrained\?"),
-        ({"pretrained": "/no/such/folder"}, "pretrained=/no/such/folder is no checkpoint that can be read"),
+        ({"pretrained": "/no/such/folder"}, "pretrained=/no/such/folder is not a checkpoint that can be read"),
         ({"device": "cuda:7"}, "device=cuda:7, but torch finds no CUDA GPU"),
-        ({"device": "gpu"}, "device=gpu is no device that torch knows"),
+        ({"device": "gpu"}, "device=gpu is not a device that torch knows"),
         ({"attn_implementation": "quick"}, "cannot be loaded: ValueError: .*quick"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What differs between model families: classes, sizes, and how a sample is encoded. One module each."""
+"""Model families, one module each: what differs between them, such as classes, sizes and how a prompt is encoded."""
 
 from importlib import import_module
 from pathlib import Path
@@ -12,11 +12,15 @@ MODULES = {
     "qwen3_omni_moe_thinker": "qwen3_omni_moe",
     "qwen2_audio": "qwen2_audio",
 }
-"""The `model_type` of a checkpoint's configuration and the module of its family."""
+"""The module of the family for each `model_type` of a checkpoint's configuration."""
 
 
 def family_of(model_type: str) -> type[Family]:
-    """The family of a `model_type`. Raises ValueError with the known ones for any other."""
+    """Import the family of a `model_type`.
+
+    Raises:
+        ValueError: The `model_type` is unknown. The message names the known ones.
+    """
     if model_type not in MODULES:
         raise ValueError(
             f"humansense_omni cannot run a checkpoint of type {model_type!r}; it runs {', '.join(sorted(MODULES))}."
@@ -26,10 +30,14 @@ def family_of(model_type: str) -> type[Family]:
 
 
 def modules_of_others(family: Family) -> frozenset[str]:
-    """The modules of families that this one does not build on, by their paths in `models`.
+    """Find the modules of other families, which have no influence on the answers of this one.
 
-    What the others do decides none of its answers.
+    Args:
+        family: The family of the loaded checkpoint.
+
+    Returns:
+        The paths, relative to `models`, of the modules that define none of the base classes of `family`.
     """
-    own = {one.__module__.rpartition(".")[2] for one in type(family).__mro__}
+    own = {cls.__module__.rpartition(".")[2] for cls in type(family).__mro__}
     names = {path.name for path in Path(__file__).parent.glob("*.py") if path.stem not in {"__init__", *own}}
     return frozenset(f"local/families/{name}" for name in names)

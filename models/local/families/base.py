@@ -1,4 +1,4 @@
-"""What all families share: loading, and turning a batch into responses."""
+"""What all families share: loading a checkpoint, and generating the responses to a batch."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,12 +19,21 @@ _PERCEIVED = ("pixel_values", MEL)
 
 
 class Family(ABC):
-    """The processor of a checkpoint and, once they are loaded, its weights.
+    """The processor of a checkpoint and, after `load_model`, its weights.
 
-    A family says which classes of transformers hold it, and how a decoded conversation is encoded. `frame_factor` is
-    what height and width of frames are multiples of, in pixels; `system_prompt` the system message when none is
-    given, or None; `sees` whether it takes pictures and videos; `costly` the parts of the processor whose work on
-    media is done once for all conversations that share them.
+    A subclass names the classes of transformers, and encodes decoded conversations.
+
+    Attributes:
+        processor_class: Name of the class of the processor in transformers.
+        model_class: Name of the class of the model in transformers.
+        least_transformers: The oldest version of transformers that can run the family.
+        frame_factor: Height and width of frames are multiples of it, in pixels.
+        system_prompt: The system prompt if the user gives none; None for no system prompt.
+        sees: Whether the model takes pictures and videos.
+        costly: The parts of the processor whose results are shared by all conversations about the same media.
+        processor: The processor.
+        context: The largest number of tokens of a prompt; set by `load_model`.
+        model: The model; set by `load_model`.
     """
 
     processor_class: ClassVar[str]
@@ -38,7 +47,15 @@ class Family(ABC):
     model: Any
 
     def __init__(self, pretrained: str, model_type: str) -> None:
-        """Load the processor. Raises ValueError where that is not possible."""
+        """Load the processor.
+
+        Args:
+            pretrained: The folder or the Hub name of the checkpoint.
+            model_type: The `model_type` of its configuration, for messages.
+
+        Raises:
+            ValueError: The processor cannot be loaded, or the installed version of transformers is too old.
+        """
         if Version(transformers.__version__) < Version(self.least_transformers):
             raise ValueError(
                 f"Checkpoints of type {model_type} need transformers {self.least_transformers} or later; "
@@ -49,7 +66,14 @@ class Family(ABC):
         self._tokenizer = self.processor.tokenizer
 
     def load_model(self, loading: Loading) -> None:
-        """Load the weights, which `generate` needs. Raises ValueError where that is not possible."""
+        """Load the weights, which `generate` needs.
+
+        Args:
+            loading: How to load them.
+
+        Raises:
+            ValueError: The weights cannot be loaded, or some of them are missing.
+        """
         with _refusing(loading.pretrained):
             self.model, found = getattr(transformers, self.model_class).from_pretrained(
                 loading.pretrained, output_loading_info=True, **loading.arguments
@@ -61,7 +85,7 @@ class Family(ABC):
 
     @contextmanager
     def processing_once(self) -> Iterator[None]:
-        """Within it, the processor works once on media that several conversations share."""
+        """Within this context, the processor processes media once that several conversations share."""
         for name in self.costly:
             part = getattr(self.processor, name)
             if not isinstance(part, CachedProcessorPart):
@@ -71,83 +95,102 @@ class Family(ABC):
 
     @abstractmethod
     def encode(self, decoded: DecodedConversation) -> EncodedPrompt:
-        """The model's inputs for one decoded conversation."""
+        """Make the inputs of the model for one decoded conversation."""
 
-    def generation_extras(self, heard: bool) -> dict[str, Any]:
-        """Arguments of `generate` that only this family has; `heard` says that videos are heard in the batch."""
+    def generation_extras(self, has_heard_video: bool) -> dict[str, Any]:
+        """Return the arguments of `generate` that only this family has.
+
+        Args:
+            has_heard_video: Whether a prompt of the batch has a heard video (see `EncodedPrompt`).
+
+        Returns:
+            The arguments by name.
+        """
         return {}
 
     def generate(
-        self, samples: Sequence[EncodedPrompt], arguments: dict[str, Any], stops: Sequence[str]
+        self, prompts: Sequence[EncodedPrompt], arguments: dict[str, Any], stops: Sequence[str]
     ) -> list[tuple[str, int]]:
-        """The response to each sample and its number of tokens.
+        """Generate the responses to the prompts of one batch.
 
-        The samples are one batch, so they have to be such that may share one. `arguments` are those of `generate`,
-        `stops` the strings that end a response.
+        Args:
+            prompts: Prompts that may share a batch (see `batching.pick_batch`).
+            arguments: The arguments of `generate` of transformers.
+            stops: The strings that end a response.
+
+        Returns:
+            For each prompt, its response and the number of generated tokens, with the token that ends the response.
         """
-        batch = self._batch(samples)
-        prompt = batch[IDS].shape[1]
+        batch = self._batch(prompts)
+        prompt_tokens = batch[IDS].shape[1]
         if stops:
-            criterion = StopStrings(stops, prompt, self._text)
+            criterion = StopStrings(stops, prompt_tokens, self._text)
             arguments = {**arguments, "stopping_criteria": StoppingCriteriaList([criterion])}
         ids = self.model.generate(
             **batch,
             **arguments,
-            **self.generation_extras(any(sample.heard for sample in samples)),
+            **self.generation_extras(any(prompt.has_heard_video for prompt in prompts)),
             eos_token_id=self._ends,
             pad_token_id=self._tokenizer.pad_token_id,
         )
-        return [(self._text(row), self._length(row)) for row in ids[:, prompt:]]
+        return [(self._text(row), self._length(row)) for row in ids[:, prompt_tokens:]]
 
     def _text(self, ids: torch.Tensor) -> str:
-        said: str = self._tokenizer.decode(ids, skip_special_tokens=True)
-        return said
+        text: str = self._tokenizer.decode(ids, skip_special_tokens=True)
+        return text
 
     def _length(self, ids: torch.Tensor) -> int:
-        """How many tokens a response has, its end included, what fills it up not."""
-        over = torch.isin(ids, torch.tensor(self._ends, device=ids.device)).nonzero()
-        filled = (ids == self._tokenizer.pad_token_id).nonzero()
-        if len(filled) and (not len(over) or filled[0] < over[0]):
-            return int(filled[0])
-        return int(over[0]) + 1 if len(over) else len(ids)
+        """Count the tokens of a response, with the token that ends it and without padding."""
+        ends = torch.isin(ids, torch.tensor(self._ends, device=ids.device)).nonzero()
+        padding = (ids == self._tokenizer.pad_token_id).nonzero()
+        if len(padding) and (not len(ends) or padding[0] < ends[0]):
+            return int(padding[0])
+        return int(ends[0]) + 1 if len(ends) else len(ids)
 
     def _end_tokens(self) -> list[int]:
-        """The tokens that end a response: generate would look for them in a place where these checkpoints lack them."""
+        """Collect the tokens that end a response. These checkpoints lack them in the place where `generate` looks."""
         own = self.model.generation_config.eos_token_id
         ends = {self._tokenizer.eos_token_id, *([own] if isinstance(own, int) else own or [])}
         return sorted(end for end in ends if end is not None)
 
-    def _batch(self, samples: Sequence[EncodedPrompt]) -> dict[str, torch.Tensor]:
-        """The inputs of one batch, where the model is and in its number format."""
-        batch = collate(samples, self._tokenizer.pad_token_id)
-        # Only what is seen and heard: in half precision, the seconds of the time axis would shift sound and picture.
+    def _batch(self, prompts: Sequence[EncodedPrompt]) -> dict[str, torch.Tensor]:
+        """Make the inputs of one batch, on the device of the model."""
+        batch = collate(prompts, self._tokenizer.pad_token_id)
+        # Only pictures and sounds get the dtype of the model: in half precision, the seconds of the time axis would
+        # shift sound against pictures.
         formats = {name: self.model.dtype if name.startswith(_PERCEIVED) else None for name in batch}
         return {name: value.to(self.model.device, formats[name]) for name, value in batch.items()}
 
 
 @contextmanager
 def _refusing(pretrained: str) -> Iterator[None]:
-    """Turn what goes wrong while a checkpoint is loaded into one sentence."""
+    """Turn any error that occurs while a checkpoint is loaded into a ValueError of one sentence."""
     try:
         yield
-    # What can go wrong is whatever transformers, safetensors, tokenizers and torch raise.
+    # transformers, safetensors, tokenizers and torch raise errors of many types.
     except Exception as error:
         reason = str(error).strip().partition("\n")[0]
         raise ValueError(f"pretrained={pretrained} cannot be loaded: {type(error).__name__}: {reason}") from error
 
 
 def _refuse_missing_weights(pretrained: str, names: Iterable[str]) -> None:
-    """Raises ValueError where weights are missing: transformers would make them up and only warn of it."""
+    """Raise ValueError if weights are missing. transformers would initialise them at random and only warn of it."""
     missing = sorted(names)
     if missing:
         raise ValueError(
             f"pretrained={pretrained} lacks {len(missing)} weights, such as {missing[0]}: it is not complete, "
-            "or its config.json is that of another model."
+            "or its config.json belongs to another model."
         )
 
 
 class StopStrings(StoppingCriteria):
-    """Ends a response once it holds a stop string, wherever tokens begin and end. The prompt does not count."""
+    """Ends a response as soon as it contains a stop string, even one that begins or ends within a token.
+
+    Args:
+        stops: The stop strings.
+        prompt_tokens: Number of tokens of the prompts, in which stop strings are ignored.
+        decode: Turns token ids of shape (tokens,) into text.
+    """
 
     def __init__(self, stops: Sequence[str], prompt_tokens: int, decode: Callable[[torch.Tensor], str]) -> None:
         self._stops = stops
@@ -155,7 +198,7 @@ class StopStrings(StoppingCriteria):
         self._decode = decode
 
     def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
-        """Which of the responses, rows of ids (batch, tokens), are over: bool (batch,)."""
+        """Return which responses have ended, as bool of shape (batch,). `input_ids` has the shape (batch, tokens)."""
         responses = [self._decode(row[self._prompt_tokens :]) for row in input_ids]
-        over = [any(stop in response for stop in self._stops) for response in responses]
-        return torch.tensor(over, device=input_ids.device)
+        ended = [any(stop in response for stop in self._stops) for response in responses]
+        return torch.tensor(ended, device=input_ids.device)

@@ -1,4 +1,4 @@
-"""Qwen2.5-Omni: 3B, 7B and fine-tunes of them."""
+"""Qwen2.5-Omni: 3B, 7B and their fine-tunes."""
 
 import math
 from typing import Any
@@ -7,7 +7,7 @@ from ...inputs.decoding import DecodedConversation
 from .qwen_omni import QwenOmni
 
 _HOP = 160
-"""Samples between two frames of the mel spectrogram (`hop_length` of the feature extractor)."""
+"""Audio samples between two frames of the mel spectrogram (`hop_length` of the feature extractor)."""
 
 
 class Qwen25Omni(QwenOmni):
@@ -16,16 +16,17 @@ class Qwen25Omni(QwenOmni):
     processor_class = "Qwen2_5OmniProcessor"
     model_class = "Qwen2_5OmniThinkerForConditionalGeneration"
     frame_factor = 28
-    # The sentence of the model's own documentation; the talker would complain about any other.
+    # From the model's documentation; the talker needs exactly this system prompt.
     system_prompt = (
         "You are Qwen, a virtual human developed by the Qwen Team, Alibaba Group, capable of perceiving auditory and "
         "visual inputs, as well as generating text and speech."
     )
 
     def audio_arguments(self, decoded: DecodedConversation) -> dict[str, Any]:
-        """The extractor's window, which is 300 s: as long as the longest sound, so that none is cut.
+        """Fit the window of the feature extractor, 300 s by default, to the longest sound, so that no sound is cut.
 
-        One frame more than the sound has gives the same numbers as the full window; exactly as many do not.
+        The window is one frame longer than the sound. Then the numbers are the same as with the full window; with a
+        window of exactly the length of the sound they are not.
         """
         longest = max(len(sound) for sound in decoded.sounds)
         return {"max_length": (math.ceil(longest / _HOP) + 1) * _HOP}

@@ -1,4 +1,4 @@
-"""Qwen3-Omni: the mixture of experts, Instruct and Thinking."""
+"""Qwen3-Omni, a mixture of experts: Instruct and Thinking."""
 
 from .qwen_omni import QwenOmni
 
@@ -6,12 +6,12 @@ from .qwen_omni import QwenOmni
 class Qwen3OmniMoe(QwenOmni):
     """A loaded Qwen3-Omni thinker. Its authors evaluate it without a system prompt (model card).
 
-    Its processor cuts no sound.
+    Its processor does not cut sounds.
     """
 
     processor_class = "Qwen3OmniMoeProcessor"
     model_class = "Qwen3OmniMoeThinkerForConditionalGeneration"
-    # Video fails before 5.10, and in 4.57 sounds in a batch differ from sounds alone.
+    # Before 5.10, videos fail; in 4.57, sounds in a batch also differ from sounds alone.
     least_transformers = "5.10.4"
     frame_factor = 32
 

@@ -1,4 +1,4 @@
-"""What a server is sent: what the local model is fed, and for vLLM requests of its documented form."""
+"""Requests to a server contain what a local model gets, and requests to vLLM have its documented form."""
 
 import base64
 import io
@@ -27,7 +27,7 @@ SNAPSHOTS = Path(__file__).with_name("snapshots")
 CODES = ("ar", "pa", "hc", "tr", "es", "ld", "fr2", "pc", "asr_silent_tr", "blind_tr", "think_hc")
 
 
-def encoder(media: str = "frames", **arguments: Any) -> EndpointEncoder:
+def encoder_for(media: str = "frames", **arguments: Any) -> EndpointEncoder:
     given = {"base_url": "http://localhost:8000/v1", "model": "served", "media": media, **arguments}
     return EndpointEncoder(read_endpoint_settings(given))
 
@@ -36,18 +36,18 @@ def messages_of(name: str, place: int = 0) -> list[dict[str, Any]]:
     return utils.doc_to_messages(utils.docs(name, str(ROOT), complete=False)[place], {"sees": True, "hears": True})
 
 
-def sent(wire: EndpointEncoder, *conversations: list[dict[str, Any]]) -> list[EncodingResult]:
-    return wire.encode([wire.read(messages) for messages in conversations])
+def sent(encoder: EndpointEncoder, *conversations: list[dict[str, Any]]) -> list[EncodingResult]:
+    return encoder.encode([encoder.read(messages) for messages in conversations])
 
 
-def body_of(outcome: EncodingResult) -> Payload:
-    assert isinstance(outcome.encoded, Payload), outcome.trace
-    return outcome.encoded
+def body_of(result: EncodingResult) -> Payload:
+    assert isinstance(result.encoded, Payload), result.trace
+    return result.encoded
 
 
-def parts_of(outcome: EncodingResult) -> list[dict[str, Any]]:
+def parts_of(result: EncodingResult) -> list[dict[str, Any]]:
     """The content of the last message."""
-    parts: list[dict[str, Any]] = json.loads(body_of(outcome).messages)[-1]["content"]
+    parts: list[dict[str, Any]] = json.loads(body_of(result).messages)[-1]["content"]
     return parts
 
 
@@ -55,7 +55,7 @@ def picture(part: dict[str, Any]) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(part["image_url"]["url"].partition(",")[2])))
 
 
-def samples(part: dict[str, Any]) -> Any:
+def waveform(part: dict[str, Any]) -> Any:
     with wave.open(io.BytesIO(base64.b64decode(part["input_audio"]["data"]))) as file:
         assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 16_000)
         return np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 2**15
@@ -67,143 +67,146 @@ def engine(tiny_model: Path) -> Engine:
 
 
 @pytest.mark.parametrize("name", CODES)
-def test_frames_and_sounds_are_those_that_the_local_model_is_fed(name: str, engine: Engine) -> None:
-    fed = decoded(engine, messages_of(name))
-    (outcome,) = sent(encoder(frame_format="png"), messages_of(name))
-    parts = parts_of(outcome)
+def test_frames_and_sounds_are_those_that_the_local_model_gets(name: str, engine: Engine) -> None:
+    local = decoded(engine, messages_of(name))
+    (result,) = sent(encoder_for(frame_format="png"), messages_of(name))
+    parts = parts_of(result)
     kinds = [part["type"] for part in parts]
     assert kinds == [
-        *["image_url"] * sum(len(video) for video in fed.videos), *["input_audio"] * len(fed.sounds), "text"
+        *["image_url"] * sum(len(video) for video in local.videos), *["input_audio"] * len(local.sounds), "text"
     ]  # fmt: skip
     frames = [torch.from_numpy(np.array(picture(part))) for part in parts if part["type"] == "image_url"]
     if frames:
-        assert torch.equal(torch.stack(frames).permute(0, 3, 1, 2), torch.cat(fed.videos))
-    for part, sound in zip([part for part in parts if part["type"] == "input_audio"], fed.sounds, strict=True):
-        assert np.abs(samples(part) - np.clip(sound, -1, 1)).max() <= 2**-15  # 16 bits
-    assert parts[-1]["text"] == fed.messages[-1]["content"][-1]["text"]
-    assert (outcome.stats.frames, outcome.stats.seconds_heard) == (fed.stats.frames, fed.stats.seconds_heard)
+        assert torch.equal(torch.stack(frames).permute(0, 3, 1, 2), torch.cat(local.videos))
+    for part, sound in zip([part for part in parts if part["type"] == "input_audio"], local.sounds, strict=True):
+        assert np.abs(waveform(part) - np.clip(sound, -1, 1)).max() <= 2**-15  # 16 bits
+    assert parts[-1]["text"] == local.messages[-1]["content"][-1]["text"]
+    assert (result.stats.frames, result.stats.seconds_heard) == (local.stats.frames, local.stats.seconds_heard)
 
 
-def test_jpeg_is_near_and_small() -> None:
-    (exact,), (packed,) = sent(encoder(frame_format="png"), messages_of("ar")), sent(encoder(), messages_of("ar"))
+def test_jpeg_is_similar_and_small() -> None:
+    (exact,), (packed,) = (
+        sent(encoder_for(frame_format="png"), messages_of("ar")),
+        sent(encoder_for(), messages_of("ar")),
+    )
     assert parts_of(packed)[0]["image_url"]["url"].startswith("data:image/jpeg;base64,")
-    one, other = (np.array(picture(parts_of(outcome)[0])).astype(int) for outcome in (exact, packed))
+    one, other = (np.array(picture(parts_of(result)[0])).astype(int) for result in (exact, packed))
     assert one.shape == other.shape
     assert np.abs(one - other).mean() < 2
     assert len(body_of(packed).messages) < len(body_of(exact).messages)
 
 
 def test_frames_only_sends_no_sound_and_refuses_questions_about_one() -> None:
-    wire = encoder("frames-only")
-    (outcome,) = sent(wire, messages_of("tr"))
-    assert {part["type"] for part in parts_of(outcome)} == {"image_url", "text"}
-    assert outcome.stats.seconds_heard == 0
-    with pytest.raises(ValueError, match=r"media=frames-only sends no sound, .* humansense_video, or media=frames"):
-        wire.read(messages_of("pc"))
+    encoder = encoder_for("frames-only")
+    (result,) = sent(encoder, messages_of("tr"))
+    assert {part["type"] for part in parts_of(result)} == {"image_url", "text"}
+    assert result.stats.seconds_heard == 0
+    with pytest.raises(ValueError, match=r"media=frames-only sends no sound, .* humansense_video, or set media=frames"):
+        encoder.read(messages_of("pc"))
 
 
-def test_questions_about_one_clip_share_what_is_packed_of_it() -> None:
+def test_questions_about_one_clip_share_its_packed_parts() -> None:
     conversations = [messages_of("tr", 0), messages_of("tr", 1)]
     for media in ("frames", "vllm"):
-        outcomes = sent(encoder(media), *conversations)
-        sizes = [len(body_of(outcome).messages) for outcome in outcomes]
-        assert bytes_of([one.encoded for one in outcomes if one.encoded]) < max(sizes) * 1.01, media
-        assert parts_of(outcomes[0])[:-1] == parts_of(outcomes[1])[:-1]
-        assert parts_of(outcomes[0])[-1] != parts_of(outcomes[1])[-1]
+        results = sent(encoder_for(media), *conversations)
+        sizes = [len(body_of(result).messages) for result in results]
+        assert bytes_of([one.encoded for one in results if one.encoded]) < max(sizes) * 1.01, media
+        assert parts_of(results[0])[:-1] == parts_of(results[1])[:-1]
+        assert parts_of(results[0])[-1] != parts_of(results[1])[-1]
 
 
-def test_what_was_packed_is_kept_as_long_as_it_is_asked_about_and_does_not_change(tmp_path: Path) -> None:
+def test_packed_parts_are_kept_while_questions_are_about_the_same_unchanged_files(tmp_path: Path) -> None:
     clip = tmp_path / "clip.mp4"
     clip.write_bytes(Path(messages_of("ar")[0]["content"][0]["url"]).read_bytes())
-    asked = [{"role": "user", "content": [{"type": "video", "url": str(clip)}, {"type": "text", "text": "What?"}]}]
-    wire = encoder()
-    first, again = (body_of(sent(wire, asked)[0]).pieces[1] for _ in range(2))
+    messages = [{"role": "user", "content": [{"type": "video", "url": str(clip)}, {"type": "text", "text": "What?"}]}]
+    encoder = encoder_for()
+    first, again = (body_of(sent(encoder, messages)[0]).pieces[1] for _ in range(2))
     assert again is first
-    sent(wire, messages_of("hc"))
-    (after_another,) = sent(wire, asked)
+    sent(encoder, messages_of("hc"))
+    (after_another,) = sent(encoder, messages)
     assert body_of(after_another).pieces[1] is not first
     assert body_of(after_another).pieces[1] == first
     clip.write_bytes(Path(messages_of("hc")[0]["content"][0]["url"]).read_bytes())
-    (changed,) = sent(wire, asked)
-    assert parts_of(changed)[0] == parts_of(sent(encoder(), asked)[0])[0]
+    (changed,) = sent(encoder, messages)
+    assert parts_of(changed)[0] == parts_of(sent(encoder_for(), messages)[0])[0]
     assert body_of(changed).pieces[1][:1000] != first[:1000]
 
 
-def test_what_is_in_memory_is_not_kept_for_the_next_question() -> None:
-    wire = encoder()
+def test_media_in_memory_are_not_kept_for_the_next_question() -> None:
+    encoder = encoder_for()
     sound = {"array": np.zeros(16_000, np.float32), "sampling_rate": 16_000}
-    asked = [{"role": "user", "content": [{"type": "audio", "url": sound}, {"type": "text", "text": "What?"}]}]
-    first, second = (body_of(sent(wire, asked)[0]).pieces[1] for _ in range(2))
+    messages = [{"role": "user", "content": [{"type": "audio", "url": sound}, {"type": "text", "text": "What?"}]}]
+    first, second = (body_of(sent(encoder, messages)[0]).pieces[1] for _ in range(2))
     assert first is not second
     assert first == second
 
 
-def test_a_system_prompt_goes_before(tmp_path: Path) -> None:
+def test_a_system_prompt_is_the_first_message(tmp_path: Path) -> None:
     (tmp_path / "system.txt").write_text("Be kind, and “brief”.")
-    (outcome,) = sent(encoder(system_prompt=str(tmp_path / "system.txt")), messages_of("blind_ar"))
-    first, second = json.loads(body_of(outcome).messages)
+    (result,) = sent(encoder_for(system_prompt=str(tmp_path / "system.txt")), messages_of("blind_ar"))
+    first, second = json.loads(body_of(result).messages)
     assert first == {"role": "system", "content": [{"type": "text", "text": "Be kind, and “brief”."}]}
     assert second["role"] == "user"
 
 
-def test_a_clip_that_can_not_be_read_costs_no_other(tmp_path: Path) -> None:
+def test_a_clip_that_cannot_be_read_does_not_affect_others(tmp_path: Path) -> None:
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no clip")
-    asked = [{"role": "user", "content": [{"type": "video", "url": str(broken)}, {"type": "text", "text": "What?"}]}]
+    messages = [{"role": "user", "content": [{"type": "video", "url": str(broken)}, {"type": "text", "text": "What?"}]}]
     for media in ("frames", "vllm"):
-        bad, good = sent(encoder(media), asked, messages_of("ar"))
+        bad, good = sent(encoder_for(media), messages, messages_of("ar"))
         assert bad.reason.startswith(f"MediaError: {broken} is not an audio or video file")
         assert bad.encoded is None
         assert good.encoded is not None
 
 
-# What vLLM decodes itself.
+# Clips that vLLM decodes itself.
 
 
 @pytest.mark.parametrize("name", ["hc", "tr", "ld"])
 @pytest.mark.parametrize("axis", ["release", "true"])
-def test_vllm_is_told_what_the_local_model_is_shown(name: str, axis: str, engine: Engine) -> None:
-    wire = encoder("vllm", time_axis=axis)
-    (outcome,) = sent(wire, messages_of(name))
+def test_vllm_gets_the_options_with_which_the_local_model_is_shown_clips(name: str, axis: str, engine: Engine) -> None:
+    encoder = encoder_for("vllm", time_axis=axis)
+    (result,) = sent(encoder, messages_of(name))
     local = decoded(engine, messages_of(name))
-    fields = body_of(outcome).fields
+    fields = body_of(result).fields
     assert fields["media_io_kwargs"] == {"video": {"num_frames": len(local.videos[0])}}
     processor = fields["mm_processor_kwargs"]
     assert processor["use_audio_in_video"] is local.interleaved
     height, width = local.videos[0].shape[2:]
     assert processor["min_pixels"] * 0.9 <= height * width <= processor["max_pixels"] == 360 * 420
-    assert outcome.stats.frames == local.stats.frames
-    assert outcome.stats.time_axis == axis
+    assert result.stats.frames == local.stats.frames
+    assert result.stats.time_axis == axis
     if axis == "release":
         assert processor["fps"] == 2.0
     else:
-        told = engine.encoder.decode(encoder("frames", time_axis="true").read(messages_of(name)))
-        assert processor["fps"] == told.rates[0]
+        true = engine.encoder.decode(encoder_for("frames", time_axis="true").read(messages_of(name)))
+        assert processor["fps"] == true.rates[0]
 
 
 def test_a_file_is_sent_whole_or_by_its_address(tmp_path: Path) -> None:
     clip = next(part["url"] for part in messages_of("ar")[0]["content"] if part["type"] == "video")
-    (whole,) = sent(encoder("vllm"), messages_of("ar"))
+    (whole,) = sent(encoder_for("vllm"), messages_of("ar"))
     kind, _, content = parts_of(whole)[0]["video_url"]["url"].partition(",")
     assert kind == "data:video/mp4;base64"
     assert base64.b64decode(content) == Path(clip).read_bytes()
-    (named,) = sent(encoder("vllm", allowed_path=str(ROOT)), messages_of("ar"))
+    (named,) = sent(encoder_for("vllm", allowed_path=str(ROOT)), messages_of("ar"))
     assert parts_of(named)[0]["video_url"]["url"] == Path(clip).resolve().as_uri()
-    (refused,) = sent(encoder("vllm", allowed_path=str(tmp_path)), messages_of("ar"))
+    (refused,) = sent(encoder_for("vllm", allowed_path=str(tmp_path)), messages_of("ar"))
     assert f"{clip} is not in allowed_path={tmp_path}" in refused.reason
 
 
-def test_what_one_request_to_vllm_can_not_ask_for_is_a_failure() -> None:
+def test_clips_that_one_request_to_vllm_cannot_show_are_a_failure() -> None:
     clip = next(part for part in messages_of("ar")[0]["content"] if part["type"] == "video")
     other = next(part for part in messages_of("hc", 1)[0]["content"] if part["type"] == "video")
     text = {"type": "text", "text": "What?"}
     part_of_clip, two = sent(
-        encoder("vllm"),
+        encoder_for("vllm"),
         [{"role": "user", "content": [{**clip, "start_time": 1, "end_time": 2}, text]}],
         [{"role": "user", "content": [clip, other, text]}],
     )
     assert "media=vllm sends whole clips" in part_of_clip.reason
-    assert "one number of frames, rate, size and sound" in two.reason
+    assert "with the same number of frames, frame rate, size and sound" in two.reason
 
 
 REQUESTS = {"ar": {}, "tr": {}, "fr2": {}, "blind_tr": {}, "tr_true": {"time_axis": "true"}}
@@ -211,19 +214,19 @@ REQUESTS = {"ar": {}, "tr": {}, "fr2": {}, "blind_tr": {}, "tr_true": {"time_axi
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_requests_to_vllm_are_frozen(name: str) -> None:
-    """Against vLLM's documented schema; with changed snapshots, say in CHANGELOG.md what scores it changes."""
-    wire = encoder("vllm", allowed_path=str(ROOT), **REQUESTS[name])
-    (outcome,) = sent(wire, messages_of(name.removesuffix("_true")))
-    endpoint = EndpointClient(wire.settings)
+    """Follow vLLM's documented schema. If you change the snapshots, say in CHANGELOG.md which scores change."""
+    encoder = encoder_for("vllm", allowed_path=str(ROOT), **REQUESTS[name])
+    (result,) = sent(encoder, messages_of(name.removesuffix("_true")))
+    endpoint = EndpointClient(encoder.settings)
     generation = {"max_new_tokens": 1024, "do_sample": False, "until": []}
-    request = json.loads(bytes(endpoint.content(body_of(outcome), generation)))
+    request = json.loads(bytes(endpoint.content(body_of(result), generation)))
     check(request)
     text = json.dumps(request, indent=1, ensure_ascii=False).replace(ROOT.as_uri(), "file:///allowed") + "\n"
     assert text == (SNAPSHOTS / f"vllm_{name}.json").read_text(encoding="utf-8")
 
 
 def check(request: dict[str, Any]) -> None:
-    """That a request has the documented form: OpenAI's chat request with vLLM's content parts and extra fields."""
+    """Check the form of a request: OpenAI's chat request with vLLM's content parts and extra fields."""
     kinds = {"text": str, "video_url": {"url"}, "audio_url": {"url"}}
     assert set(request) <= {"model", "messages", "max_tokens", "temperature", "mm_processor_kwargs", "media_io_kwargs"}
     for message in request["messages"]:

@@ -1,4 +1,4 @@
-"""Asking a server loads no checkpoint's processor, and nothing of what runs a model here."""
+"""Sending questions to a server imports neither transformers nor the modules that run local models."""
 
 import subprocess
 import sys
@@ -49,8 +49,8 @@ def test_a_question_is_asked_without_transformers(tmp_path: Path) -> None:
     assert done.stdout.split() == ["yes"]
 
 
-def test_the_model_itself_loads_nothing_of_local_ones() -> None:
-    """lmms-eval imports transformers whatever it runs, so that only our own modules tell."""
+def test_the_served_model_imports_no_module_of_local_models() -> None:
+    """lmms-eval always imports transformers, so the test can only look at our own modules."""
     program = (
         "import sys, lmms_humansense.models.server;"
         "print(*(name for name in sys.modules if name.startswith('lmms_humansense.models.local')))"
@@ -59,16 +59,16 @@ def test_the_model_itself_loads_nothing_of_local_ones() -> None:
     assert done.stdout.split() == []
 
 
-class Telling(EndpointEncoder):
-    """Tells which foreign modules its process has, instead of encoding anything."""
+class ImportsEncoder(EndpointEncoder):
+    """Encodes nothing. Its reason names the foreign modules that its process has imported."""
 
     def encode(self, conversations: Sequence[Conversation]) -> list[EncodingResult]:
         return [EncodingResult(reason=" ".join(name for name in FOREIGN if name in sys.modules) or "none")]
 
 
-def test_neither_do_the_workers() -> None:
+def test_the_workers_import_none_of_them_either() -> None:
     settings = read_endpoint_settings({"base_url": "http://127.0.0.1:1/v1", "model": "m", "media": "frames"})
-    pool = WorkerPool(partial(Telling, settings), 1, limit=60)
+    pool = WorkerPool(partial(ImportsEncoder, settings), 1, limit=60)
     try:
         (result,) = pool.worker().encode([()])
     finally:

@@ -1,4 +1,4 @@
-"""Asking a server that fails in every way: no question is lost, none answered twice, none out of order."""
+"""A server that fails in every way: no question is lost, answered twice, or answered out of order."""
 
 import json
 import os
@@ -18,7 +18,7 @@ import tenacity
 import trustme
 from loguru import logger
 
-from lmms_humansense.models.endpoint import runner
+from lmms_humansense.models.endpoint import runner as runner_module
 from lmms_humansense.models.endpoint.client import EndpointClient, RefusedError, TroubleError, reply_of
 from lmms_humansense.models.endpoint.encoder import EndpointEncoder
 from lmms_humansense.models.endpoint.limiter import Limiter
@@ -31,12 +31,12 @@ from lmms_humansense.models.runtime.request import Request, Response
 from lmms_humansense.models.runtime.settings import RunSettings
 from lmms_humansense.models.runtime.signals import RunStopped, SigtermGuard, Terminated
 from tests.helpers.chat_server import ChatServer, Replies, Reply, answer, refusal
-from tests.helpers.responses import said
+from tests.helpers.responses import text_and_tokens
 from tests.helpers.waits import LIMIT, all_ended, until
 
 
 class Noting(Ledger):
-    """Which samples were kept and which failed, in the order in which that was told."""
+    """Notes which answers were kept and which requests failed, in the order of the reports."""
 
     def __init__(self) -> None:
         super().__init__(RunSettings(), asked=0)
@@ -54,24 +54,24 @@ def settings_of(url: str, **arguments: Any) -> EndpointSettings:
     return read_endpoint_settings({"base_url": url, "model": "m", "media": "frames", **arguments})
 
 
-def sample(number: int) -> Request:
+def question(number: int) -> Request:
     messages = [{"role": "user", "content": [{"type": "text", "text": f"Question {number}"}]}]
     return Request("task", number, {"max_new_tokens": 4, "until": ["\n\n"]}, lambda: messages)
 
 
-def made(settings: EndpointSettings, ledger: Ledger, guard: SigtermGuard | None = None) -> EndpointRunner:
+def runner_for(settings: EndpointSettings, ledger: Ledger, guard: SigtermGuard | None = None) -> EndpointRunner:
     pipeline = Pipeline(EndpointEncoder(settings), None, ledger, settings)
     return EndpointRunner(EndpointClient(settings), settings, pipeline, ledger, guard or SigtermGuard())
 
 
 @pytest.fixture
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do not wait long before another try."""
-    monkeypatch.setattr(runner, "_FIRST_WAIT", 0.01)
+    """Make the waits before another try short."""
+    monkeypatch.setattr(runner_module, "_FIRST_WAIT", 0.01)
 
 
 class Clock:
-    """A time of its own for each thread, that passes in the waits before another try only; these are noted."""
+    """A clock for each thread. Its time only passes in the waits before another try, which are noted."""
 
     def __init__(self) -> None:
         self.waits: list[float] = []
@@ -87,21 +87,21 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(tenacity, "sleep_using_event", lambda event: made.wait)
-    monkeypatch.setattr(tenacity, "time", made)
-    monkeypatch.setattr(runner, "time", made)
-    return made
+    clock = Clock()
+    monkeypatch.setattr(tenacity, "sleep_using_event", lambda event: clock.wait)
+    monkeypatch.setattr(tenacity, "time", clock)
+    monkeypatch.setattr(runner_module, "time", clock)
+    return clock
 
 
-def asked(
+def answer_all(
     replies: Replies, count: int = 1, ledger: Noting | None = None, **arguments: Any
 ) -> tuple[list[Response], Noting, ChatServer, EndpointRunner]:
-    """What became of so many questions."""
+    """Ask `count` questions. Returns the responses, the ledger, the server and the runner."""
     ledger = ledger or Noting()
     with ChatServer(replies) as server:
-        asking = made(settings_of(server.url, **arguments), ledger)
-        return list(asking.run([sample(number) for number in range(count)])), ledger, server, asking
+        runner = runner_for(settings_of(server.url, **arguments), ledger)
+        return list(runner.run([question(number) for number in range(count)])), ledger, server, runner
 
 
 FAULTS: list[Callable[[], Reply]] = [
@@ -123,9 +123,10 @@ FAULTS: list[Callable[[], Reply]] = [
 
 @dataclass
 class Client:
-    """What was noted of the client's requests: their limits in seconds, and the most that were open at once.
+    """Notes the time limits of the client's requests, in seconds, and the largest number of open requests.
 
-    Each question in `late` is given up soon, once, but not before it has `arrived` at the server.
+    The first try of each question in `late` gets a short time limit, but does not end before it has `arrived` at the
+    server.
     """
 
     late: set[int]
@@ -181,21 +182,21 @@ def test_a_thousand_requests_to_a_faulty_server(quickly: None, monkeypatch: pyte
 
     ledger = Noting()
     with ChatServer(replies) as server:
-        asking = made(settings_of(server.url, concurrency=32, timeout=LIMIT, deadline=100 * LIMIT), ledger)
-        samples = list(asking.run([sample(number) for number in range(1000)]))
-    assert [one.request.doc_id for one in samples] == list(range(1000))
-    for one in samples:
+        runner = runner_for(settings_of(server.url, concurrency=32, timeout=LIMIT, deadline=100 * LIMIT), ledger)
+        responses = list(runner.run([question(number) for number in range(1000)]))
+    assert [one.request.doc_id for one in responses] == list(range(1000))
+    for one in responses:
         number = one.request.doc_id
         if number in hopeless:
             assert "RefusedError: HTTP 400" in one.error
             assert (one.text, server.asked[number]) == (None, 1)
         else:
-            assert said(one) == (f"answer {number}", 2), one.error
+            assert text_and_tokens(one) == (f"answer {number}", 2), one.error
             assert server.asked[number] == len(script[number]) + 1
     assert sorted(ledger.kept) == sorted(set(range(1000)) - hopeless)
     assert sorted(ledger.lost) == sorted(hopeless)
-    assert asking.usage.replies == 1000 - len(hopeless)
-    assert asking.usage.retries == sum(len(script[number]) for number in script if number not in hopeless)
+    assert runner.usage.replies == 1000 - len(hopeless)
+    assert runner.usage.retries == sum(len(script[number]) for number in script if number not in hopeless)
     assert client.most_open <= 32
     assert client.limits == {LIMIT}
     assert client.late == set()
@@ -207,23 +208,23 @@ def test_answers_come_in_order_and_are_kept_as_they_come() -> None:
     def slow_first(number: int, _: int) -> Reply:
         return answer(f"{number}", when=lambda: number > 0 or len(ledger.kept) == 19)
 
-    samples, _, _, _ = asked(slow_first, 20, ledger, concurrency=4)
-    assert [one.request.doc_id for one in samples] == list(range(20))
+    responses, _, _, _ = answer_all(slow_first, 20, ledger, concurrency=4)
+    assert [one.request.doc_id for one in responses] == list(range(20))
     assert ledger.kept[-1] == 0
     assert sorted(ledger.kept) == list(range(20))
 
 
 def test_tokens_and_cost_are_summed_and_stop_strings_hold() -> None:
-    samples, _, server, asking = asked(lambda number, _: answer("yes\n\nbut"), 4)
-    assert {said(one) for one in samples} == {("yes", 2)}
-    assert samples[0].input_tokens == 10
-    usage = asking.usage
+    responses, _, server, runner = answer_all(lambda number, _: answer("yes\n\nbut"), 4)
+    assert {text_and_tokens(one) for one in responses} == {("yes", 2)}
+    assert responses[0].input_tokens == 10
+    usage = runner.usage
     assert (usage.replies, usage.prompt_tokens, usage.completion_tokens, usage.cost) == (4, 40, 8, 2.0)
     fields = {name: value for name, value in server.requests[0].items() if name != "messages"}
     assert fields == {"model": "m", "max_tokens": 4, "temperature": 0, "stop": ["\n\n"]}
 
 
-# When it is tried again, and when not.
+# Which requests are tried again.
 
 
 @pytest.mark.parametrize(
@@ -238,8 +239,8 @@ def test_tokens_and_cost_are_summed_and_stop_strings_hold() -> None:
         (answer("", choices=[{"message": {"content": ""}, "finish_reason": "content_filter"}]), "content_filter"),
     ],
 )
-def test_what_can_not_get_better_is_asked_once(reply: Reply, reason: str) -> None:
-    (one,), ledger, server, _ = asked(lambda number, _: reply)
+def test_a_request_that_cannot_succeed_is_sent_once(reply: Reply, reason: str) -> None:
+    (one,), ledger, server, _ = answer_all(lambda number, _: reply)
     assert reason in one.error
     assert (ledger.lost, server.asked[0]) == ([0], 1)
 
@@ -255,42 +256,42 @@ def test_models_that_take_other_arguments_get_them(quickly: None) -> None:
 
     ledger = Noting()
     with ChatServer(lambda number, time: replies(number, time)) as server:
-        asking = made(settings_of(server.url, concurrency=1), ledger)
-        samples = list(asking.run([sample(0), sample(1)]))
-    assert [said(one) for one in samples] == [("A", 2)] * 2
+        runner = runner_for(settings_of(server.url, concurrency=1), ledger)
+        responses = list(runner.run([question(0), question(1)]))
+    assert [text_and_tokens(one) for one in responses] == [("A", 2)] * 2
     assert (server.asked[0], server.asked[1]) == (3, 1)
     assert server.requests[-1]["max_completion_tokens"] == 4
-    assert asking._client.refused_arguments == {"max_tokens", "temperature"}
+    assert runner._client.refused_arguments == {"max_tokens", "temperature"}
 
 
-def test_an_empty_answer_is_one() -> None:
-    (one,), _, _, _ = asked(lambda number, _: answer(None))
-    assert said(one) == ("", 2)
+def test_an_empty_answer_is_an_answer() -> None:
+    (one,), _, _, _ = answer_all(lambda number, _: answer(None))
+    assert text_and_tokens(one) == ("", 2)
 
 
 def test_the_wait_that_the_server_asks_for_is_kept(clock: Clock) -> None:
-    (one,), _, _, asking = asked(lambda _, time: refusal(429, retry_after="7") if time == 1 else answer("A"))
-    assert said(one) == ("A", 2)
-    assert asking.usage.retries == 1
+    (one,), _, _, runner = answer_all(lambda _, time: refusal(429, retry_after="7") if time == 1 else answer("A"))
+    assert text_and_tokens(one) == ("A", 2)
+    assert runner.usage.retries == 1
     (wait,) = clock.waits
-    assert 7 < wait <= 7 + runner._FIRST_WAIT
+    assert 7 < wait <= 7 + runner_module._FIRST_WAIT
 
 
-def test_waits_grow_and_are_drawn() -> None:
+def test_waits_grow_and_are_random() -> None:
     class State:
         outcome = None
         attempt_number = 1
 
     def waits(attempt: int) -> list[float]:
         State.attempt_number = attempt
-        return [runner._wait(State()) for _ in range(200)]  # type: ignore[arg-type]
+        return [runner_module._wait(State()) for _ in range(200)]  # type: ignore[arg-type]
 
     for attempt, longest in ((1, 0.5), (2, 1), (5, 8), (30, 60)):
         drawn = waits(attempt)
         assert longest / 2 <= min(drawn) < max(drawn) <= longest
 
 
-def test_after_the_deadline_a_sample_fails_with_the_last_reason(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_the_deadline_a_request_fails_with_the_last_error(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[tuple[float, float]] = []
     ask = EndpointClient.ask
 
@@ -299,36 +300,38 @@ def test_after_the_deadline_a_sample_fails_with_the_last_reason(clock: Clock, mo
         return ask(client, content, LIMIT)
 
     monkeypatch.setattr(EndpointClient, "ask", noted)
-    samples, ledger, server, _ = asked(lambda number, _: refusal(500, "broken"), 4, timeout=40, deadline=100)
-    # None begins after the deadline, and none is given more time than is left.
-    assert all(now < 100 and timeout == min(40, max(runner._SHORTEST, 100 - now)) for now, timeout in tries)
+    responses, ledger, server, _ = answer_all(lambda number, _: refusal(500, "broken"), 4, timeout=40, deadline=100)
+    # No try begins after the deadline, and none gets more time than is left.
+    assert all(
+        now < 100 and timeout == min(40, max(runner_module._SHORTEST_LIMIT, 100 - now)) for now, timeout in tries
+    )
     assert len(tries) == sum(server.asked.values()) == len(clock.waits) + 4
     assert ledger.lost == sorted(ledger.lost) or len(ledger.lost) == 4
-    for one in samples:
-        assert "tries and" in one.error
-        assert "(deadline=100); the last: HTTP 500" in one.error
+    for one in responses:
+        assert "tries in" in one.error
+        assert "(deadline=100); the last error: HTTP 500" in one.error
         assert server.asked[one.request.doc_id] > 2
 
 
-def test_a_server_that_is_gone_costs_each_sample_its_deadline_only(clock: Clock) -> None:
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))  # and does not listen; nobody else can either
-        settings = settings_of(f"http://127.0.0.1:{silent.getsockname()[1]}/v1", timeout=30, deadline=30)
-        samples = list(made(settings, Noting()).run([sample(0), sample(1)]))
-    assert all("the connection failed" in one.error for one in samples)
+def test_a_server_that_is_gone_costs_each_request_only_its_deadline(clock: Clock) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # does not listen, and no other process can listen on this port
+        settings = settings_of(f"http://127.0.0.1:{closed.getsockname()[1]}/v1", timeout=30, deadline=30)
+        responses = list(runner_for(settings, Noting()).run([question(0), question(1)]))
+    assert all("the connection failed" in one.error for one in responses)
     assert 0 < sum(clock.waits) < 2 * 30
 
 
 def test_a_crowded_server_is_asked_less(quickly: None) -> None:
     def replies(number: int, _: int) -> Reply:
-        # Four stay open until those that come beside them have narrowed the window.
-        return refusal(429) if server.open > 4 else answer("A", when=lambda: asking.limiter.narrowest <= 4)
+        # Four requests stay open until further ones have narrowed the window.
+        return refusal(429) if server.open > 4 else answer("A", when=lambda: runner.limiter.narrowest <= 4)
 
     with ChatServer(replies) as server:
-        asking = made(settings_of(server.url, concurrency=32, deadline=600), Noting())
-        samples = list(asking.run([sample(number) for number in range(200)]))
-    assert all(said(one) == ("A", 2) for one in samples)
-    assert asking.limiter.narrowest <= 4
+        runner = runner_for(settings_of(server.url, concurrency=32, deadline=600), Noting())
+        responses = list(runner.run([question(number) for number in range(200)]))
+    assert all(text_and_tokens(one) == ("A", 2) for one in responses)
+    assert runner.limiter.narrowest <= 4
     assert sum(server.asked.values()) < 600
 
 
@@ -349,12 +352,12 @@ def test_a_window_narrows_once_for_what_was_open_and_widens_slowly() -> None:
     assert limiter.limit == 1
 
 
-# How a run ends before its end.
+# How a run ends early.
 
 
 @pytest.fixture
 def its_threads() -> Callable[[], list[threading.Thread]]:
-    """The threads that the runs of a test ask in: when they have ended, nothing is asked any more."""
+    """The threads of the runs of a test. When they have ended, no request is sent any more."""
     before = set(threading.enumerate())
     targets = ("(_ask)", "(_feed)")
     return lambda: [
@@ -362,10 +365,10 @@ def its_threads() -> Callable[[], list[threading.Thread]]:
     ]
 
 
-def test_after_sigterm_open_requests_are_kept_and_no_other_is_made(
+def test_after_sigterm_open_requests_are_kept_and_no_other_is_sent(
     its_threads: Callable[[], list[threading.Thread]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "_GRACE", LIMIT)
+    monkeypatch.setattr(runner_module, "_GRACE", LIMIT)
     ledger, ending = Noting(), list[Any]()
 
     def ask_to_end() -> None:
@@ -374,18 +377,18 @@ def test_after_sigterm_open_requests_are_kept_and_no_other_is_made(
 
     replies: Replies = lambda number, _: answer("A", when=lambda: ending and ending[0].ended.is_set())  # noqa: E731
     with ChatServer(replies) as server, SigtermGuard() as guard:
-        asking = made(settings_of(server.url, concurrency=4), ledger, guard)
-        drain = asking._drain
+        runner = runner_for(settings_of(server.url, concurrency=4), ledger, guard)
+        drain = runner._drain
 
         def noted(state: Any) -> None:
             ending.append(state)
             drain(state)
 
-        monkeypatch.setattr(asking, "_drain", noted)
+        monkeypatch.setattr(runner, "_drain", noted)
         thread = threading.Thread(target=ask_to_end)
         thread.start()
         with pytest.raises(Terminated):
-            list(asking.run([sample(number) for number in range(50)]))
+            list(runner.run([question(number) for number in range(50)]))
         thread.join()
         all_ended(its_threads())
         assert sorted(ledger.kept) == [0, 1, 2, 3]
@@ -403,43 +406,45 @@ def test_a_ledger_that_ends_the_run_ends_it(its_threads: Callable[[], list[threa
         return refusal(400) if number == 3 else answer("A", when=lambda: number < 3 or over.is_set())
 
     with ChatServer(replies) as server:
-        run = made(settings_of(server.url, concurrency=2), Ending()).run([sample(number) for number in range(500)])
+        run = runner_for(settings_of(server.url, concurrency=2), Ending()).run(
+            [question(number) for number in range(500)]
+        )
         with pytest.raises(RunStopped, match="enough"):
             list(run)
         over.set()
         all_ended(its_threads())
-        assert sum(server.asked.values()) <= 6  # the four, and one of each thread
+        assert sum(server.asked.values()) <= 6  # the first four, and one of each thread
 
 
-def test_an_error_in_what_makes_samples_ready_is_raised() -> None:
+def test_an_error_while_requests_are_prepared_is_raised() -> None:
     class Broken(Noting):
         def recall(self, request: Request, conversation: Any) -> Recalled:
             raise MemoryError("gone")
 
     with ChatServer(lambda number, _: answer("A")) as server, pytest.raises(MemoryError, match="gone"):
-        list(made(settings_of(server.url), Broken()).run([sample(0)]))
+        list(runner_for(settings_of(server.url), Broken()).run([question(0)]))
 
 
-# Who is asked.
+# Identity of the server, keys, and the form of replies.
 
 
-def test_a_server_that_can_not_prove_who_it_is_is_not_asked_twice() -> None:
+def test_a_server_with_an_invalid_certificate_is_asked_once() -> None:
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     with ChatServer(lambda number, _: answer("A"), context) as server:
         endpoint = EndpointClient(settings_of(server.url))
-        with pytest.raises(RefusedError, match="can not prove who it is"):
+        with pytest.raises(RefusedError, match="the server's certificate is not valid"):
             endpoint.ask(Payload(()).within(b'{"messages": ', b"[]}"), 5)
-        with pytest.raises(ValueError, match="can not be reached"):
+        with pytest.raises(ValueError, match="cannot be reached"):
             endpoint.check()
 
 
-def test_the_key_goes_to_the_server_and_into_no_reason_or_log(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_is_sent_to_the_server_but_not_logged_or_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     logged: list[str] = []
     number = logger.add(logged.append, level="DEBUG")
     monkeypatch.setenv("MY_KEY", "sk-hunter2")
-    (one,), _, server, _ = asked(lambda number, _: refusal(403, "sk-hunter2 may not"), api_key_env="MY_KEY")
+    (one,), _, server, _ = answer_all(lambda number, _: refusal(403, "sk-hunter2 may not"), api_key_env="MY_KEY")
     assert server.headers[0]["authorization"] == "Bearer sk-hunter2"
     logger.remove(number)
     assert "failed" in "".join(logged)
@@ -448,6 +453,6 @@ def test_the_key_goes_to_the_server_and_into_no_reason_or_log(monkeypatch: pytes
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"choices": [{}]}', '{"choices": [{"message": null}]}'])
-def test_a_reply_of_another_form_is_trouble(text: str) -> None:
-    with pytest.raises(TroubleError, match="a reply of another form"):
+def test_a_reply_of_an_unexpected_form_is_tried_again(text: str) -> None:
+    with pytest.raises(TroubleError, match="the reply has an unexpected form"):
         reply_of(text)

@@ -1,4 +1,4 @@
-"""The arguments of a served model: what is needed, what is refused, and where a key may come from."""
+"""The arguments of a served model: which are needed, which are refused, and where a key may come from."""
 
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,8 @@ def test_three_arguments_are_needed() -> None:
     ("arguments", "sentence"),
     [
         ({"base_url": None}, "humansense_server needs base_url=, the address before /chat/completions"),
-        ({"model": ""}, "needs model=, the name under which the server has the model"),
-        ({"media": None}, "needs media=, what the server takes: vllm, frames or frames-only"),
+        ({"model": ""}, "needs model=, the name of the model on the server"),
+        ({"media": None}, "needs media=, how media are sent: vllm, frames or frames-only"),
         ({"media": "video"}, "media=video: the value should be 'vllm', 'frames' or 'frames-only'"),
         ({"pretrained": "x"}, "humansense_server has no argument 'pretrained'"),
         ({"concurency": 4}, "has no argument 'concurency'. Did you mean concurrency?"),
@@ -35,16 +35,16 @@ def test_three_arguments_are_needed() -> None:
         ({"fps": 1, "nframes": 8}, "humansense_server takes fps or nframes, not both"),
         ({"frame_format": "gif"}, "frame_format=gif: the value should be 'jpeg' or 'png'"),
         ({"timeout": 60, "deadline": 30}, "deadline=30 is shorter than timeout=60"),
-        ({"base_url": "localhost:8000"}, "is no address of a server"),
-        ({"base_url": "ftp://localhost/v1"}, "is no address of a server"),
+        ({"base_url": "localhost:8000"}, "is not the address of a server"),
+        ({"base_url": "ftp://localhost/v1"}, "is not the address of a server"),
         ({"base_url": "http://localhost/v1/chat/completions"}, "leave out /chat/completions"),
         ({"base_url": "https://me:hunter2@example.org/v1"}, "https://example.org/v1 was given with a user"),
         ({"base_url": "https://example.org/v1?key=hunter2"}, "https://example.org/v1 was given with a user"),
         ({"allowed_path": "."}, "allowed_path is for media=vllm"),
-        ({"media": "vllm", "allowed_path": "/no/such/folder"}, "allowed_path=/no/such/folder is no folder"),
+        ({"media": "vllm", "allowed_path": "/no/such/folder"}, "allowed_path=/no/such/folder is not a folder"),
     ],
 )  # fmt: skip
-def test_what_can_not_be_is_refused_in_one_sentence(arguments: dict[str, Any], sentence: str) -> None:
+def test_wrong_arguments_are_refused_in_one_sentence(arguments: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError) as error:
         read(**arguments)
     assert sentence in str(error.value)
@@ -59,7 +59,7 @@ def test_a_server_on_this_machine_needs_no_key(host: str, monkeypatch: pytest.Mo
     assert (settings.is_loopback, settings.is_unprotected) == (True, False)
 
 
-def test_elsewhere_the_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_for_another_machine_the_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(ValueError, match="the environment variable OPENAI_API_KEY holds no key"):
         read(base_url="https://example.org/v1")

@@ -1,4 +1,4 @@
-"""Collation by hand-made tensors: what is padded on which side, what is put in a row, what shares a batch."""
+"""Collation of hand-made tensors: which are padded on which side, which are concatenated, which share a batch."""
 
 import torch
 from hypothesis import given
@@ -10,7 +10,7 @@ from lmms_humansense.models.local.collation import EncodedPrompt, collate, promp
 PAD = 9
 
 
-def sample(tokens: int, mel: int = 0, patches: int = 0, heard: bool = False, silent: bool = False) -> EncodedPrompt:
+def prompt(tokens: int, mel: int = 0, patches: int = 0, heard: bool = False, silent: bool = False) -> EncodedPrompt:
     tensors = {
         "input_ids": torch.arange(1, tokens + 1)[None],
         "attention_mask": torch.ones(1, tokens, dtype=torch.long),
@@ -25,7 +25,7 @@ def sample(tokens: int, mel: int = 0, patches: int = 0, heard: bool = False, sil
 
 
 def test_ids_are_padded_on_the_left_and_spectrograms_on_the_right() -> None:
-    batch = collate([sample(2, mel=3), sample(4), sample(3, mel=1)], PAD)
+    batch = collate([prompt(2, mel=3), prompt(4), prompt(3, mel=1)], PAD)
     assert batch["input_ids"].tolist() == [[PAD, PAD, 1, 2], [1, 2, 3, 4], [PAD, 1, 2, 3]]
     assert batch["attention_mask"].tolist() == [[0, 0, 1, 1], [1, 1, 1, 1], [0, 1, 1, 1]]
     assert batch["feature_attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
@@ -33,24 +33,24 @@ def test_ids_are_padded_on_the_left_and_spectrograms_on_the_right() -> None:
     assert batch["input_features"][1, 0].tolist() == [5.0, 0.0, 0.0]
 
 
-def test_pictures_are_put_in_a_row() -> None:
-    batch = collate([sample(1, patches=2), sample(1), sample(1, patches=1)], PAD)
+def test_pictures_are_concatenated() -> None:
+    batch = collate([prompt(1, patches=2), prompt(1), prompt(1, patches=1)], PAD)
     assert batch["pixel_values"][:, 0].tolist() == [2.0, 2.0, 1.0]
     assert batch["image_grid_thw"].tolist() == [[1, 1, 2], [1, 1, 1]]
 
 
-def test_one_sample_is_left_as_it_is() -> None:
-    alone = sample(3, mel=2, patches=2)
+def test_one_prompt_is_not_changed() -> None:
+    alone = prompt(3, mel=2, patches=2)
     batch = collate([alone], PAD)
     assert batch.keys() == alone.tensors.keys()
     assert all(torch.equal(batch[name], alone.tensors[name]) for name in batch)
 
 
-def test_what_a_processor_returns_as_a_list_becomes_a_tensor() -> None:
+def test_lists_of_a_processor_become_tensors() -> None:
     made = prompt_from({"input_ids": [[1, 2]], "video_second_per_grid": [2.0]}, interleaved=False, videos=1)
     assert made.tokens == 2
     assert made.tensors["video_second_per_grid"].dtype == torch.float32
-    assert (made.heard, made.silent) == (False, True)
+    assert (made.has_heard_video, made.has_silent_video) == (False, True)
 
 
 kinds_and_lengths = st.lists(
@@ -60,7 +60,7 @@ kinds_and_lengths = st.lists(
 
 @given(kinds_and_lengths, st.integers(1, 8))
 def test_a_batch_holds_the_first_and_never_both_kinds(made: list[tuple[str, int]], size: int) -> None:
-    batch = pick_batch([sample(tokens, heard=kind == "heard", silent=kind == "silent") for kind, tokens in made], size)
+    batch = pick_batch([prompt(tokens, heard=kind == "heard", silent=kind == "silent") for kind, tokens in made], size)
     assert batch[0] == 0
     assert batch == sorted(set(batch))
     assert not {"heard", "silent"} <= {made[number][0] for number in batch}
@@ -69,9 +69,9 @@ def test_a_batch_holds_the_first_and_never_both_kinds(made: list[tuple[str, int]
         assert len(batch) == min(size, len(made))
 
 
-def test_a_batch_is_made_of_the_nearest_in_length() -> None:
-    assert pick_batch([sample(tokens) for tokens in (10, 50, 12, 7, 11, 90)], 3) == [0, 2, 4]
-    assert pick_batch([sample(10), sample(11, heard=True), sample(12, silent=True), sample(30, heard=True)], 3) == [
+def test_a_batch_has_the_prompts_nearest_in_length() -> None:
+    assert pick_batch([prompt(tokens) for tokens in (10, 50, 12, 7, 11, 90)], 3) == [0, 2, 4]
+    assert pick_batch([prompt(10), prompt(11, heard=True), prompt(12, silent=True), prompt(30, heard=True)], 3) == [
         0,
         1,
         3,
@@ -81,11 +81,11 @@ def test_a_batch_is_made_of_the_nearest_in_length() -> None:
 def test_padding_is_counted() -> None:
     padding = Padding()
     assert padding.share == 0
-    padding.count([sample(10), sample(30)])
-    padding.count([sample(60)])
+    padding.count([prompt(10), prompt(30)])
+    padding.count([prompt(60)])
     assert (padding.batches, padding.share) == (2, 1 - 100 / 120)
 
 
-def test_what_is_alone_is_not_copied() -> None:
-    alone = sample(3, mel=2, patches=2)
+def test_the_tensors_of_one_prompt_are_not_copied() -> None:
+    alone = prompt(3, mel=2, patches=2)
     assert all(value is alone.tensors[name] for name, value in collate([alone], PAD).items())

@@ -1,4 +1,4 @@
-"""Every family on its tiny checkpoint: batches answer as single samples do, and everything shown reaches the model."""
+"""Each family with its tiny checkpoint: batches answer as single prompts do, and all media reach the model."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ from tests.helpers.engines import decoded, encoded
 GREEDY = {"max_new_tokens": 8, "until": []}
 SEEING = ["tiny_model", "tiny_qwen3"]
 ALL = [*SEEING, "tiny_qwen2_audio"]
-# Qwen2-Audio's encoder sees a mask of another width in a batch, and sums in another order.
+# In a batch, the mask of Qwen2-Audio's encoder has another width, so sums are made in another order.
 TOLERANCE = {"tiny_model": 1e-5, "tiny_qwen3": 1e-5, "tiny_qwen2_audio": 5e-5}
 
 
@@ -39,13 +39,13 @@ def engine_of(request: pytest.FixtureRequest) -> Callable[[str], Engine]:
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
-    """Messages of many forms; every kind of content, alone and beside others."""
+    """Messages of many forms: each kind of content, alone and together with others."""
     folder = tmp_path_factory.mktemp("clips")
     heard, other, silent = (str(folder / name) for name in ("heard.mp4", "other.mp4", "silent.mp4"))
     clips.write_sound(Path(heard), clips.tones(16_000, 2, seconds=5.7), 16_000, "aac", pictures=31)
     clips.write_sound(Path(other), clips.tones(48_000, 1, seconds=9.1), 48_000, "aac", pictures=47)
     clips.write_video(Path(silent), frames=40)
-    # A length at which Qwen3-Omni's own padding in a batch would change the number of its tokens.
+    # With this length, Qwen3-Omni's own padding in a batch would change the number of audio tokens.
     speech = {"array": clips.tones(16_000, 1, seconds=80_037 / 16_000)[0], "sampling_rate": 16_000}
     hum = {"array": clips.tones(8_000, 2, seconds=2.0), "sampling_rate": 8_000}
     picture = Image.fromarray(clips.picture(3, 90, 70))
@@ -86,12 +86,12 @@ def all_encoded(engine: Engine, shown: dict[str, Any]) -> dict[str, EncodedPromp
     return {name: encoded(engine, shown[name]) for name in takes}
 
 
-def logits_of(engine: Engine, samples: Sequence[EncodedPrompt]) -> torch.Tensor:
-    """Logits (samples, tokens of the vocabulary) for the first token of each response."""
+def logits_of(engine: Engine, prompts: Sequence[EncodedPrompt]) -> torch.Tensor:
+    """Logits of shape (prompts, tokens of the vocabulary) for the first token of each response."""
     family = engine.family
-    extras = family.generation_extras(any(sample.heard for sample in samples))
+    extras = family.generation_extras(any(prompt.has_heard_video for prompt in prompts))
     with torch.inference_mode():
-        return family.model(**family._batch(samples), **extras).logits[:, -1]
+        return family.model(**family._batch(prompts), **extras).logits[:, -1]
 
 
 def _shows_pictures(turns: list[dict[str, Any]]) -> bool:
@@ -99,29 +99,29 @@ def _shows_pictures(turns: list[dict[str, Any]]) -> bool:
     return any(item["type"] in ("image", "video") for item in contents)
 
 
-def batches_of(samples: Sequence[EncodedPrompt], size: int) -> list[list[int]]:
-    left, batches = list(range(len(samples))), []
+def batches_of(prompts: Sequence[EncodedPrompt], size: int) -> list[list[int]]:
+    left, batches = list(range(len(prompts))), []
     while left:
-        batches.append([left[place] for place in pick_batch([samples[number] for number in left], size)])
+        batches.append([left[place] for place in pick_batch([prompts[number] for number in left], size)])
         left = [number for number in left if number not in batches[-1]]
     return batches
 
 
 @pytest.mark.parametrize("fixture", ALL)
 @pytest.mark.parametrize("size", [3, 16])
-def test_a_batch_answers_as_its_samples_do_alone(
+def test_a_batch_answers_as_its_prompts_do_alone(
     engine_of: Callable[[str], Engine], shown: dict[str, Any], fixture: str, size: int
 ) -> None:
     engine = engine_of(fixture)
-    samples = list(all_encoded(engine, shown).values())
-    alone = [engine.respond([sample], GREEDY)[0] for sample in samples]
-    logits = [logits_of(engine, [sample])[0] for sample in samples]
+    prompts = list(all_encoded(engine, shown).values())
+    alone = [engine.respond([prompt], GREEDY)[0] for prompt in prompts]
+    logits = [logits_of(engine, [prompt])[0] for prompt in prompts]
     assert len({text for text, _ in alone}) > 2, "answers that are all the same would hide a difference"
-    batches = batches_of(samples, size)
-    assert sorted(number for batch in batches for number in batch) == list(range(len(samples)))
+    batches = batches_of(prompts, size)
+    assert sorted(number for batch in batches for number in batch) == list(range(len(prompts)))
     assert any(len(batch) > 2 for batch in batches)
     for batch in batches:
-        together = [samples[number] for number in batch]
+        together = [prompts[number] for number in batch]
         assert engine.respond(together, GREEDY) == [alone[number] for number in batch]
         difference = logits_of(engine, together) - torch.stack([logits[number] for number in batch])
         assert difference.abs().max() < TOLERANCE[fixture]
@@ -131,20 +131,18 @@ def test_a_batch_answers_as_its_samples_do_alone(
 def test_heard_and_silent_videos_share_no_batch(
     engine_of: Callable[[str], Engine], shown: dict[str, Any], fixture: str
 ) -> None:
-    samples = list(all_encoded(engine_of(fixture), shown).values())
-    for batch in batches_of(samples, len(samples)):
-        kinds = {(samples[number].heard, samples[number].silent) for number in batch}
+    prompts = list(all_encoded(engine_of(fixture), shown).values())
+    for batch in batches_of(prompts, len(prompts)):
+        kinds = {(prompts[number].has_heard_video, prompts[number].has_silent_video) for number in batch}
         assert not {(True, False), (False, True)} <= kinds
 
 
 @pytest.mark.parametrize("fixture", SEEING)
-def test_everything_that_is_shown_reaches_the_model(
-    engine_of: Callable[[str], Engine], shown: dict[str, Any], fixture: str
-) -> None:
+def test_all_media_reach_the_model(engine_of: Callable[[str], Engine], shown: dict[str, Any], fixture: str) -> None:
     engine = engine_of(fixture)
-    for name, sample in all_encoded(engine, shown).items():
+    for name, prompt in all_encoded(engine, shown).items():
         prepared = decoded(engine, shown[name])
-        tensors = sample.tensors
+        tensors = prompt.tensors
         assert len(tensors.get("image_grid_thw", ())) == len(prepared.images), name
         assert len(tensors.get("video_grid_thw", ())) == len(prepared.videos), name
         assert len(tensors.get("input_features", ())) == len(prepared.sounds), name
@@ -157,7 +155,7 @@ def test_everything_that_is_shown_reaches_the_model(
 
 @pytest.mark.parametrize("fixture", SEEING)
 @pytest.mark.parametrize("max_pixels", [20_000, 2_000_000])
-def test_frames_reach_the_model_in_the_size_that_is_asked_for(
+def test_frames_reach_the_model_in_the_requested_size(
     engine_of: Callable[[str], Engine], tmp_path: Path, fixture: str, max_pixels: int
 ) -> None:
     engine = engine_of(fixture)
@@ -176,8 +174,8 @@ def test_sounds_and_pictures_change_the_answer(
     engine_of: Callable[[str], Engine], shown: dict[str, Any], fixture: str
 ) -> None:
     engine = engine_of(fixture)
-    samples = all_encoded(engine, shown)
-    logits = {name: logits_of(engine, [sample])[0] for name, sample in samples.items()}
+    prompts = all_encoded(engine, shown)
+    logits = {name: logits_of(engine, [prompt])[0] for name, prompt in prompts.items()}
     for one, other in [
         ("text", "image"), ("text", "sound"), ("image", "sound and image"), ("sound", "two sounds"),
         ("heard video", "heard video as released"), ("silent video", "silent video as released"),
@@ -203,12 +201,12 @@ def test_the_releases_time_axis_is_the_processors_default(
     engine_of: Callable[[str], Engine], shown: dict[str, Any], fixture: str, default: float
 ) -> None:
     engine = engine_of(fixture)
-    sample = encoded(engine, shown["heard video as released"])
-    assert sample.tensors[SECONDS].tolist() == [default]
+    prompt = encoded(engine, shown["heard video as released"])
+    assert prompt.tensors[SECONDS].tolist() == [default]
 
 
 @pytest.mark.parametrize("fixture", ALL)
-def test_sound_longer_than_the_extractors_window_is_heard_whole(
+def test_sound_longer_than_the_extractors_window_is_heard_completely(
     engine_of: Callable[[str], Engine], fixture: str
 ) -> None:
     engine = engine_of(fixture)
@@ -220,8 +218,8 @@ def test_sound_longer_than_the_extractors_window_is_heard_whole(
     assert frames == pytest.approx(seconds * 100, abs=seconds // 30 + 1)
 
 
-def test_qwen2_audio_refuses_what_it_can_not_see(engine_of: Callable[[str], Engine], shown: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="type qwen2_audio hears and does not see"):
+def test_qwen2_audio_refuses_pictures(engine_of: Callable[[str], Engine], shown: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="type qwen2_audio takes sounds, but no pictures or videos"):
         decoded(engine_of("tiny_qwen2_audio"), shown["image"])
 
 
@@ -254,7 +252,7 @@ def test_a_checkpoint_that_lacks_weights_is_refused(tiny_model: Path, tmp_path: 
         Engine(read_local_settings({"pretrained": str(tmp_path), "device": "cpu"}))
 
 
-def test_a_checkpoint_that_breaks_off_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+def test_a_truncated_checkpoint_is_refused(tiny_model: Path, tmp_path: Path) -> None:
     for path in tiny_model.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     content = (tmp_path / "model.safetensors").read_bytes()
@@ -267,16 +265,16 @@ def test_a_checkpoint_that_breaks_off_is_refused(tiny_model: Path, tmp_path: Pat
 def test_half_precision_answers(tiny_model: Path, shown: dict[str, Any], dtype: str) -> None:
     engine = Engine(read_local_settings({"pretrained": str(tiny_model), "device": "cpu", "dtype": dtype}))
     assert engine.info["dtype"] == dtype
-    sample = encoded(engine, shown["heard video"])
-    assert engine.respond([sample], GREEDY)[0][0]
+    prompt = encoded(engine, shown["heard video"])
+    assert engine.respond([prompt], GREEDY)[0][0]
 
 
 @pytest.mark.parametrize("fixture", SEEING)
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_half_precision_leaves_sound_and_picture_where_they_are(
+def test_half_precision_does_not_shift_sound_and_pictures(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fixture: str, dtype: str
 ) -> None:
-    """The seconds of the time axis do not fit into 8 or 11 bits."""
+    """8 or 11 bits are not enough for the seconds of the time axis."""
     clips.write_sound(tmp_path / "long.mp4", clips.tones(16_000, 1, seconds=61.0), 16_000, "aac", pictures=305)
     path = str(tmp_path / "long.mp4")
     content = [{"type": "video", "url": path, "fps": 24 / 61}, {"type": "audio", "url": path}]
@@ -304,8 +302,8 @@ def test_a_device_map_answers_as_one_device_does(
     if torch.cuda.is_available():
         pytest.skip("auto would choose a GPU, whose sums differ")
     engine = Engine(read_local_settings({"pretrained": str(tiny_model), "device_map": device_map}))
-    sample = encoded(engine, shown["heard video"])
-    assert engine.respond([sample], GREEDY) == engine_of("tiny_model").respond([sample], GREEDY)
+    prompt = encoded(engine, shown["heard video"])
+    assert engine.respond([prompt], GREEDY) == engine_of("tiny_model").respond([prompt], GREEDY)
 
 
 def test_quantised_weights_answer(tiny_model: Path, shown: dict[str, Any]) -> None:
@@ -317,15 +315,15 @@ def test_quantised_weights_answer(tiny_model: Path, shown: dict[str, Any]) -> No
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("fixture", SEEING)
-def test_a_batch_on_a_gpu_answers_as_its_samples_do(
+def test_a_batch_on_a_gpu_answers_as_its_prompts_do_alone(
     request: pytest.FixtureRequest, shown: dict[str, Any], fixture: str
 ) -> None:
     engine = Engine(read_local_settings({"pretrained": str(request.getfixturevalue(fixture)), "dtype": "float32"}))
     assert engine.info["device"].startswith("cuda")
-    samples = list(all_encoded(engine, shown).values())
-    alone = [engine.respond([sample], GREEDY)[0] for sample in samples]
-    for batch in batches_of(samples, 8):
-        assert engine.respond([samples[number] for number in batch], GREEDY) == [alone[number] for number in batch]
+    prompts = list(all_encoded(engine, shown).values())
+    alone = [engine.respond([prompt], GREEDY)[0] for prompt in prompts]
+    for batch in batches_of(prompts, 8):
+        assert engine.respond([prompts[number] for number in batch], GREEDY) == [alone[number] for number in batch]
 
 
 @pytest.mark.parametrize("fixture", SEEING)
@@ -339,20 +337,20 @@ def test_a_checkpoint_of_the_thinker_alone_answers_as_the_whole(
     alone = Engine(read_local_settings({"pretrained": str(tmp_path), "device": "cpu"}))
     assert alone.info["model_type"] == f"{whole.info['model_type']}_thinker"
     for name in ("heard video", "sound and image"):
-        sample = encoded(alone, shown[name])
-        assert alone.respond([sample], GREEDY) == whole.respond([sample], GREEDY)
+        prompt = encoded(alone, shown[name])
+        assert alone.respond([prompt], GREEDY) == whole.respond([prompt], GREEDY)
 
 
 @pytest.mark.parametrize("fixture", ALL)
-def test_samples_that_are_encoded_together_get_what_each_gets_alone(
+def test_prompts_that_are_encoded_together_are_equal_to_those_encoded_alone(
     engine_of: Callable[[str], Engine], shown: dict[str, Any], fixture: str
 ) -> None:
     engine = engine_of(fixture)
     takes = [name for name, turns in shown.items() if engine.family.sees or not _shows_pictures(turns)]
     twice = [engine.encoder.read(shown[name]) for name in [*takes, *takes]]
     together = engine.encoder.encode(twice)
-    for name, outcome in zip([*takes, *takes], together, strict=True):
-        assert isinstance(outcome.encoded, EncodedPrompt), outcome.reason
+    for name, result in zip([*takes, *takes], together, strict=True):
+        assert isinstance(result.encoded, EncodedPrompt), result.reason
         alone = encoded(engine, shown[name]).tensors
-        assert outcome.encoded.tensors.keys() == alone.keys(), name
-        assert all(torch.equal(outcome.encoded.tensors[key], alone[key]) for key in alone), name
+        assert result.encoded.tensors.keys() == alone.keys(), name
+        assert all(torch.equal(result.encoded.tensors[key], alone[key]) for key in alone), name

@@ -1,4 +1,4 @@
-"""Where a checkpoint goes, and what tells it from another."""
+"""How a checkpoint is loaded, and what distinguishes it from others."""
 
 import json
 from pathlib import Path
@@ -32,7 +32,7 @@ def test_number_formats_and_attention_are_taken_as_given(checkpoint: Path) -> No
     assert (arguments["dtype"], arguments["attn_implementation"]) == (torch.bfloat16, "eager")
 
 
-def test_a_device_map_is_handed_on_but_not_to_several_processes(
+def test_a_device_map_is_passed_on_but_not_to_several_processes(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = LocalSettings(str(checkpoint), device_map="auto")
@@ -54,19 +54,19 @@ def test_quantisation_needs_its_package(checkpoint: Path, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (None, "is no checkpoint"),
-        ("{", "is no checkpoint that can be read"),
-        ("{}", "is no checkpoint: it has no config.json that names a model_type"),
+        (None, "is not a checkpoint"),
+        ("{", "is not a checkpoint that can be read"),
+        ("{}", "is not a checkpoint: it has no config.json that names a model_type"),
     ],
 )
-def test_an_unreadable_checkpoint(content: str | None, sentence: str, tmp_path: Path) -> None:
+def test_an_unreadable_checkpoint_is_refused(content: str | None, sentence: str, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "config.json").write_text(content)
     with pytest.raises(ValueError, match=f"pretrained={tmp_path} {sentence}"):
         loading.plan(LocalSettings(str(tmp_path)))
 
 
-def test_the_fingerprint_is_of_the_content_and_not_of_the_place(checkpoint: Path, tmp_path: Path) -> None:
+def test_the_fingerprint_depends_on_the_content_and_not_on_the_path(checkpoint: Path, tmp_path: Path) -> None:
     weights = bytes(range(256)) * 8192
     (checkpoint / "model.safetensors").write_bytes(weights)
     first = loading.fingerprint(checkpoint)

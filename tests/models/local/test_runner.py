@@ -1,4 +1,4 @@
-"""From samples to responses with the tiny model: order, what is done once, what shares a batch."""
+"""A run with the tiny model: the order of responses, what is done once, and which requests share a batch."""
 
 import gc
 import threading
@@ -20,7 +20,7 @@ from lmms_humansense.models.runtime.request import Request
 from lmms_humansense.models.runtime.worker_pool import WorkerPool
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
 from tests.helpers.engines import local_runner, local_workers
-from tests.helpers.responses import said
+from tests.helpers.responses import text_and_tokens
 from tests.helpers.waits import LIMIT
 
 COUNT = ROOT / "videos" / "count"
@@ -39,7 +39,7 @@ def pool(engine: Engine) -> Iterator[WorkerPool]:
     made.close()
 
 
-def sample(number: int, file: Path | None = None, words: str = "Who?", **more: Any) -> Request:
+def question(number: int, file: Path | None = None, words: str = "Who?", **more: Any) -> Request:
     video = [{"type": "video", "url": str(file), "fps": 1.0}] if file else []
     messages = [{"role": "user", "content": [*video, {"type": "text", "text": words}]}]
     clip = str(file) if file and more.pop("hint", True) else None
@@ -48,13 +48,13 @@ def sample(number: int, file: Path | None = None, words: str = "Who?", **more: A
 
 @pytest.fixture
 def batches(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
-    """The prompt lengths of every batch that the model answers."""
+    """The lengths of the prompts of each batch that the model answers."""
     lengths: list[list[int]] = []
     respond = engine.respond
 
-    def noted(samples: Any, generation_kwargs: Any) -> Any:
-        lengths.append([one.tokens for one in samples])
-        return respond(samples, generation_kwargs)
+    def noted(prompts: Any, generation_kwargs: Any) -> Any:
+        lengths.append([prompt.tokens for prompt in prompts])
+        return respond(prompts, generation_kwargs)
 
     monkeypatch.setattr(engine, "respond", noted)
     return lengths
@@ -73,13 +73,13 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def mixed() -> list[Request]:
-    """Two clips whose questions take turns, words alone, and a clip that is not there."""
+    """Alternating questions about two clips, questions without a clip, and a clip that does not exist."""
     files = [COUNT / "park.mp4", COUNT / "parade.mp4", None, COUNT / "park.mp4", Path("/no/such.mp4"), None]
-    return [sample(number, file, "Who? " * (number + 1)) for number, file in enumerate([*files, *files])]
+    return [question(number, file, "Who? " * (number + 1)) for number, file in enumerate([*files, *files])]
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])
-def test_with_and_without_workers_the_same_samples_share_batches_and_answers(
+def test_with_and_without_workers_batches_and_answers_are_the_same(
     engine: Engine, pool: WorkerPool, batches: list[list[int]], monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     monkeypatch.setattr(engine, "settings", read_local_settings({"pretrained": "x", "batch_size": size}))
@@ -88,20 +88,20 @@ def test_with_and_without_workers_the_same_samples_share_batches_and_answers(
     ahead = list(local_runner(engine, pool).run(mixed()))
     assert batches == made
     assert [one.request.doc_id for one in ahead] == list(range(12))
-    assert [(said(one), one.error) for one in ahead] == [(said(one), one.error) for one in alone]
+    assert [(text_and_tokens(one), one.error) for one in ahead] == [(text_and_tokens(one), one.error) for one in alone]
     assert [bool(one.error) for one in ahead] == [False, False, False, False, True, False] * 2
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_inputs_are_dropped_once_they_were_used(
+def test_prompts_are_freed_after_their_use(
     engine: Engine, pool: WorkerPool, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     used: list[weakref.ref[EncodedPrompt]] = []
     respond = engine.respond
 
-    def noted(samples: Any, generation_kwargs: Any) -> Any:
-        used.extend(weakref.ref(one) for one in samples)
-        return respond(samples, generation_kwargs)
+    def noted(prompts: Any, generation_kwargs: Any) -> Any:
+        used.extend(weakref.ref(prompt) for prompt in prompts)
+        return respond(prompts, generation_kwargs)
 
     monkeypatch.setattr(engine, "respond", noted)
     answered = list(local_runner(engine, pool if workers else None).run(mixed()))
@@ -111,93 +111,93 @@ def test_inputs_are_dropped_once_they_were_used(
     assert not [one for one in used if one() is not None]
 
 
-def test_answers_come_as_soon_as_those_before_them_are_there(engine: Engine, batches: list[list[int]]) -> None:
-    answers = local_runner(engine).run([sample(number, words="Who? " * number) for number in range(20)])
+def test_an_answer_is_yielded_as_soon_as_those_before_it_exist(engine: Engine, batches: list[list[int]]) -> None:
+    answers = local_runner(engine).run([question(number, words="Who? " * number) for number in range(20)])
     next(answers)
     assert len(batches) == 1
     rest = list(answers)
     assert [one.request.doc_id for one in rest] == list(range(1, 20))
 
 
-def test_progress_counts_every_sample_once_and_before_it_is_given_out(engine: Engine) -> None:
+def test_progress_counts_each_response_once_before_it_is_yielded(engine: Engine) -> None:
     counted: list[int] = []
     for given, _ in enumerate(local_runner(engine).run(mixed(), lambda: counted.append(1)), start=1):
         assert len(counted) >= given
     assert len(counted) == 12
 
 
-def test_a_clip_is_decoded_once_wherever_its_questions_stand(engine: Engine, decoded: list[str]) -> None:
+def test_a_clip_is_decoded_once_even_if_its_questions_are_far_apart(engine: Engine, decoded: list[str]) -> None:
     files = [COUNT / "park.mp4", COUNT / "parade.mp4"]
-    samples = [sample(number, files[number % 2]) for number in range(8)]
-    assert [one.request.doc_id for one in local_runner(engine).run(samples)] == list(range(8))
+    requests = [question(number, files[number % 2]) for number in range(8)]
+    assert [one.request.doc_id for one in local_runner(engine).run(requests)] == list(range(8))
     assert decoded == ["park.mp4", "parade.mp4"]
 
 
-def test_neighbours_about_one_clip_share_it_also_where_their_task_tells_no_name(
+def test_consecutive_questions_share_a_clip_even_if_their_task_does_not_name_it(
     engine: Engine, decoded: list[str]
 ) -> None:
     files = [COUNT / "park.mp4"] * 3 + [COUNT / "parade.mp4"] * 2 + [COUNT / "park.mp4"]
-    samples = [sample(number, file, hint=False) for number, file in enumerate(files)]
-    assert len(list(local_runner(engine).run(samples))) == 6
+    requests = [question(number, file, hint=False) for number, file in enumerate(files)]
+    assert len(list(local_runner(engine).run(requests))) == 6
     assert decoded == ["park.mp4", "parade.mp4", "park.mp4"]
 
 
-def test_a_wrong_name_costs_nothing_but_time(engine: Engine) -> None:
+def test_a_wrong_clip_name_does_not_change_answers(engine: Engine) -> None:
     def asked(clip: str | None) -> list[Request]:
-        made = [sample(0, COUNT / "park.mp4"), sample(1, COUNT / "parade.mp4"), sample(2, COUNT / "park.mp4")]
+        made = [question(0, COUNT / "park.mp4"), question(1, COUNT / "parade.mp4"), question(2, COUNT / "park.mp4")]
         return [replace(one, clip=clip) for one in made]
 
-    right = [said(one) for one in local_runner(engine).run(asked(None))]
-    assert [said(one) for one in local_runner(engine).run(asked("all the same"))] == right
+    right = [text_and_tokens(one) for one in local_runner(engine).run(asked(None))]
+    assert [text_and_tokens(one) for one in local_runner(engine).run(asked("all the same"))] == right
 
 
-def test_prompts_of_like_length_share_a_batch(engine: Engine, batches: list[list[int]]) -> None:
-    samples = [sample(number, words="Who? " * (40 if number % 2 else 1)) for number in range(8)]
-    answering = local_runner(engine)
-    assert [one.request.doc_id for one in answering.run(samples)] == list(range(8))
+def test_prompts_of_similar_length_share_a_batch(engine: Engine, batches: list[list[int]]) -> None:
+    requests = [question(number, words="Who? " * (40 if number % 2 else 1)) for number in range(8)]
+    runner = local_runner(engine)
+    assert [one.request.doc_id for one in runner.run(requests)] == list(range(8))
     assert [len(set(lengths)) for lengths in batches] == [1, 1, 1, 1]
-    assert answering.effort.padding.share == 0
-    assert answering.effort.padding.batches == 4
+    assert runner.effort.padding.share == 0
+    assert runner.effort.padding.batches == 4
 
 
-def test_samples_that_ask_for_other_generation_share_no_batch(engine: Engine, batches: list[list[int]]) -> None:
-    samples = [sample(number, generation={"max_new_tokens": 1 + number % 2}) for number in range(4)]
-    answered = list(local_runner(engine).run(samples))
-    assert [one.output_tokens for one in answered if said(one)] == [1, 2, 1, 2]
+def test_requests_with_different_generation_arguments_share_no_batch(engine: Engine, batches: list[list[int]]) -> None:
+    requests = [question(number, generation={"max_new_tokens": 1 + number % 2}) for number in range(4)]
+    answered = list(local_runner(engine).run(requests))
+    assert [one.output_tokens for one in answered if text_and_tokens(one)] == [1, 2, 1, 2]
     assert [len(lengths) for lengths in batches] == [2, 2]
 
 
-def test_little_memory_makes_small_windows_and_the_same_answers(
+def test_little_memory_makes_small_windows_but_the_same_answers(
     engine: Engine, pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = [said(one) for one in local_runner(engine).run(mixed())]
+    expected = [text_and_tokens(one) for one in local_runner(engine).run(mixed())]
     little = read_local_settings({"pretrained": "x", "batch_size": 2, "prefetch_gb": 1e-6})
     monkeypatch.setattr(engine, "settings", little)
-    assert [said(one) for one in local_runner(engine, pool).run(mixed())] == expected
+    assert [text_and_tokens(one) for one in local_runner(engine, pool).run(mixed())] == expected
 
 
-def test_what_ends_a_run_comes_after_the_answers_before_it(engine: Engine, tiny_model: Path) -> None:
+def test_an_error_that_ends_a_run_is_raised(engine: Engine, tiny_model: Path) -> None:
     def no_data() -> Any:
         raise SystemExit("HumanSense: no such file")
 
     workers = local_workers(engine.settings)
-    samples = [sample(0), sample(1), sample(2), Request("task", 3, GREEDY, no_data), sample(4)]
+    requests = [question(0), question(1), question(2), Request("task", 3, GREEDY, no_data), question(4)]
     for pool in (None, workers):
-        run = local_runner(engine, pool).run(samples)
+        run = local_runner(engine, pool).run(requests)
         with pytest.raises(SystemExit, match="no such file"):
             list(run)
     assert workers.closed
 
 
-def test_a_run_that_is_left_ends_the_workers(engine: Engine) -> None:
+def test_closing_a_run_ends_the_workers(engine: Engine) -> None:
     workers = local_workers(engine.settings)
-    run = local_runner(engine, workers).run([sample(number, COUNT / "park.mp4", hint=False) for number in range(40)])
+    run = local_runner(engine, workers).run([question(number, COUNT / "park.mp4", hint=False) for number in range(40)])
     next(run)
     run.close()
     assert workers.closed
 
 
-def test_leaving_a_run_does_not_wait_for_a_clip_that_is_being_fetched(
+def test_closing_a_run_does_not_wait_for_a_clip_that_is_being_fetched(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "settings", read_local_settings({"pretrained": "x"}))
@@ -207,11 +207,11 @@ def test_leaving_a_run_does_not_wait_for_a_clip_that_is_being_fetched(
         begun.set()
         go_on.wait(LIMIT)
         over.set()
-        return sample(1).messages()
+        return question(1).messages()
 
     workers = local_workers(read_local_settings({"pretrained": engine.info["pretrained"]}), count=1)
-    samples = [sample(0, COUNT / "park.mp4"), sample(1), sample(2), Request("task", 3, GREEDY, fetching)]
-    run = local_runner(engine, workers).run(samples)
+    requests = [question(0, COUNT / "park.mp4"), question(1), question(2), Request("task", 3, GREEDY, fetching)]
+    run = local_runner(engine, workers).run(requests)
     next(run)
     assert begun.wait(LIMIT)
     run.close()
@@ -220,9 +220,11 @@ def test_leaving_a_run_does_not_wait_for_a_clip_that_is_being_fetched(
     assert over.wait(LIMIT)
 
 
-def test_what_was_given_up_does_not_disturb_what_follows(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without workers, decoding that stalls is left behind in a thread, and may go on much later."""
-    expected = [said(one) for one in local_runner(engine).run(mixed())]
+def test_decoding_that_was_given_up_does_not_disturb_later_requests(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without workers, decoding that stalls is left behind in its thread, which may go on much later."""
+    expected = [text_and_tokens(one) for one in local_runner(engine).run(mixed())]
     stalled, go_on = threading.Event(), threading.Event()
 
     def stalling(*arguments: Any, **options: Any) -> Any:
@@ -234,13 +236,13 @@ def test_what_was_given_up_does_not_disturb_what_follows(engine: Engine, monkeyp
     monkeypatch.setattr(media_cache, "read_clip", stalling)
     hurried = read_local_settings({"pretrained": "x", "batch_size": 2, "media_timeout": 0.3})
     monkeypatch.setattr(engine, "settings", hurried)
-    (first,) = local_runner(engine).run([sample(0, COUNT / "park.mp4")])
+    (first,) = local_runner(engine).run([question(0, COUNT / "park.mp4")])
     assert first.error.startswith("StalledError: Decoding ")
     monkeypatch.setattr(engine, "settings", read_local_settings({"pretrained": "x", "batch_size": 2}))
     run = local_runner(engine).run(mixed())
-    responses = [said(next(run))]
+    responses = [text_and_tokens(next(run))]
     go_on.set()
-    assert [*responses, *(said(one) for one in run)] == expected
+    assert [*responses, *(text_and_tokens(one) for one in run)] == expected
 
 
 def test_effort_says_how_busy_the_model_was() -> None:
@@ -248,8 +250,8 @@ def test_effort_says_how_busy_the_model_was() -> None:
     assert Effort(model=3.0, waiting=1.0).busy == 0.75
 
 
-def test_two_runs_of_one_answering_pool_follow_each_other(engine: Engine, pool: WorkerPool) -> None:
-    make: Callable[[], list[Request]] = lambda: [sample(0, COUNT / "park.mp4"), sample(1)]  # noqa: E731
-    first = [said(one) for one in local_runner(engine, pool).run(make())]
-    assert [said(one) for one in local_runner(engine, pool).run(make())] == first
+def test_two_runs_can_use_the_same_workers_one_after_the_other(engine: Engine, pool: WorkerPool) -> None:
+    make: Callable[[], list[Request]] = lambda: [question(0, COUNT / "park.mp4"), question(1)]  # noqa: E731
+    first = [text_and_tokens(one) for one in local_runner(engine, pool).run(make())]
+    assert [text_and_tokens(one) for one in local_runner(engine, pool).run(make())] == first
     assert not pool.closed

@@ -1,4 +1,4 @@
-"""Arguments as users type them, and as lmms-eval turns them into numbers and truth values."""
+"""Arguments as users type them, and as lmms-eval turns them into numbers and booleans."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ def test_what_lmms_eval_passes_as_none_is_not_given() -> None:
     assert read(device=None, batch_size=None) == LocalSettings("x")
 
 
-def test_numbers_may_be_words_and_words_numbers() -> None:
+def test_numbers_may_be_texts_and_texts_numbers() -> None:
     assert (read(media_workers="0").media_workers, read(prefetch_gb="0.5").prefetch_gb) == (0, 0.5)
     settings = read(batch_size="4", fps=1, nframes=None, max_pixels="151200", quantization="4bit", system_prompt=5)
     assert (settings.batch_size, settings.fps, settings.max_pixels) == (4, 1.0, 151200)
@@ -78,12 +78,12 @@ def test_a_system_prompt_is_a_text_or_the_text_of_a_file(tmp_path: Path) -> None
         ("system.txt", "system_prompt=system.txt is neither a file nor a text"),
     ],
 )
-def test_a_system_prompt_that_says_nothing_is_refused(prompt: str, sentence: str) -> None:
+def test_a_wrong_system_prompt_is_refused(prompt: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         system_prompt_text(prompt)
 
 
-def test_true_is_a_time_axis_although_it_looks_like_a_truth_value() -> None:
+def test_true_is_a_time_axis_although_it_looks_like_a_boolean() -> None:
     assert read(time_axis=True).time_axis == "true"
 
 

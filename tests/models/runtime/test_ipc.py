@@ -60,7 +60,7 @@ def test_one_tensor_in_two_places_is_one_at_the_other_end(ends: Ends) -> None:
     first, second = passed(ends, both)
     assert first.tensors["a"] is second.tensors["a"]
     assert torch.equal(first.tensors["b"], own)
-    assert first.heard
+    assert first.has_heard_video
 
 
 def test_large_objects_without_tensors_arrive(ends: Ends) -> None:

@@ -10,7 +10,7 @@ from lmms_humansense.models.local.settings import read_local_settings
 from lmms_humansense.models.runtime.ledger import KeepingError, Ledger, Recalled
 from lmms_humansense.models.runtime.request import Request, Response, error_result, failed_response
 from lmms_humansense.models.runtime.signals import RunStopped
-from tests.helpers.responses import said
+from tests.helpers.responses import text_and_tokens
 
 
 @dataclasses.dataclass
@@ -128,7 +128,7 @@ def test_answers_are_kept_and_recalled() -> None:
     run.keep(sample(3))
     again, unknown = (run.recall(Request("task", number, {}, list), ()).response for number in (3, 4))
     assert [again is not None, unknown is not None] == [True, False]
-    assert again is not None and said(again) == ("answer 3", 1)
+    assert again is not None and text_and_tokens(again) == ("answer 3", 1)
     assert (answers.kept, run.recalled) == (1, 1)
 
 

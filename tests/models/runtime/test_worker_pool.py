@@ -88,7 +88,8 @@ def assert_identical(got: list[EncodingResult], expected: list[EncodingResult]) 
     for one, other in zip(got, expected, strict=True):
         assert (one.reason, one.stats, one.remarks) == (other.reason, other.stats, other.remarks)
         assert isinstance(one.encoded, EncodedPrompt) and isinstance(other.encoded, EncodedPrompt)
-        assert (one.encoded.heard, one.encoded.silent) == (other.encoded.heard, other.encoded.silent)
+        assert one.encoded.has_heard_video == other.encoded.has_heard_video
+        assert one.encoded.has_silent_video == other.encoded.has_silent_video
         assert one.encoded.tensors.keys() == other.encoded.tensors.keys()
         for name, value in other.encoded.tensors.items():
             assert one.encoded.tensors[name].dtype == value.dtype, name
