@@ -193,7 +193,7 @@ class Pipeline:
     def _fetched(self, requests: Sequence[Request]) -> Iterator[_Job]:
         """The requests about one clip, or a single one whose clip is not known, with their media fetched ahead."""
         groups = grouped([request.clip for request in requests], requests)
-        threads = [lambda: nullcontext(self._fetch)] * min(_FETCHED_AT_ONCE, len(groups))
+        threads = [lambda: nullcontext(self._fetch)] * max(1, min(_FETCHED_AT_ONCE, len(groups)))
         self._fetching = Prefetch(groups, threads, _MOST_FETCHED_BYTES, _MOST_FETCHED)
         for fetched, size in self._fetching:
             yield fetched

@@ -116,6 +116,11 @@ def test_results_order_and_failures_are_those_of_files_that_are_here(release: Pa
     assert good == [one for one in summary(here) if not isinstance(one, str)]
 
 
+def test_a_run_without_requests_ends() -> None:
+    """A process may get none, where there are more processes than questions."""
+    assert prepared([]) == []
+
+
 def test_each_clip_is_fetched_once(release: Path) -> None:
     with hub.serving(hub.folder(release)) as server:
         prepared(requests_to(server.url))
