@@ -31,6 +31,7 @@ def make_sized(checkpoint: Path) -> None:
         if attn_implementation not in made:
             own = deepcopy(config)  # the model reads its attention implementation from it
             own._attn_implementation = attn_implementation
+            torch.manual_seed(0)  # equal weights in every process
             with torch.device(device_map[""]):
                 model = Qwen2_5OmniThinkerForConditionalGeneration._from_config(own, dtype=dtype)
             made[attn_implementation] = model

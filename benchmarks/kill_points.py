@@ -20,10 +20,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import psutil
-import typer
+import torch
 from bench_report import write_figures
 
 from lmms_humansense.demo.tiny_model import write_tiny_model
@@ -38,29 +38,27 @@ START_LIMIT = 300.0
 
 @dataclass(frozen=True)
 class Way:
-    """One way to run the sample."""
+    """One way to run the sample. `on_gpu`: with a model of the 7B's size, of which all processes share one GPU."""
 
     batch_size: int
     processes: int
     workers: int
+    on_gpu: bool = False
 
     def command(self, model: Path, output: Path, trace: Path, cache: Path | None) -> list[str]:
         """The command that runs the sample and records every question in `trace`."""
         launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(self.processes)]
         kept = ["--use_cache", str(cache)] if cache else []
         return [
-            sys.executable, *(launcher if self.processes > 1 else []), __file__, "--child", str(trace),
+            sys.executable, *(launcher if self.processes > 1 else []), __file__,
+            "--child", str(trace), str(model) if self.on_gpu else "",
             "--model", "humansense_omni", "--model_args", f"pretrained={model},media_workers={self.workers}",
             "--tasks", TASK, "--batch_size", str(self.batch_size), "--log_samples", "--output_path", str(output), *kept,
         ]  # fmt: skip
 
 
-def main(
-    kills: Annotated[int, typer.Option(help="Kills of each of the eight ways.")] = 3,
-    seed: int = 0,
-    out: Path | None = None,
-) -> None:
-    """Run all ways, print the results, and write them to a file."""
+def main(kills: int = 3, seed: int = 0, out: Path | None = None) -> None:
+    """Run all ways, each with so many kills, print the results, and write them to a file."""
     with tempfile.TemporaryDirectory() as folder:
         measured = measure(Path(folder), kills, random.Random(seed))
     if out:
@@ -76,7 +74,7 @@ def measure(folder: Path, kills: int, draw: random.Random) -> list[dict[str, Any
     rows = []
     for processes, workers, batch_size in itertools.product((1, 2), (0, 2), (1, 4)):
         if processes not in expected:
-            expected[processes] = undisturbed(folder / f"expected{processes}", model, processes)
+            expected[processes] = undisturbed(folder / f"expected{processes}", model, Way(1, processes, 2))
         way = Way(batch_size, processes, workers)
         rows.append(
             disturbed(folder / f"{processes}-{workers}-{batch_size}", model, way, kills, draw, expected[processes])
@@ -85,10 +83,10 @@ def measure(folder: Path, kills: int, draw: random.Random) -> list[dict[str, Any
     return rows
 
 
-def undisturbed(folder: Path, model: Path, processes: int) -> Any:
+def undisturbed(folder: Path, model: Path, way: Way) -> Any:
     """The scores and samples of a run that has no cache and is not killed."""
     folder.mkdir()
-    finish(Way(1, processes, 2).command(model, folder / "out", folder / "trace", None))
+    finish(way.command(model, folder / "out", folder / "trace", None))
     return written(folder / "out")
 
 
@@ -155,9 +153,22 @@ def questions(trace: Path) -> int:
     return sum(int(line) for line in trace.read_text().split())
 
 
-def run_traced(trace: Path, arguments: Sequence[str]) -> None:
-    """Run lmms-eval, and append the size of each batch to a file before the model gets it."""
+def run_traced(trace: Path, sized: str, arguments: Sequence[str]) -> None:
+    """Run lmms-eval, and append the size of each batch to a file before the model gets it.
+
+    If `sized` names a checkpoint, its model gets the size of the 7B, on the first GPU whatever the rank.
+    """
     from lmms_humansense.models.local.engine import Engine
+
+    if sized:
+        from bench_sized import make_sized
+
+        from lmms_humansense.models.omni import HumanSenseOmni
+
+        make_sized(Path(sized))
+        os.environ["LOCAL_RANK"] = "0"
+        # lmms-eval exchanges its tensors there: NCCL refuses two processes on one GPU, and gloo works on the CPU.
+        HumanSenseOmni.device = property(lambda model: torch.device("cpu"))  # type: ignore[assignment]
 
     respond = Engine.respond
 
@@ -174,7 +185,9 @@ def run_traced(trace: Path, arguments: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
-        run_traced(Path(sys.argv[2]), sys.argv[3:])
+        run_traced(Path(sys.argv[2]), sys.argv[3], sys.argv[4:])
     else:
+        import typer  # not on every machine with a GPU, where only the functions of this module are used
+
         main.__doc__ = __doc__
         typer.run(main)

@@ -34,9 +34,9 @@ PARTS = {
     ),
     "run": (130, "A whole run with workers for media: its speed, its waiting times, and whether memory grows."),
     "memory": (70, "A batch that does not fit into the memory of the card: is it split, and is everything answered?"),
-    "think": (200, "Long responses: tokens per second by batch size."),
-    "wrapper": (90, "This package, a loop as in the release's code, and lmms-eval's own model, in turns."),
-    "processes": (90, "Two processes on one GPU, killed and resumed."),
+    "think": (130, "Long responses: tokens per second by batch size."),
+    "wrapper": (100, "This package, a loop as in the release's code, and lmms-eval's own model, in turns."),
+    "processes": (110, "Two processes on one GPU, killed and resumed."),
 }
 """The seconds that a part may take, and what it measures; the most important parts come first."""
 
