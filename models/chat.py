@@ -1,4 +1,4 @@
-"""What every model of ours is to lmms-eval: requests in, responses in their order out, failures counted and listed."""
+"""The base of the models that lmms-eval sees: it answers requests in order, and counts and lists failures."""
 
 import weakref
 from abc import abstractmethod
@@ -26,23 +26,27 @@ from .runtime.signals import RunStopped, SigtermGuard, Terminated
 from .runtime.worker_pool import WorkerPool, worker_count
 
 FAILURE_MARK = "[request failed]"
-"""What a response starts with when there is an error instead of an answer. Tasks score these characters as failed."""
+"""The start of a response that holds an error instead of an answer. Tasks score a response with this mark as failed."""
 
 _PADDING = "__padding_only__"
-"""What lmms-eval writes into the metadata of a request that only makes processes do equally many: never scored."""
+"""lmms-eval's key in the metadata of a request that only gives all processes equally many: it is never scored."""
 
-_NAMED = 10
+_MAX_FILES = 10
 """How many files a line of the log names at most."""
 
 
 @dataclass
 class SampleCounts(TokenCounts):
-    """What lmms-eval writes beside a response: tokens, and what was shown and heard."""
+    """What lmms-eval writes beside a response: token counts, and how much was shown and heard.
+
+    Attributes:
+        stats: How much of its media the model was shown.
+    """
 
     stats: MediaStats = field(default_factory=MediaStats)
 
     def to_dict(self) -> dict[str, Any]:
-        """The counts as they stand in the log of samples, under `token_counts`."""
+        """The counts as lmms-eval writes them into the log of samples, under `token_counts`."""
         return {
             **super().to_dict(),
             "frames": self.stats.frames,
@@ -53,17 +57,23 @@ class SampleCounts(TokenCounts):
 
 
 class ChatModel(lmms):
-    """A model behind lmms-eval's chat interface that answers in `respond` and tells what it knows in `identity`.
+    """The base of a model behind lmms-eval's chat interface. A subclass defines how requests are answered.
 
-    `settings` say how many requests may fail and how long decoding may take.
+    Args:
+        settings: How many requests may fail, how long decoding may take, and how many workers there are.
+
+    Attributes:
+        settings: See above.
+        response_cache_class: The response cache of this model, for a release of lmms-eval that asks models for it.
+        known_arguments: The names of `generation_kwargs` that have an effect.
+        failures: The failed requests of the last run.
+        remarks: The remarks of the last run, each with the files that it is about.
     """
 
     is_simple = False
     settings: RunSettings
     response_cache_class = AnswerCache
-    """The response cache that this model is to be asked through, for an lmms-eval that asks models for theirs."""
     known_arguments = KNOWN
-    """The names of `generation_kwargs` that have an effect."""
 
     def __init__(self, settings: RunSettings) -> None:
         super().__init__()
@@ -79,10 +89,18 @@ class ChatModel(lmms):
 
     @classmethod
     def create_from_arg_string(cls, arg_string: str, additional_config: dict[str, Any] | None = None) -> Any:
-        """The model that `--model_args` describe.
+        """Make the model that `--model_args` describes.
 
-        Bad arguments end the run with status 1 and one sentence: lmms-eval would print where an exception was raised,
-        and end with status 0.
+        Args:
+            arg_string: The value of `--model_args`: `name=value`, separated by commas.
+            additional_config: Arguments from lmms-eval's own options, such as `--batch_size`.
+
+        Returns:
+            The model.
+
+        Raises:
+            SystemExit: An argument cannot be used. The status is 1 and the message one sentence, because lmms-eval
+                would print a traceback for an ordinary exception, and end with status 0.
         """
         try:
             beside = {name for name, value in (additional_config or {}).items() if value is not None}
@@ -93,47 +111,68 @@ class ChatModel(lmms):
 
     @abstractmethod
     def get_model_info(self) -> dict[str, Any]:
-        """What the results depend on, as JSON can hold it."""
+        """What the results depend on, in a form that JSON can hold."""
 
     @abstractmethod
     def identity(self) -> dict[str, Any]:
-        """What tells this model's answers to equal conversations from those of others, as JSON can hold it."""
+        """What answers to equal conversations depend on, in a form that JSON can hold. Equal for equal models."""
 
     @abstractmethod
     def respond(
         self, requests: Sequence[Request], ledger: Ledger, guard: SigtermGuard, on_response: Callable[[], Any]
     ) -> Iterator[Response]:
-        """Yield the response to every request, in order; `on_response` is called for each, as soon as it is there.
+        """Answer requests.
 
-        The ledger is told what becomes of each, and `guard` may end the run.
+        Args:
+            requests: The requests of the run.
+            ledger: Records the outcome of each request.
+            guard: Ends the run after SIGTERM.
+            on_response: Called for each response as soon as it comes, in any order.
+
+        Yields:
+            The response to every request, in order.
+
+        Raises:
+            RunStopped: The settings do not allow this many failures, or answers cannot be written.
+            Terminated: The process got SIGTERM.
         """
 
     @property
     def time_axes(self) -> dict[str, str]:
-        """The time axis that the videos of each task got."""
+        """The time axis of the videos of each task: "release", "true", "mixed", or several of them joined by "/"."""
         return {task: "/".join(sorted(found)) for task, found in sorted(self._time_axes.items())}
 
     def generate_until(
         self, requests: list[Instance], answers: AnswerStore | None = None
     ) -> Iterator[GenerationResult]:
-        """Yield the response to each request, in order, as soon as it and those before it are there.
+        """Answer requests. All failures are logged at the end.
 
-        A request whose answer is among `answers` is not asked again, and new ones are kept there. One that fails yields
-        the failure mark and the reason; all failures are logged at the end. Raises RunStopped where the settings allow
-        no more of them, where answers can not be kept, and after SIGTERM; RuntimeError after `clean`.
+        Args:
+            requests: The requests of lmms-eval.
+            answers: Stores new answers, and has those of earlier runs, whose requests are not asked again. None if
+                answers are not kept.
+
+        Yields:
+            The response to each request, in order, as soon as it and all before it are there. The text of a failed
+            request is the failure mark and the reason.
+
+        Raises:
+            RunStopped: The settings do not allow this many failures, answers cannot be written, or the process got
+                SIGTERM.
+            RuntimeError: The model was freed by `clean`.
         """
         if self._freed:
-            raise RuntimeError("This model was freed at the end of a run; make a new one for another.")
+            raise RuntimeError("This model was freed at the end of a run; create a new one for another run.")
         asked = [request for request in requests if not _is_padding(request)]
         ledger = Ledger(self.settings, len(asked), answers)
         self.failures = ledger.failures
         self.remarks.clear()
         stopped = None
         try:
-            given = self._given(asked, ledger)
+            responses = self._responses(asked, ledger)
             for request in requests:
-                yield GenerationResult("") if _is_padding(request) else next(given)
-            yield from given  # run it to its end, so that its `finally` blocks run
+                yield GenerationResult("") if _is_padding(request) else next(responses)
+            yield from responses  # run it to its end, so that its `finally` blocks run
         except RunStopped as ending:
             stopped = ending
             raise
@@ -142,8 +181,8 @@ class ChatModel(lmms):
             if stopped is not None:
                 logger.error("{}", stopped.reason)
 
-    def _given(self, requests: list[Instance], ledger: Ledger) -> Iterator[GenerationResult]:
-        """The responses to requests, in their order."""
+    def _responses(self, requests: list[Instance], ledger: Ledger) -> Iterator[GenerationResult]:
+        """The responses to requests, in order."""
         bar = tqdm(total=len(requests), desc="Model Responding", disable=self.rank != 0)
         with SigtermGuard() as guard, bar as progress:
             try:
@@ -153,11 +192,11 @@ class ChatModel(lmms):
                 raise RunStopped(f"The run was ended by SIGTERM. {ledger.how_to_go_on()}") from None
 
     def start_workers(self, make_encoder: Callable[[], RequestEncoder], device: torch.device | None) -> None:
-        """Start the processes that prepare media, if the settings want some and none are running.
+        """Start the processes that prepare media, if the settings ask for some and none are running.
 
         Args:
             make_encoder: Makes the encoder of the workers; see `WorkerPool`.
-            device: Where the model is, None if it is not on this machine.
+            device: The device of the model; None if the model is not on this machine.
 
         Raises:
             ValueError: The settings ask for workers, and this system cannot have them.
@@ -175,13 +214,21 @@ class ChatModel(lmms):
         super().clean()
 
     def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
-        """Not offered: raises NotImplementedError."""
+        """Refuse log-likelihoods.
+
+        Raises:
+            NotImplementedError: Always.
+        """
         raise NotImplementedError(
             f"{type(self).__name__} generates text; tasks that need log-likelihoods are not supported."
         )
 
     def generate_until_multi_round(self, requests: list[Instance]) -> list[str]:
-        """Not offered: raises NotImplementedError."""
+        """Refuse several rounds.
+
+        Raises:
+            NotImplementedError: Always.
+        """
         raise NotImplementedError(f"{type(self).__name__} answers single rounds; multi-round tasks are not supported.")
 
     def _requests(self, instances: Sequence[Instance]) -> list[Request]:
@@ -200,7 +247,7 @@ class ChatModel(lmms):
         return Request(task, doc_id, generation_kwargs, messages, clip=clips.of(task, split, doc_id))
 
     def _result(self, response: Response) -> GenerationResult:
-        """What lmms-eval gets for a response; remarks are kept for the end of the run."""
+        """Turn a response into lmms-eval's. Remarks are collected for the end of the run."""
         stats = response.stats
         if response.text is None:
             return GenerationResult(f"{FAILURE_MARK} {response.error}", SampleCounts(stats=stats))
@@ -211,8 +258,8 @@ class ChatModel(lmms):
         )  # fmt: skip
         if stats.time_axis:
             self._time_axes[response.request.task].add(stats.time_axis)
-        for what, file in response.remarks:
-            self.remarks[what].add(file)
+        for remark, file in response.remarks:
+            self.remarks[remark].add(file)
         return GenerationResult(response.text, SampleCounts(response.input_tokens, response.output_tokens, stats=stats))
 
     def _warn_of_ignored(self, task: str, generation_kwargs: dict[str, Any]) -> None:
@@ -222,9 +269,9 @@ class ChatModel(lmms):
                 logger.warning("{} sets {} in generation_kwargs, which has no effect here.", task, name)
 
     def _log_summary(self, asked: int) -> None:
-        for what, files in self.remarks.items():
-            more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
-            logger.warning("{}: {}{}", what, ", ".join(sorted(files)[:_NAMED]), more)
+        for remark, files in self.remarks.items():
+            more = f" and {len(files) - _MAX_FILES} more" if len(files) > _MAX_FILES else ""
+            logger.warning("{}: {}{}", remark, ", ".join(sorted(files)[:_MAX_FILES]), more)
         if not self.failures:
             return
         logger.error("{} of {} requests failed and count as failed, not as answers:", len(self.failures), asked)

@@ -1,4 +1,4 @@
-"""`--model humansense_omni`: an omni model that sees and hears what the messages of a task hold."""
+"""`--model humansense_omni`: an omni model, loaded here, that sees and hears the media in the messages of a task."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -22,8 +22,17 @@ from .runtime.signals import SigtermGuard
 class HumanSenseOmni(ChatModel):
     """An omni checkpoint behind lmms-eval's chat interface.
 
-    The arguments are the fields of `local.settings.LocalSettings`, which says what they mean; `max_batch_size` is there
-    because lmms-eval passes it on, and is not used. Raises ValueError for arguments or checkpoints that cannot be used.
+    Args:
+        pretrained: A folder or a Hub name.
+        max_batch_size: Not used. lmms-eval always passes it.
+        **arguments: The other fields of `local.settings.LocalSettings`.
+
+    Attributes:
+        batch_size: Requests per call of the model.
+        engine: The loaded checkpoint; deleted by `clean`.
+
+    Raises:
+        ValueError: An argument or the checkpoint cannot be used.
     """
 
     settings: LocalSettings
@@ -45,30 +54,30 @@ class HumanSenseOmni(ChatModel):
 
     @property
     def device(self) -> torch.device:
-        """Where the model is."""
+        """The device of the model."""
         return self._device
 
     def get_model_info(self) -> dict[str, Any]:
-        """What the results depend on: checkpoint, versions, every setting, and the time axis that each task got."""
+        """What the results depend on: checkpoint, versions, all settings, and the time axis of each task."""
         return {**self._model_info, "time_axis_of_tasks": self.time_axes, "effort": self._effort}
 
     def identity(self) -> dict[str, Any]:
-        """What tells this model's answers from those of others; see `Engine.identity`."""
-        logger.info("The checkpoint is read once more, to tell its answers from those of others.")
+        """What answers to equal conversations depend on; see `Engine.identity`."""
+        logger.info("Reading the checkpoint once more, to compute its digest for the response cache.")
         return self.engine.identity()
 
     def respond(
         self, requests: Sequence[Request], ledger: Ledger, guard: SigtermGuard, on_response: Callable[[], Any]
     ) -> Iterator[Response]:
-        """See `ChatModel.respond`."""
+        """Answer requests in batches, as `ChatModel.respond` says."""
         self.start_workers(self._make_encoder, self._device)
         runner = LocalRunner(self.engine, self._workers, ledger, guard)
         try:
             yield from runner.run(requests, on_response)
         finally:
-            self._note_effort(runner, ledger)
+            self._record_effort(runner, ledger)
 
-    def _note_effort(self, runner: LocalRunner, ledger: Ledger) -> None:
+    def _record_effort(self, runner: LocalRunner, ledger: Ledger) -> None:
         effort = runner.effort
         self._effort = {
             "model_seconds": round(effort.model, 3),

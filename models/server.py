@@ -1,4 +1,4 @@
-"""`--model humansense_server`: the same questions to a model behind an OpenAI-compatible chat endpoint."""
+"""`--model humansense_server`: a served model, asked through an OpenAI-compatible chat endpoint."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
@@ -21,17 +21,30 @@ from .runtime.request import Request, Response
 from .runtime.signals import SigtermGuard
 
 _LIBRARIES = ("openai", "av", "decord", "librosa", "soxr", "qwen-omni-utils", "torch", "torchvision", "pillow")
-"""What is sent depends on these, besides the media."""
+"""Libraries that requests depend on, besides the media."""
 
-_NAMED_OTHERWISE = ("base_url", "model", "system_prompt")
+_REPORTED_DIFFERENTLY = ("base_url", "model", "system_prompt")
+"""Settings whose values or names are others in `HumanSenseServer.get_model_info`."""
+
+_IDENTIFYING = ("base_url", "model", "media", "frame_format")
+"""Settings that an answer depends on, and that are not in the conversation."""
 
 
 class HumanSenseServer(ChatModel):
     """A served model behind lmms-eval's chat interface.
 
-    The arguments are the fields of `endpoint.settings.EndpointSettings`, which says what they mean; `device`,
-    `max_batch_size` and `batch_size` are there because lmms-eval passes them on. Raises ValueError for arguments that
-    can not be used, and where no server answers.
+    Args:
+        batch_size: None or 1. lmms-eval always passes it.
+        device: Not used. lmms-eval always passes it.
+        max_batch_size: Not used. lmms-eval always passes it.
+        **arguments: The fields of `endpoint.settings.EndpointSettings`.
+
+    Attributes:
+        client: Sends requests to the server.
+        encoder: Makes payloads of conversations.
+
+    Raises:
+        ValueError: An argument cannot be used, or no server replies.
     """
 
     settings: EndpointSettings
@@ -46,12 +59,13 @@ class HumanSenseServer(ChatModel):
     ) -> None:
         if str(batch_size or 1) != "1":
             raise ValueError(
-                f"humansense_server makes no batches (batch_size={batch_size}): the server does, of the "
-                "concurrency= requests that are open at once."
+                f"humansense_server makes no batches (batch_size={batch_size}): the server makes them from the "
+                "requests that are open at once; set how many with concurrency=."
             )
         super().__init__(read_endpoint_settings(arguments))
         if self.settings.is_unprotected:
-            logger.warning("{} is not encrypted: all on the way can read what is sent.", self.settings.shown_url)
+            url = self.settings.shown_url
+            logger.warning("The connection to {} is not encrypted: others on the network can read what is sent.", url)
         self.client = EndpointClient(self.settings)
         self.client.check()
         self.encoder = EndpointEncoder(self.settings)
@@ -62,13 +76,13 @@ class HumanSenseServer(ChatModel):
 
     @property
     def device(self) -> torch.device:
-        """The CPU; where the model runs, only the server knows."""
+        """The CPU. Only the server knows where the model runs."""
         return self._device
 
     def get_model_info(self) -> dict[str, Any]:
-        """What the results depend on: the server, every setting, and what the run used. Never a key."""
+        """What the results depend on: the server, all settings, and the usage of the run. Never the API key."""
         return {
-            **{name: value for name, value in asdict(self.settings).items() if name not in _NAMED_OTHERWISE},
+            **{name: value for name, value in asdict(self.settings).items() if name not in _REPORTED_DIFFERENTLY},
             "pretrained": self.settings.model,
             "base_url": self.settings.shown_url,
             "system_prompt": self.encoder.system_prompt,
@@ -80,10 +94,9 @@ class HumanSenseServer(ChatModel):
         }
 
     def identity(self) -> dict[str, Any]:
-        """What responses to equal conversations depend on: the server and model by name, and how things are shown."""
-        told = ("base_url", "model", "media", "frame_format")
+        """What answers to equal conversations depend on: the names of server and model, and how media are sent."""
         return {
-            **{name: value for name, value in asdict(self.settings).items() if name in told},
+            **{name: value for name, value in asdict(self.settings).items() if name in _IDENTIFYING},
             "versions": versions_of(_LIBRARIES),
             "code": digest_of_code("endpoint"),
             "frame_limits": frame_limits(),
@@ -92,7 +105,7 @@ class HumanSenseServer(ChatModel):
     def respond(
         self, requests: Sequence[Request], ledger: Ledger, guard: SigtermGuard, on_response: Callable[[], Any]
     ) -> Iterator[Response]:
-        """See `ChatModel.respond`."""
+        """Answer requests, several at once, as `ChatModel.respond` says."""
         self.start_workers(self._make_encoder, None)
         pipeline = Pipeline(self.encoder, self._workers, ledger, self.settings)
         runner = EndpointRunner(self.client, self.settings, pipeline, ledger, guard)
@@ -102,7 +115,7 @@ class HumanSenseServer(ChatModel):
             usage = {name: value for name, value in asdict(runner.usage).items() if value is not None}
             narrowest = runner.limiter.narrowest
             self._usage = {**usage, "narrowest_window": narrowest, "answers_of_earlier_runs": ledger.recalled}
-            logger.info("{} replies, {} tries again.", runner.usage.replies, runner.usage.retries)
+            logger.info("{} replies, {} retries.", runner.usage.replies, runner.usage.retries)
 
     def clean(self) -> None:
         """End the workers and all connections. The model answers no request after this."""

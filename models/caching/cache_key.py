@@ -1,6 +1,7 @@
-"""What an answer depends on, as digests: what is shown and asked, the checkpoint, the code. Knows no harness.
+"""Digests of everything that an answer depends on: what is shown and asked, the checkpoint, the code.
 
-Equal digests mean the same answer, on any machine and from any folder; where that is not known there is none.
+Equal digests mean the same answer, on any machine and from any folder. Where that is not known, there is no digest.
+Does not depend on lmms-eval.
 """
 
 import hashlib
@@ -24,23 +25,27 @@ _BLOCK = 1 << 20
 _THREADS = 4
 
 _DECIDING = ("media", "inputs")
-"""The folders whose code decides what any model is shown. `runtime`, `caching` and what lmms-eval sees decide when and
-where something is done, and not what: answers do not depend on them."""
+"""The folders whose code decides what every model is shown. Answers do not depend on `runtime`, `caching` and the
+modules that lmms-eval sees: these decide when and where something is done, but not what."""
 
 
 class UnknownContentError(Exception):
-    """What something consists of is not known without fetching it, such as a picture behind an address."""
+    """The content of a medium is not known without fetching it, such as an image behind a URL."""
 
 
 class FileDigests:
-    """Digests of the content of files, each read once as long as it does not change. For several threads."""
+    """Digests of the content of files. A file is read again only if it changed. Thread-safe."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, int, int, int], str] = {}
         self._lock = threading.Lock()
 
     def digest(self, path: str) -> str:
-        """SHA-256 of a file, as hexadecimal digits. Raises OSError where it cannot be read."""
+        """SHA-256 of a file, as hexadecimal digits.
+
+        Raises:
+            OSError: The file cannot be read.
+        """
         stat = os.stat(path)
         state = os.path.abspath(path), stat.st_size, stat.st_mtime_ns, stat.st_ino
         with self._lock:
@@ -53,7 +58,11 @@ class FileDigests:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, as hexadecimal digits. Raises OSError where it cannot be read."""
+    """SHA-256 of a file, as hexadecimal digits.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
@@ -62,9 +71,10 @@ def sha256_of(path: Path) -> str:
 
 
 def digest_of(value: Any) -> str:
-    """SHA-256, as hexadecimal digits, of something that JSON can hold; numbers may be NumPy's.
+    """SHA-256, as hexadecimal digits, of a value that JSON can hold. Numbers may be NumPy's.
 
-    Raises TypeError for anything else.
+    Raises:
+        TypeError: JSON cannot hold the value.
     """
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=_plain).encode()).hexdigest()
 
@@ -76,10 +86,20 @@ def _plain(value: Any) -> Any:
 
 
 def describe(conversation: Conversation, files: FileDigests) -> list[Any]:
-    """Everything that a conversation shows and says, in a form that JSON can hold: media by their content.
+    """Describe everything that a conversation shows and says, with media by their content.
 
-    Raises UnknownContentError where that is not known, OSError for a file that cannot be read, and TypeError or
-    ValueError for what is no medium.
+    Args:
+        conversation: What `read_messages` returns.
+        files: Computes and remembers the digests of its files.
+
+    Returns:
+        The role and the parts of each turn, in a form that JSON can hold. Equal for equal media in any folder.
+
+    Raises:
+        UnknownContentError: The content of a medium is not known.
+        OSError: A file cannot be read.
+        TypeError: An object in memory is not a medium.
+        ValueError: An object in memory, or a file name, is not valid.
     """
     return [[turn.role, [_part(part, files) for part in turn.parts]] for turn in conversation]
 
@@ -96,7 +116,7 @@ def _part(part: Part, files: FileDigests) -> list[Any]:
 
 
 def _medium(source: Any, files: FileDigests) -> Any:
-    """The content of a picture, clip or sound, and what else a decoder looks at: the ending of its name."""
+    """Describe the content of an image, video or sound, and the extension of its name, which decoders use."""
     if isinstance(source, (str, os.PathLike)):
         name = os.fspath(source).removeprefix("file://")
         if name.startswith("data:"):
@@ -120,15 +140,19 @@ def _bytes(content: bytes) -> str:
 
 
 def frame_limits() -> dict[str, float]:
-    """The limits of qwen-omni-utils on number and size of frames, one of which is read from the environment."""
+    """The limits of qwen-omni-utils on number and size of frames. One of them comes from an environment variable."""
     return {name: value for name, value in vars(qwen).items() if name.isupper() and isinstance(value, (int, float))}
 
 
 def digest_of_code(folder: str, left_out: Collection[str] = ()) -> str:
-    """SHA-256, as hexadecimal digits, over the source of all that decides what a model is shown and what it answers.
+    """Compute the digest of all source code that decides what a model is shown and what it answers.
 
-    That is every module in `media`, `inputs` and `folder` ("local" or "endpoint"), at any depth, except those
-    `left_out` ("local/families/qwen2_audio.py").
+    Args:
+        folder: "local" or "endpoint". Every module in it, in `media` and in `inputs` is read, at any depth.
+        left_out: Modules to ignore, such as "local/families/qwen2_audio.py".
+
+    Returns:
+        SHA-256, as hexadecimal digits.
     """
     models = Path(__file__).parents[1]
     paths = {
@@ -140,7 +164,7 @@ def digest_of_code(folder: str, left_out: Collection[str] = ()) -> str:
 
 
 def versions_of(libraries: Iterable[str]) -> dict[str, str | None]:
-    """The version of each library; None of those that are not installed."""
+    """The version of each library; None if it is not installed."""
     return {name: _version(name) for name in libraries}
 
 
@@ -152,11 +176,11 @@ def _version(name: str) -> str | None:
 
 
 def digest_of_folder(folder: Path) -> str:
-    """SHA-256 over names and contents of the files in a checkpoint's folder, as hexadecimal digits.
+    """SHA-256, as hexadecimal digits, over the names and contents of the files in a checkpoint's folder.
 
-    Every byte is read, as one layer that was trained on is a few bytes in a hundred. Hidden files and subfolders, which
-    are no part of the model, are not.
+    Every byte is read, because training may change one layer only, which is a few percent of the bytes. Hidden files
+    and subfolders are not read, because they are not part of the model.
     """
     paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    with ThreadPoolExecutor(_THREADS) as pool:  # hashing does not hold Python's lock
+    with ThreadPoolExecutor(_THREADS) as pool:  # hashing releases the GIL
         return digest_of([[path.name, digest] for path, digest in zip(paths, pool.map(sha256_of, paths), strict=True)])

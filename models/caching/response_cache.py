@@ -1,17 +1,18 @@
-"""lmms-eval's cache of responses, for a model that knows what its answers depend on.
+"""lmms-eval's response cache, for a model that knows what its answers depend on.
 
-The files are lmms-eval's: a log with one line for each answer, a SQLite database for each process of a run, and one for
-the folder, into which a run that is over is merged. What differs:
+The files are those of lmms-eval: a log with one line for each answer, a SQLite database for each process of a run, and
+one database for the whole folder, into which a finished run is merged. The differences:
 
-- The key is a digest of everything that an answer depends on (see `cache_key`) and of nothing else, where lmms-eval's
-  holds the text of a request, its number and the arguments of the command line: neither clips, nor what a folder with a
-  checkpoint holds.
-- A response is kept with its numbers of tokens and what was shown, so that a run that goes on logs what one run logs.
-- An answer is on disk before the next batch is asked, also on network folders, where lmms-eval keeps up to 256 of them
-  on the local disk of a node that may be gone; and in whatever order they come.
-- A run reads what all other runs wrote into the folder, also those that were killed, and writes where no other does. So
-  the number of processes may change, and runs may share a folder at the same time.
-- Empty answers are answers. Failures are none, and are not written.
+- The key is a digest of everything that an answer depends on (see `cache_key`), and of nothing else. lmms-eval's key
+  contains the text of a request, its number and the arguments of the command line, but neither the content of clips nor
+  the content of a checkpoint's folder.
+- A response is stored with its token counts and with what was shown, so that a continued run logs the same as a run
+  without interruption.
+- An answer is on disk before the next batch starts, also on network folders, and in any order of the answers. lmms-eval
+  keeps up to 256 answers on the local disk of a node, and these are lost if the node is.
+- A run reads what all other runs wrote into the folder, including runs that were killed, and writes into files of its
+  own. So the number of processes may change, and several runs may share a folder at the same time.
+- Empty answers are stored. Failures are not.
 """
 
 import contextlib
@@ -47,7 +48,13 @@ _LOCK = ".merge.lock"
 
 
 class AnswerCache(ResponseCache):
-    """The cache of one process of one run. `folder` is where it is, `recalled` and `kept` count answers."""
+    """The response cache of one process of one run.
+
+    Attributes:
+        folder: The folder of the cache.
+        recalled: How many answers of earlier runs this process uses.
+        kept: How many new answers this process has stored.
+    """
 
     folder: str
     recalled: int
@@ -60,7 +67,18 @@ class AnswerCache(ResponseCache):
 
     @classmethod
     def create(cls, cache_root: str, **options: Any) -> "AnswerCache":
-        """Overrides lmms-eval's. Ends the program, with a sentence, where the folder cannot be written."""
+        """Create the cache of this process.
+
+        Args:
+            cache_root: The folder that `--use_cache` names.
+            **options: See `ResponseCache.create` of lmms-eval.
+
+        Returns:
+            The cache, with the answers of all earlier runs in the folder.
+
+        Raises:
+            SystemExit: The folder cannot be written.
+        """
         try:
             with _run_name(_own_name()):
                 cache: AnswerCache = super().create(cache_root, **options)
@@ -68,7 +86,7 @@ class AnswerCache(ResponseCache):
             cache._earlier = EarlierRuns(Path(str(cache._cache_root)), Path(str(cache._run_dir)))
         except (OSError, sqlite3.Error) as error:
             raise SystemExit(
-                f"HumanSense: --use_cache {cache_root} cannot be used ({error}); name a folder that can be written."
+                f"HumanSense: --use_cache {cache_root} cannot be used ({error}); give a folder that can be written."
             ) from error
         cache.folder = str(cache._cache_root)
         cache.recalled = cache.kept = 0
@@ -77,17 +95,37 @@ class AnswerCache(ResponseCache):
         return cache
 
     def execute(self, lm: Any, reqtype: str, requests: list[Instance]) -> list[Any]:
-        """The responses to all requests, in order; those that are not known are asked and kept."""
+        """Answer requests. Those that have no stored answer are put to the model, and their answers are stored.
+
+        Args:
+            lm: The model: a `ChatModel`.
+            reqtype: The type of the requests. Only those of "generate_until" are stored.
+            requests: The requests of lmms-eval.
+
+        Returns:
+            The response to each request, in order.
+        """
         if reqtype != _REQUEST_TYPE:
             responses: list[Any] = super().execute(lm, reqtype, requests)
             return responses
         self._identity = digest_of(lm.identity())
-        self._limit = float(lm.settings.media_timeout)
+        self._media_timeout = float(lm.settings.media_timeout)
         self._files = FileDigests()
         return list(lm.generate_until(requests, self))
 
     def recall(self, request: Request, conversation: Conversation) -> Recalled:
-        """See `Ledger.recall`. Raises StalledError where a file cannot be read in the time it may take."""
+        """Look up the answer that an earlier run gave to a request, as `Ledger.recall` says.
+
+        Args:
+            request: The request to look up. Its generation arguments are part of the key.
+            conversation: The conversation that was made from its messages.
+
+        Returns:
+            The key of the answer, and the response if there is one.
+
+        Raises:
+            StalledError: A file of the conversation could not be read within `media_timeout`.
+        """
         media = tuple(paths_of([conversation]))
         key = self._key(request, conversation, media)
         found = self._earlier.find(key) if key else None
@@ -102,7 +140,11 @@ class AnswerCache(ResponseCache):
         return Recalled(key, response)
 
     def keep(self, response: Response) -> None:
-        """Have the response on disk. Raises KeepingError where that is not possible."""
+        """Write a response. It is on disk when this returns.
+
+        Raises:
+            KeepingError: The response cannot be written.
+        """
         request, key, stored = response.request, response.key, _stored(response)
         arguments = dict(request.generation_kwargs)
         try:
@@ -113,14 +155,19 @@ class AnswerCache(ResponseCache):
             if key is not None:
                 self._store(key, _REQUEST_TYPE, request.task, request.doc_id, 0, arguments, stored)
         except (OSError, sqlite3.Error) as error:
-            raise KeepingError(f"Answers can not be written to {self.folder} any more: {error}.") from error
+            raise KeepingError(f"Answers can no longer be written to {self.folder}: {error}.") from error
         self.kept += key is not None
 
     def finalize(self, *, success: bool, **options: Any) -> None:
-        """Overrides lmms-eval's. What goes wrong here costs no result, as every answer is on disk already."""
+        """Merge this run into the folder's database. Errors are only logged: every answer is on disk already.
+
+        Args:
+            success: Whether the run has answered all requests.
+            **options: See `ResponseCache.finalize` of lmms-eval.
+        """
         if success:
-            self._try("take over answers of runs that were ended", self._adopt)
-            self._try("remove the lock of a run that was ended", self._break_lock_of_the_dead)
+            self._try("copy the answers of interrupted runs", self._adopt)
+            self._try("remove the lock of an interrupted run", self._break_stale_lock)
         self._try("merge this run", lambda: super(AnswerCache, self).finalize(success=success, **options))
         self._earlier.close()
 
@@ -128,23 +175,23 @@ class AnswerCache(ResponseCache):
         try:
             work()
         except (OSError, sqlite3.Error) as error:
-            logger.error("The cache in {} could not {} ({}); its answers are not lost.", self.folder, purpose, error)
+            logger.error("The cache in {} could not {} ({}). No answer is lost.", self.folder, purpose, error)
 
     def _log_into_the_folder(self) -> None:
-        """Write the log where the next run will look for it, even if the database is on the disk of this node."""
+        """Write the log into the folder, where the next run reads it, even if the database is on this node's disk."""
         if self._remote_rank_audit:
             self._audit_file.close()
             self.audit_path, self._remote_rank_audit = self._remote_rank_audit, None
-            self._audit_file = open(self.audit_path, "a", encoding="utf-8")  # noqa: SIM115  # for as long as the run
+            self._audit_file = open(self.audit_path, "a", encoding="utf-8")  # noqa: SIM115  # open until the run ends
 
     def _adopt(self) -> None:
-        """Make this run complete, so that the folder's database has all its answers after the merge."""
+        """Copy recalled answers into this run, so that the folder's database has all its answers after the merge."""
         for key, (request, stored) in self._adopted.items():
             arguments = dict(request.generation_kwargs)
             self._store(key, _REQUEST_TYPE, request.task, request.doc_id, 0, arguments, json.loads(stored))
 
-    def _break_lock_of_the_dead(self) -> None:
-        """A process that is killed while it merges leaves its lock, and all others would wait a minute for it."""
+    def _break_stale_lock(self) -> None:
+        """Remove the lock of a process that was killed while it merged. All others would wait a minute for it."""
         lock = Path(str(self._run_dir)).parent / _LOCK
         try:
             owner = json.loads((lock / "owner.json").read_text(encoding="utf-8"))
@@ -154,24 +201,29 @@ class AnswerCache(ResponseCache):
             shutil.rmtree(lock, ignore_errors=True)
 
     def _key(self, request: Request, conversation: Conversation, media: tuple[str, ...]) -> str | None:
-        """What tells the request from others; None where its answer is drawn by chance, or that cannot be told."""
+        """The key of the answer to a request; None if the answer is sampled, or the content of its media is unknown."""
         arguments = dict(request.generation_kwargs)
         if not is_deterministic(_REQUEST_TYPE, arguments):
             return None
         work = f"Reading {', '.join(media)}"
         try:
-            content = within(self._limit, lambda: digest_of(describe(conversation, self._files)), work)
+            content = within(self._media_timeout, lambda: digest_of(describe(conversation, self._files)), work)
         except (UnknownContentError, OSError, TypeError, ValueError):
-            return None  # asking it will show what is wrong
-        asked = digest_of([content, {name: repr(value) for name, value in arguments.items()}])
+            return None  # asking the request reports what is wrong
+        question = digest_of([content, {name: repr(value) for name, value in arguments.items()}])
         key: str = compute_cache_key(
-            _REQUEST_TYPE, "", "", arguments, content_hash=asked, model_fingerprint_hash=self._identity
+            _REQUEST_TYPE, "", "", arguments, content_hash=question, model_fingerprint_hash=self._identity
         )
         return key
 
 
 class EarlierRuns:
-    """What other runs left in a folder: its database, and the logs of runs that are not merged into it. Read only."""
+    """Reads the answers of other runs in a folder: its database, and the logs of runs that are not merged into it.
+
+    Args:
+        folder: The folder of the cache.
+        own_run: The subfolder of this run, which is not read.
+    """
 
     def __init__(self, folder: Path, own_run: Path) -> None:
         self._lock = threading.Lock()
@@ -179,7 +231,7 @@ class EarlierRuns:
         self._logged = dict(_logged(folder / "runs", own_run))
 
     def find(self, key: str) -> str | None:
-        """The stored response of a key."""
+        """The stored response of a key, as JSON; None if there is none."""
         if key in self._logged:
             return self._logged[key]
         with self._lock:
@@ -188,7 +240,7 @@ class EarlierRuns:
             try:
                 row = self._database.execute("SELECT response FROM responses WHERE cache_key = ?", (key,)).fetchone()
             except sqlite3.Error as error:
-                logger.warning("The cache of responses can not be read any more and is left out: {}", error)
+                logger.warning("The response cache can no longer be read, and its answers are not used: {}", error)
                 self._database = None
                 return None
         return str(row[0]) if row else None
@@ -204,12 +256,12 @@ class EarlierRuns:
 def _opened(path: Path) -> sqlite3.Connection | None:
     if not path.exists():
         return None
-    # Not as "immutable", as lmms-eval does: another run may be merged into it while this one reads.
+    # Not as "immutable", which lmms-eval uses: another run may be merged into it while this one reads.
     return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, check_same_thread=False, timeout=30)
 
 
 def _logged(runs: Path, own: Path) -> Iterator[tuple[str, str]]:
-    """Key and response of every line of the logs of other runs; a line that was cut off when its run ended is left."""
+    """Key and response of every line in the logs of other runs. Lines that were cut off by a kill are skipped."""
     for log in sorted(runs.glob("*/rank_*.audit.jsonl")):
         if log.parent == own or (log.parent / _MERGED).exists():
             continue
@@ -233,7 +285,7 @@ def _stored(response: Response) -> dict[str, Any]:
 
 
 def _restored(request: Request, stored: str, media: tuple[str, ...], key: str | None) -> Response | None:
-    """The response that was stored; None where that is none of ours, or damaged."""
+    """The response that was stored; None if it is damaged or was not stored by this class."""
     try:
         found: Mapping[str, Any] = json.loads(stored)
         return Response(
@@ -251,7 +303,7 @@ def _restored(request: Request, stored: str, media: tuple[str, ...], key: str | 
 
 
 def _own_name() -> str:
-    """A name for this run that no other has, the same for all of its processes."""
+    """A unique name for this run, the same in all of its processes."""
     begun = os.environ.get(_RUN_NAME) or time.strftime("%Y%m%dT%H%M%S", time.gmtime())
     name = [f"{begun}-{uuid.uuid4().hex[:8]}"]
     if torch.distributed.is_available() and torch.distributed.is_initialized():
@@ -261,7 +313,7 @@ def _own_name() -> str:
 
 @contextlib.contextmanager
 def _run_name(name: str) -> Iterator[None]:
-    """Within it, lmms-eval calls a run by this name; it only takes one from the environment."""
+    """Within this context, lmms-eval uses this name for a new run. It takes names only from the environment."""
     before = os.environ.get(_RUN_NAME)
     os.environ[_RUN_NAME] = name
     try:

@@ -1,1 +1,1 @@
-"""When and where requests are worked on: prefetching, workers, time limits, signals, failures. Decides no answer."""
+"""When and where requests are processed: prefetching, workers, time limits, signals, failures. Decides no answer."""

@@ -1,4 +1,4 @@
-"""Arguments of models, as they come from a command line: refused in one sentence, or turned into settings."""
+"""Arguments of models from a command line: they become settings, or are refused with one sentence."""
 
 import difflib
 import inspect
@@ -19,10 +19,13 @@ def read_settings(
 
     Args:
         kind: The class of the settings; its annotations say which values a setting takes.
-        arguments: The values by name. None is the same as no value. Numbers may be texts and texts numbers, as
-            lmms-eval turns what looks like a number or a truth value into one.
-        needed: The arguments that must be there, each with a description for the message.
+        arguments: The values by name. None is the same as no value. A number may be a string, and a string a number or
+            a truth value, because lmms-eval converts everything that looks like one.
+        needed: The required arguments, each with a description for the message.
         model: The name of the model, for messages.
+
+    Returns:
+        The settings, validated.
 
     Raises:
         ValueError: An argument is unknown, missing or has a value that it does not take, or two contradict each other.
@@ -30,9 +33,9 @@ def read_settings(
     """
     given = {name: _as_typed(value) for name, value in arguments.items() if value is not None}
     _refuse_unknown(given, list(inspect.signature(kind).parameters), model)
-    for name, what in needed.items():
+    for name, description in needed.items():
         if not given.get(name):
-            raise ValueError(f"{model} needs {name}=, {what}.")
+            raise ValueError(f"{model} needs {name}=, {description}.")
     try:
         settings = TypeAdapter(kind).validate_python(given)
     except ValidationError as error:
@@ -46,8 +49,8 @@ def read_model_args(text: str, beside: Collection[str]) -> None:
     """Check the form of `--model_args`.
 
     Args:
-        text: What stands on the command line.
-        beside: The arguments that lmms-eval takes from options of its own, such as `--batch_size`.
+        text: The value of `--model_args`.
+        beside: The arguments that lmms-eval takes from its own options, such as `--batch_size`.
 
     Raises:
         ValueError: A part is not of the form `name=value`, or an argument is given twice.
@@ -56,15 +59,15 @@ def read_model_args(text: str, beside: Collection[str]) -> None:
         name, equals, _ = part.partition("=")
         if not equals:
             raise ValueError(
-                f"--model_args holds {part!r}, which is no name=value; write a text with commas, such as a system "
-                "prompt, into a file and give its path."
+                f"--model_args contains {part!r}, which is not of the form name=value; write a text with commas, such "
+                "as a system prompt, into a file and give its path."
             )
         if name.strip() in beside:
-            raise ValueError(f"{name} stands in --model_args; give --{name} instead.")
+            raise ValueError(f"{name} is in --model_args; use --{name} instead.")
 
 
 def _as_typed(value: Any) -> Any:
-    """The value as the user typed it where lmms-eval made a truth value of it: no setting is one."""
+    """Restore what the user typed where lmms-eval made a truth value of it: no setting is a truth value."""
     return str(value).lower() if isinstance(value, bool) else value
 
 
@@ -79,7 +82,7 @@ def _refuse_unknown(given: Mapping[str, Any], names: Collection[str], model: str
 
 def _first_reason(error: ValidationError) -> str:
     first = error.errors()[0]
-    if first["type"] == "value_error":  # a sentence of ours
+    if first["type"] == "value_error":  # a message of our own, such as that of read_limit
         return str(first["ctx"]["error"])
     reason = first["msg"].replace("Input", "the value", 1)
     return f"{first['loc'][0]}={first['input']}: {reason}."

@@ -1,4 +1,4 @@
-"""How many requests may fail before a run has become worthless. Standard library only."""
+"""How many requests may fail before a run ends. Standard library only."""
 
 import math
 from fractions import Fraction
@@ -6,9 +6,16 @@ from typing import Any
 
 
 def read_limit(value: Any) -> int | float:
-    """What `max_failures` means: a whole number of requests, or a share of them from 0 to 1 (a float).
+    """Read the argument `max_failures`.
 
-    `5` and "5" are five requests, `0.05` and "5%" a twentieth of them. Raises ValueError for anything else.
+    Args:
+        value: A number, or a string of one. `5` and "5" are five requests; `0.05` and "5%" are a twentieth of them.
+
+    Returns:
+        An int, the number of requests; or a float from 0 to 1, a share of the requests.
+
+    Raises:
+        ValueError: The value is neither.
     """
     limit: int | float | None = None
     if isinstance(value, str):
@@ -30,7 +37,15 @@ def _number(text: str) -> int | float | None:
 
 
 def allowed(limit: int | float, asked: int) -> int:
-    """How many of `asked` requests may fail. A share is rounded up, so that one may unless none is allowed."""
+    """Compute how many requests may fail.
+
+    Args:
+        limit: What `read_limit` returns.
+        asked: How many requests the run has.
+
+    Returns:
+        The number of requests. A share is rounded up, so that one request may fail unless the share is 0.
+    """
     if isinstance(limit, int):
         return limit
-    return math.ceil(Fraction(str(limit)) * asked)  # of floats, 7 % of 100 would be a little more than 7
+    return math.ceil(Fraction(str(limit)) * asked)  # with floats, 7 % of 100 would be a little more than 7

@@ -1,4 +1,4 @@
-"""Requests that ended in an error instead of an answer: what is told of them."""
+"""Requests that ended in an error instead of an answer: what messages and files say about them."""
 
 import re
 import textwrap
@@ -9,21 +9,28 @@ from typing import Any
 
 from .request import Response
 
-_REASONS = 10
+_MAX_KINDS = 10
 """How many kinds of failures a summary names at most."""
 
-_REQUESTS = 3
+_MAX_EXAMPLES = 3
 """How many requests of each kind a summary names at most."""
 
-_LENGTH = 400
-"""Characters of a reason in a summary: errors of CUDA take a page."""
+_MAX_LENGTH = 400
+"""Characters of a reason in a summary: errors of CUDA are a page long."""
 
 _PLACEHOLDER = "<file>"
 
 
 @dataclass(frozen=True)
 class Failure:
-    """One request that failed. `media` are the paths of what it shows, as far as that was known."""
+    """One request that failed.
+
+    Attributes:
+        task: The name of the task.
+        doc_id: The number of the doc in its task.
+        media: Paths of the media of the request, as far as they were known.
+        reason: The type and the message of the error.
+    """
 
     task: str
     doc_id: int
@@ -35,7 +42,7 @@ class Failure:
 
     @property
     def kind(self) -> str:
-        """The reason without the names of the sample's own files: equal for failures of one cause."""
+        """The reason without the names of the request's own files: equal for failures with one cause."""
         kind = self.reason
         spellings = {*self.media, *(str(Path(path)) for path in self.media)}
         for path in sorted(spellings, key=len, reverse=True):
@@ -43,36 +50,41 @@ class Failure:
         return kind
 
     def to_dict(self) -> dict[str, Any]:
-        """The failure as JSON can hold it."""
+        """The failure in a form that JSON can hold."""
         return {**asdict(self), "media": list(self.media)}
 
 
 def failure_of(response: Response) -> Failure:
-    """What is told of a request that failed."""
+    """The failure that a response without text reports."""
     request = response.request
     return Failure(request.task, request.doc_id, response.media, response.error)
 
 
 def summary(failures: Sequence[Failure]) -> list[str]:
-    """One line for every kind of failure, the most frequent first, with its number and some of its samples and files.
+    """Summarize failures by kind.
 
-    Reasons that differ only in numbers are of one kind. Kinds beyond the tenth share the last line.
+    Args:
+        failures: The failures of a run, in the order in which they happened.
+
+    Returns:
+        One line for every kind, the most frequent first, with its number of failures and some of their requests and
+        files. Reasons that differ only in numbers are of one kind. All kinds after the tenth share the last line.
     """
     kinds: dict[str, list[Failure]] = {}
     for failure in failures:
         kinds.setdefault(re.sub(r"\d[\d.,]*", "#", failure.kind), []).append(failure)
     ranked = sorted(kinds.values(), key=len, reverse=True)
-    lines = [f"{len(alike)} × {_on_one_line(alike[0].kind)} ({_examples(alike)})" for alike in ranked[:_REASONS]]
-    rest = sum(map(len, ranked[_REASONS:]))
+    lines = [f"{len(alike)} × {_on_one_line(alike[0].kind)} ({_examples(alike)})" for alike in ranked[:_MAX_KINDS]]
+    rest = sum(map(len, ranked[_MAX_KINDS:]))
     return [*lines, f"{rest} × for other reasons"] if rest else lines
 
 
 def _on_one_line(kind: str) -> str:
-    """A reason without line breaks, and no longer than a few lines on a screen."""
-    return textwrap.shorten(kind, _LENGTH, placeholder=" …")
+    """The reason without line breaks, shortened to a few lines of a terminal."""
+    return textwrap.shorten(kind, _MAX_LENGTH, placeholder=" …")
 
 
 def _examples(failures: Sequence[Failure]) -> str:
-    named = [" ".join([f"{failure}:", *failure.media]).removesuffix(":") for failure in failures[:_REQUESTS]]
-    more = [f"and {len(failures) - _REQUESTS} more"] if len(failures) > _REQUESTS else []
+    named = [" ".join([f"{failure}:", *failure.media]).removesuffix(":") for failure in failures[:_MAX_EXAMPLES]]
+    more = [f"and {len(failures) - _MAX_EXAMPLES} more"] if len(failures) > _MAX_EXAMPLES else []
     return "; ".join([*named, *more])

@@ -1,4 +1,4 @@
-"""What became of the requests of one run: answers are kept, failures are counted, and too many end it."""
+"""Records the outcome of each request of a run: keeps answers, counts failures, and ends the run at too many."""
 
 from typing import NamedTuple, Protocol
 
@@ -11,37 +11,52 @@ from .signals import RunStopped
 
 
 class Recalled(NamedTuple):
-    """What is known of a request: the key of its answer (see `Response.key`), and the response of an earlier run."""
+    """What is known about a request before it is asked.
+
+    Attributes:
+        key: The key of its answer; see `Response.key`.
+        response: The response of an earlier run; None if there is none.
+    """
 
     key: str | None = None
     response: Response | None = None
 
 
 class AnswerStore(Protocol):
-    """Where answers are kept from one run to the next."""
+    """Keeps answers from one run to the next.
+
+    Attributes:
+        folder: The folder that contains them.
+        recalled: How many answers of earlier runs this run uses.
+        kept: How many new answers this run has stored.
+    """
 
     folder: str
     recalled: int
     kept: int
 
     def recall(self, request: Request, conversation: Conversation) -> Recalled:
-        """See `Ledger.recall`."""
+        """Look up a request, as `Ledger.recall` says."""
 
     def keep(self, response: Response) -> None:
-        """Have the response on disk when this returns. Raises KeepingError where that is not possible."""
+        """Write a response. It is on disk when this returns.
+
+        Raises:
+            KeepingError: The response cannot be written.
+        """
 
 
 class KeepingError(Exception):
-    """Answers can not be written any more. The message is one sentence that names the folder."""
+    """Answers can no longer be written. The message is one sentence that names the folder."""
 
 
 class Ledger:
-    """What became of each request of a run, noted as soon as it is known.
+    """Records the outcome of each request of a run as soon as it is known.
 
     Args:
         settings: How many requests may fail.
         asked: How many requests the run has.
-        answers: Where responses are kept; None if they are not kept.
+        answers: Stores responses; None if they are not kept.
     """
 
     def __init__(self, settings: RunSettings, asked: int, answers: AnswerStore | None = None) -> None:
@@ -53,15 +68,30 @@ class Ledger:
 
     @property
     def recalled(self) -> int:
-        """How many answers are those of earlier runs."""
+        """How many answers come from earlier runs."""
         return self._answers.recalled if self._answers else 0
 
     def recall(self, request: Request, conversation: Conversation) -> Recalled:
-        """What an earlier run knows of a request. Called from several threads."""
+        """Look up the answer that an earlier run gave to a request. May be called from several threads.
+
+        Args:
+            request: The request to look up. Its generation arguments are part of the key.
+            conversation: The conversation that was made from its messages.
+
+        Returns:
+            The key of the answer, and the response if there is one.
+
+        Raises:
+            StalledError: A file of the conversation could not be read within `media_timeout`.
+        """
         return Recalled() if self._answers is None else self._answers.recall(request, conversation)
 
     def keep(self, response: Response) -> None:
-        """Have the response on disk. Raises RunStopped where that is not possible any more."""
+        """Write a response. It is on disk when this returns.
+
+        Raises:
+            RunStopped: The response cannot be written.
+        """
         try:
             if self._answers is not None:
                 self._answers.keep(response)
@@ -69,11 +99,15 @@ class Ledger:
             raise RunStopped(f"The run was stopped. {error} {self.how_to_go_on()}") from error
 
     def failed(self, response: Response) -> None:
-        """Count a failure. Raises RunStopped where the settings allow no more of them."""
+        """Count a failure.
+
+        Raises:
+            RunStopped: The settings do not allow this many failures.
+        """
         self.failures.append(failure_of(response))
         if self._settings.on_error == "raise":
             raise RunStopped(
-                f"The run was stopped, as on_error=raise asks for: {response.request} failed ({response.error}). "
+                f"The run was stopped because of on_error=raise: {response.request} failed ({response.error}). "
                 f"{self.how_to_go_on()}"
             )
         if len(self.failures) > self._allowed:
@@ -84,14 +118,14 @@ class Ledger:
             )
 
     def how_to_go_on(self) -> str:
-        """A sentence on what is kept, and what to do to have the rest."""
+        """One or two sentences on which answers are kept, and how to get the others."""
         if self._answers is None:
             return (
-                "No answer is kept; with --use_cache FOLDER, the same command would go on where it stopped, and ask "
-                "the failed requests again."
+                "Answers are not kept. With --use_cache FOLDER, the same command would continue where it stopped and "
+                "ask the failed requests again."
             )
         kept = self._answers.recalled + self._answers.kept
         return (
-            f"Answers kept by this process in {self._answers.folder}: {kept}. The same command goes on from there, and "
-            "asks the failed requests again."
+            f"Answers kept by this process in {self._answers.folder}: {kept}. The same command continues from there "
+            "and asks the failed requests again."
         )

@@ -1,4 +1,4 @@
-"""Requests become ready to be asked: those about one clip together, ahead of whoever asks. Knows no harness."""
+"""Prepares requests ahead of the model, those about one clip together. Does not depend on lmms-eval."""
 
 import os
 import threading
@@ -26,19 +26,19 @@ from .settings import RunSettings
 from .timeouts import StalledError, within
 from .worker_pool import WorkerPool
 
-_MOST_TOGETHER = 32
-"""Requests about one clip that are encoded in one go."""
+_MAX_TOGETHER = 32
+"""Requests about one clip that are encoded in one job, at most."""
 
 _AHEAD_OF_WORKER = 2
-"""Jobs of each worker that are done or run ahead of who asks: enough to even out short and long clips."""
+"""Jobs of each worker that run or are done ahead of the model: enough to even out short and long clips."""
 
 _FETCHED_AT_ONCE = 12
-"""Clips that are fetched side by side, from where each takes most of its time to answer."""
+"""Clips that are fetched in parallel, because most of a download's time is the wait for the server."""
 
 _MOST_FETCHED, _MOST_FETCHED_BYTES = 16, 4 << 30
-"""Clips, and bytes of their files, that are fetched ahead of being decoded."""
+"""Clips, and bytes of their files, that are fetched before they are decoded, at most."""
 
-_LEFT_BEHIND = 1.0
+_JOIN_TIMEOUT = 1.0
 """Seconds that a thread gets to end after its worker has ended."""
 
 _Encode = Callable[[Sequence[Conversation]], list[EncodingResult]]
@@ -46,7 +46,7 @@ _Encode = Callable[[Sequence[Conversation]], list[EncodingResult]]
 
 @dataclass(frozen=True)
 class _ReadRequest:
-    """A request with its conversation; `media` and `key` are those of `Response`."""
+    """A request with its conversation. `media` and `key` mean the same as in `Response`."""
 
     request: Request
     conversation: Conversation
@@ -55,14 +55,19 @@ class _ReadRequest:
 
 
 _Job = list[_ReadRequest | Response]
-"""Requests that are encoded in one go; those whose messages cannot be read have their response already."""
+"""Requests that are encoded in one go. Those whose messages cannot be read already have their response."""
 
 _Results = list[EncodedRequest | Response]
 
 
 @dataclass
 class MemoryShare:
-    """The memory of one job's requests, which is free again when all of them are answered."""
+    """The memory of one job's requests, which is freed when all of them are answered.
+
+    Attributes:
+        size: Bytes of the memory.
+        requests: How many requests still use it.
+    """
 
     size: int
     requests: int
@@ -70,21 +75,26 @@ class MemoryShare:
 
 @dataclass(frozen=True)
 class PreparedJob:
-    """What became of requests that were worked on in one go: responses that are there, and what is to be asked."""
+    """The requests of one job, after encoding.
+
+    Attributes:
+        responses: Responses of requests that need not be asked: they failed, or an earlier run has their answer.
+        ready: Requests to ask the model, each with the memory that it shares with others of the job.
+    """
 
     responses: list[Response] = field(default_factory=list)
     ready: list[tuple[EncodedRequest, MemoryShare]] = field(default_factory=list)
 
 
 class Pipeline:
-    """Makes requests ready for the model, ahead of it.
+    """Prepares requests for the model, ahead of it.
 
     Args:
-        encoder: Reads messages, and encodes conversations where there are no workers.
-        workers: Processes that encode ahead of the model; None to encode in this process, when the model waits.
+        encoder: Reads messages, and encodes conversations if there are no workers.
+        workers: Processes that encode ahead of the model; None to encode in this process, while the model waits.
         ledger: Knows answers of earlier runs, and counts requests that cannot be asked.
-        settings: How long decoding may take, and how many bytes may be held ahead.
-        fitting: Takes an encoded prompt and returns it; raises PromptTooLongError if the model cannot take it.
+        settings: How long decoding may take, and how many bytes may be prepared ahead.
+        fitting: Takes an encoded prompt and returns it; raises PromptTooLongError if it is too long for the model.
     """
 
     def __init__(
@@ -107,7 +117,17 @@ class Pipeline:
         self._counting = threading.Lock()
 
     def ready(self, requests: Sequence[Request]) -> Generator[PreparedJob]:
-        """For each job, the responses that are known or failed, and the other requests with their memory."""
+        """Prepare requests, ahead of the caller if there are workers.
+
+        The caller has to pass the memory of every request in `PreparedJob.ready` to `release`.
+
+        Yields:
+            The jobs, ordered by the first request of each.
+
+        Raises:
+            RunStopped: The settings do not allow this many failed requests.
+            RuntimeError: The workers cannot start.
+        """
         self._open = len(requests)
         for results, size in self._results(self._jobs(requests)):
             job = PreparedJob()
@@ -126,7 +146,7 @@ class Pipeline:
             yield job
 
     def release(self, share: MemoryShare) -> None:
-        """Say that one of the requests with this memory is no longer held."""
+        """Note that one of the requests with this memory was answered and dropped."""
         share.requests -= 1
         with self._counting:
             self._open -= 1
@@ -134,18 +154,18 @@ class Pipeline:
             self._prefetch.release(share.size)
 
     def end(self) -> None:
-        """End what works ahead; where some requests have no response yet, whatever the workers are doing."""
+        """End all work ahead. If some requests have no response yet, the workers are ended at once."""
         stages = [stage for stage in (self._fetching, self._prefetch) if stage is not None]
         for stage in stages:
             stage.close()
         if self._open and self._workers is not None:
             self._workers.close()
         for stage in stages:
-            stage.join(_LEFT_BEHIND if self._open else None)  # one may be fetching a clip, which nothing can end
+            stage.join(_JOIN_TIMEOUT if self._open else None)  # a thread that fetches a clip cannot be ended
         self._fetching = self._prefetch = None
 
     def _checked(self, result: Response | EncodedRequest) -> Response | EncodedRequest:
-        """The result, or the response of one that does not fit; the ledger is told of failures."""
+        """The result, or a failed response if its prompt is too long. Counts failures in the ledger."""
         if isinstance(result, EncodedRequest):
             try:
                 return replace(result, encoded=self._fitting(result.encoded))
@@ -156,11 +176,11 @@ class Pipeline:
         return result
 
     def _results(self, jobs: Iterator[_Job]) -> Iterator[tuple[_Results, int]]:
-        """What became of the requests of each job, and how many bytes they hold."""
+        """The results of each job, and how many bytes they hold."""
         if self._workers is None:
             return (_sized(_encode_job(job, self._encode_here, self._ledger)) for job in jobs)
         count = self._workers.count
-        hire = [partial(_hired, self._workers, self._ledger)] * count
+        hire = [partial(_hire, self._workers, self._ledger)] * count
         self._prefetch = Prefetch(jobs, hire, self._settings.prefetch_bytes, _AHEAD_OF_WORKER * count)
         return iter(self._prefetch)
 
@@ -174,24 +194,24 @@ class Pipeline:
             return [error_result(error)] * len(conversations)
 
     def _jobs(self, requests: Sequence[Request]) -> Iterator[_Job]:
-        """What is encoded in one go: requests about one clip, brought together, in the order of their first ones."""
+        """Group requests about one clip into jobs, ordered by the first request of each."""
         job: _Job = []
-        about: tuple[str, ...] = ()
+        shown: tuple[str, ...] = ()
         for fetched in self._fetched(requests):
             for read in fetched:
-                if job and (read.media != about or not about or len(job) == _MOST_TOGETHER):
+                if job and (read.media != shown or not shown or len(job) == _MAX_TOGETHER):
                     yield job
                     job = []
-                about = read.media
+                shown = read.media
                 job.append(read)
-            if job[-1].request.clip is not None:  # no need to see what the next one is about
+            if job[-1].request.clip is not None:  # all requests about this clip have come
                 yield job
                 job = []
         if job:
             yield job
 
     def _fetched(self, requests: Sequence[Request]) -> Iterator[_Job]:
-        """The requests about one clip, or a single one whose clip is not known, with their media fetched ahead."""
+        """The requests about each clip, or one request whose clip is not known, with their media fetched ahead."""
         groups = grouped([request.clip for request in requests], requests)
         threads = [lambda: nullcontext(self._fetch)] * max(1, min(_FETCHED_AT_ONCE, len(groups)))
         self._fetching = Prefetch(groups, threads, _MOST_FETCHED_BYTES, _MOST_FETCHED)
@@ -200,8 +220,8 @@ class Pipeline:
             self._fetching.release(size)
 
     def _fetch(self, requests: list[Request]) -> tuple[_Job, int]:
-        """Read messages, for which media are fetched; returns also the bytes of their files."""
-        # Tasks that do not name their clips are not ours, and their code may not be safe in several threads.
+        """Read the messages of requests, which fetches their media. Also return the bytes of the media files."""
+        # Tasks of other packages do not name their clips, and may not be thread-safe.
         with nullcontext() if requests[0].clip is not None else self._one_at_a_time:
             fetched = [self._read(request) for request in requests]
         return fetched, sum(map(_bytes_of_file, {path for read in fetched for path in read.media}))
@@ -217,12 +237,16 @@ class Pipeline:
 def _bytes_of_file(path: str) -> int:
     try:
         return os.path.getsize(path)
-    except (OSError, ValueError):  # decoding it will show what is wrong
+    except (OSError, ValueError):  # decoding reports what is wrong
         return 0
 
 
 def _encode_job(job: _Job, encode: _Encode, ledger: Ledger) -> _Results:
-    """What became of each request, with `encode` for the conversations whose answer the ledger does not know."""
+    """Encode the requests of a job whose answer the ledger does not know.
+
+    Returns:
+        For each request of the job, in order, its response or the encoded request.
+    """
     known = [one if isinstance(one, Response) else _recalled(ledger, one) for one in job]
     unknown = [one.conversation for one in known if isinstance(one, _ReadRequest)]
     results = iter(encode(unknown) if unknown else [])
@@ -249,8 +273,8 @@ def _sized(results: _Results) -> tuple[_Results, int]:
 
 
 @contextmanager
-def _hired(workers: WorkerPool, ledger: Ledger) -> Iterator[Callable[[_Job], tuple[_Results, int]]]:
-    """A worker, for as long as the block lasts."""
+def _hire(workers: WorkerPool, ledger: Ledger) -> Iterator[Callable[[_Job], tuple[_Results, int]]]:
+    """Start a worker that does jobs, and end it after the block."""
     worker = workers.worker()
     try:
         yield lambda job: _sized(_encode_job(job, worker.encode, ledger))

@@ -1,4 +1,4 @@
-"""Work that runs ahead of its consumer, in order and within bounds. Standard library only."""
+"""Runs work ahead of its consumer, within limits, and returns results in order. Standard library only."""
 
 import threading
 import time
@@ -11,11 +11,19 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 DoJob = Callable[[Job], tuple[Result, int]]
-"""Does one job, and says how many bytes the result holds."""
+"""Does one job, and returns its result and how many bytes that holds."""
 
 
 def grouped(kinds: Sequence[Hashable | None], items: Sequence[Job]) -> list[list[Job]]:
-    """The items of each kind together, in the order of their first ones; one of the kind None is alone."""
+    """Group items by their kinds.
+
+    Args:
+        kinds: The kind of each item. None means that the kind is not known.
+        items: As many items as there are kinds.
+
+    Returns:
+        The groups, ordered by the first item of each. An item of the kind None is a group of its own.
+    """
     groups: dict[Hashable, list[Job]] = {}
     for place, (kind, item) in enumerate(zip(kinds, items, strict=True)):
         groups.setdefault((place,) if kind is None else ("kind", kind), []).append(item)
@@ -24,14 +32,14 @@ def grouped(kinds: Sequence[Hashable | None], items: Sequence[Job]) -> list[list
 
 @dataclass
 class _Failed:
-    """Stands where the result of a job would have stood."""
+    """The error of a job, in the place of its result."""
 
     error: BaseException
 
 
 @dataclass
 class _State(Generic[Result]):
-    """What the threads of one run share; everything in it is touched under its lock."""
+    """What the threads of one run share. All fields are accessed under the lock of `changed`."""
 
     changed: threading.Condition = field(default_factory=threading.Condition)
     results: dict[int, tuple[Result, int] | _Failed] = field(default_factory=dict)
@@ -45,7 +53,7 @@ class _State(Generic[Result]):
 
     @property
     def waiting(self) -> int:
-        """Jobs that run or are done, and whose results were not consumed."""
+        """Jobs that run or are done, and whose results were not consumed yet."""
         return self.taken - self.consumed
 
     @property
@@ -54,14 +62,19 @@ class _State(Generic[Result]):
 
 
 class Prefetch(Generic[Job, Result]):
-    """The results of jobs in their order, of which several are worked on before they are asked for.
+    """Yields the results of jobs in the order of the jobs, and works on several jobs ahead.
 
-    Each of `hire` is called in a thread of its own and gives a worker for as long as there is work. Jobs are taken from
-    their iterator one by one, also in those threads. No further one is taken while results hold `most_bytes` (those
-    that run are expected to be as large as the largest so far) or `most_jobs` are done or run and not yet consumed;
-    except that one may always run when the consumer would otherwise wait for nothing.
+    Jobs are taken from their iterator one by one, in the threads of the workers. An error of a job, of a worker or of
+    the iterator is raised in the place of the result.
 
-    An error of a job, of a worker or of the iterator is raised where the result would have come.
+    Args:
+        jobs: Consumed while the work goes on, by one thread at a time.
+        hire: One function for each worker. It is called in a thread of its own, and its context lasts as long as there
+            are jobs.
+        most_bytes: No further job is taken while results hold this many bytes. A running job is expected to need as
+            many as the largest result so far.
+        most_jobs: No further job is taken while this many run or are done, and were not consumed yet. Apart from both
+            limits, one job may always run if none runs and no result waits for the consumer.
     """
 
     def __init__(
@@ -83,14 +96,14 @@ class Prefetch(Generic[Job, Result]):
             thread.start()
 
     def __iter__(self) -> Iterator[tuple[Result, int]]:
-        """Each result, and the bytes to hand to `release` once it is dropped."""
+        """Each result, and the bytes to pass to `release` when it is dropped."""
         while (result := self._next()) is not None:
             if isinstance(result, _Failed):
                 raise result.error
             yield result
 
     def _next(self) -> tuple[Result, int] | _Failed | None:
-        """The next result; None when there are no more, or when it is not there yet and none are made any more."""
+        """The next result. None after the last one, or after `close` if the next result is not there yet."""
         state = self._state
         with state.changed:
             state.changed.wait_for(
@@ -105,41 +118,41 @@ class Prefetch(Generic[Job, Result]):
             return _Failed(state.no_worker) if state.no_worker else None
 
     def release(self, size: int) -> None:
-        """Say that a result of `size` bytes is no longer held."""
+        """Note that a result of `size` bytes was dropped."""
         with self._state.changed:
             self._state.held -= size
             self._state.changed.notify_all()
 
     def close(self) -> None:
-        """Take no further job. What runs is ended by whoever ends the workers; their threads then end, too."""
+        """Take no further job. Running jobs go on until they are done or the caller ends their workers."""
         with self._state.changed:
             self._state.closed = True
             self._state.changed.notify_all()
 
     def join(self, seconds: float | None = None) -> None:
-        """Wait until the threads have ended, for all of them together so many seconds at most."""
-        until = None if seconds is None else time.monotonic() + seconds
+        """Wait until all threads have ended, for at most this many seconds in total; None means without limit."""
+        deadline = None if seconds is None else time.monotonic() + seconds
         for thread in self._threads:
-            thread.join(None if until is None else max(0.0, until - time.monotonic()))
+            thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
 
     def _work(self, hire: Callable[[], AbstractContextManager[DoJob[Job, Result]]]) -> None:
         try:
             with hire() as worker:
                 while (taken := self._take()) is not None:
                     self._do(*taken, worker)
-        except BaseException as error:  # raised again where the consumer waits
+        except BaseException as error:  # raised again in the thread of the consumer
             with self._state.changed:
                 self._state.no_worker = error
                 self._state.changed.notify_all()
 
     def _do(self, number: int, job: Job, worker: DoJob[Job, Result]) -> None:
         try:
-            self._done(number, worker(job))
+            self._store(number, worker(job))
         except BaseException as error:
-            self._done(number, _Failed(error))
+            self._store(number, _Failed(error))
 
     def _take(self) -> tuple[int, Job] | None:
-        """The next job and its number, once there is room for its result; None when no further one is to be done."""
+        """Wait for room, then take the next job and its number. None if no further job is to be done."""
         state = self._state
         with self._taking:
             with state.changed:
@@ -163,12 +176,12 @@ class Prefetch(Generic[Job, Result]):
 
     def _has_room(self) -> bool:
         state = self._state
-        if not state.waiting:  # the consumer would wait for nothing
+        if not state.waiting:  # or the consumer would wait forever
             return True
         expected = state.held + (state.running + 1) * state.largest
         return state.waiting < self._most_jobs and expected <= self._most_bytes
 
-    def _done(self, number: int, result: tuple[Result, int] | _Failed) -> None:
+    def _store(self, number: int, result: tuple[Result, int] | _Failed) -> None:
         state = self._state
         with state.changed:
             state.results[number] = result

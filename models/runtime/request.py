@@ -1,7 +1,7 @@
-"""A request on its way to its response: records that are written once and then only read.
+"""The steps from a request to its response: immutable records.
 
-lmms-eval's request becomes a `Request` (in `chat`), an encoder makes an `EncodingResult` of its conversation, the
-pipeline an `EncodedRequest`, and whoever asks the model makes the `Response`. Knows no harness.
+`chat` makes a `Request` of lmms-eval's request, an encoder makes an `EncodingResult` of its conversation, the pipeline
+makes an `EncodedRequest`, and the runner makes the `Response`. Does not depend on lmms-eval.
 """
 
 import traceback
@@ -16,11 +16,11 @@ from ..inputs.conversation import Conversation
 from ..inputs.stats import MediaStats
 
 NOTHING_SHOWN = MediaStats()
-"""What was shown of a request that failed before its media were decoded."""
+"""The stats of a request that failed before its media were decoded."""
 
 
 class Encoded(Protocol):
-    """A prompt as a model takes it: `local.collation.EncodedPrompt` or `endpoint.payload.Payload`."""
+    """A prompt in the form that a model takes: `local.collation.EncodedPrompt` or `endpoint.payload.Payload`."""
 
     @property
     def pieces(self) -> Sequence[torch.Tensor | bytes]:
@@ -28,12 +28,20 @@ class Encoded(Protocol):
 
     @property
     def tokens(self) -> int:
-        """How long the prompt is; 0 where only the server knows."""
+        """How many tokens the prompt has; 0 if only the server knows."""
 
 
 @dataclass(frozen=True)
 class EncodingResult:
-    """What became of one conversation: what the model takes, or a reason (and a traceback) why there is nothing."""
+    """The outcome of encoding one conversation.
+
+    Attributes:
+        encoded: The prompt for the model; None if encoding failed.
+        stats: How much of its media the prompt shows.
+        remarks: Pairs of a remark and the file that it is about.
+        reason: The type and the message of the error if encoding failed.
+        trace: The traceback of that error.
+    """
 
     encoded: Encoded | None = None
     stats: MediaStats = NOTHING_SHOWN
@@ -43,27 +51,39 @@ class EncodingResult:
 
 
 def error_result(error: BaseException, stats: MediaStats = NOTHING_SHOWN) -> EncodingResult:
-    """The result for a conversation that ended in an error."""
+    """Make the result for a conversation that ended in an error.
+
+    Args:
+        error: The error.
+        stats: How much was shown before the error.
+
+    Returns:
+        A result without a prompt, with the reason and the traceback.
+    """
     trace = "".join(traceback.format_exception(error))
     return EncodingResult(stats=stats, reason=f"{type(error).__name__}: {error}", trace=trace)
 
 
 class PromptTooLongError(ValueError):
-    """A prompt does not fit into the model's context. The message names how many tokens it has."""
+    """A prompt does not fit into the model's context. The message says how many tokens it has."""
 
 
 class RequestEncoder(Protocol):
-    """Turns messages into what a model takes: `local.encoder.LocalEncoder`, `endpoint.encoder.EndpointEncoder`."""
+    """Turns messages into prompts: `local.encoder.LocalEncoder`, `endpoint.encoder.EndpointEncoder`."""
 
     def read(self, messages: Sequence[Mapping[str, Any]]) -> Conversation:
-        """The conversation of raw messages. Raises ValueError for those that cannot be read or shown."""
+        """Read raw messages into a conversation.
+
+        Raises:
+            ValueError: The messages cannot be read or shown.
+        """
 
     def encode(self, conversations: Sequence[Conversation]) -> list[EncodingResult]:
-        """What the model takes for each conversation; media that several are about are decoded once."""
+        """The result for each conversation, in order. Media that several of them share are decoded once."""
 
 
 def bytes_of(results: Sequence[Encoded]) -> int:
-    """How many bytes of memory encoded prompts take; pieces that several of them share count once."""
+    """How many bytes of memory encoded prompts take. Pieces that several of them share count once."""
     pieces = {id(piece): piece for encoded in results for piece in encoded.pieces}
     return sum(len(piece) if isinstance(piece, bytes) else piece.nbytes for piece in pieces.values())
 
@@ -72,8 +92,12 @@ def bytes_of(results: Sequence[Encoded]) -> int:
 class Request:
     """One question to a model.
 
-    `messages` makes its raw messages, and may take long, as it fetches media. `clip` is equal for requests about the
-    same clip, None where that is not known.
+    Attributes:
+        task: The name of the task.
+        doc_id: The number of the doc in its task.
+        generation_kwargs: lmms-eval's arguments for generation.
+        messages: Makes the raw messages. It may take long, because it fetches media.
+        clip: Equal for requests about the same clip; None if the clip is not known.
     """
 
     task: str
@@ -88,10 +112,19 @@ class Request:
 
 @dataclass(frozen=True, eq=False)
 class Response:
-    """What became of a request: `text` is the model's, or None where `error` says why there is none.
+    """The outcome of a request: the text of the model, or the reason of the failure.
 
-    `stats` and `remarks` say what the model was shown, `media` are the paths of it. `key` is equal for requests that
-    have the same answer; None where this answer cannot be recalled later (no cache, sampling, unknown content).
+    Attributes:
+        request: The request.
+        text: The text of the model; None if the request failed.
+        input_tokens: Tokens of the prompt.
+        output_tokens: Generated tokens.
+        stats: How much of its media the model was shown.
+        remarks: Pairs of a remark and the file that it is about.
+        media: Paths of the media.
+        key: Equal for requests that have the same answer; None if the answer cannot be reused later (no cache,
+            sampling, unknown content).
+        error: Why the request failed; empty if it did not.
     """
 
     request: Request
@@ -107,7 +140,7 @@ class Response:
 
 @dataclass(frozen=True, eq=False)
 class EncodedRequest:
-    """A request as the model takes it; `stats`, `remarks`, `media` and `key` are those of `Response`."""
+    """A request with its prompt. `stats`, `remarks`, `media` and `key` mean the same as in `Response`."""
 
     request: Request
     encoded: Encoded
@@ -117,7 +150,16 @@ class EncodedRequest:
     key: str | None = None
 
     def answered(self, text: str, output_tokens: int, input_tokens: int | None = None) -> Response:
-        """The response with this text; the prompt has `input_tokens` where only the model knows how many."""
+        """Make the response to this request.
+
+        Args:
+            text: The text of the model.
+            output_tokens: Generated tokens.
+            input_tokens: Tokens of the prompt, as a server counts them; None means the count of the prompt itself.
+
+        Returns:
+            The response.
+        """
         return Response(
             self.request,
             text,
@@ -130,12 +172,21 @@ class EncodedRequest:
         )
 
     def failed(self, result: EncodingResult) -> Response:
-        """The response for a request that ended in an error."""
+        """Make the response for this request, which ended in the error of `result`."""
         return failed_response(self.request, replace(result, stats=self.stats), self.media)
 
 
 def failed_response(request: Request, result: EncodingResult, media: tuple[str, ...]) -> Response:
-    """The response for a request that ended in an error, whose traceback is logged."""
+    """Make the response for a request that ended in an error, and log the traceback.
+
+    Args:
+        request: The request.
+        result: The error; see `error_result`.
+        media: Paths of the media, as far as they are known.
+
+    Returns:
+        A response without text.
+    """
     logger.debug("{} failed\n{}", request, result.trace)
     return Response(request, stats=result.stats, media=media, error=result.reason)
 
@@ -143,9 +194,15 @@ def failed_response(request: Request, result: EncodingResult, media: tuple[str, 
 def in_order(
     requests: Sequence[Request], responses: Iterable[Response], on_response: Callable[[], Any] = lambda: None
 ) -> Iterator[Response]:
-    """Yield the response to every request, in order, once it and those before it are there.
+    """Sort responses into the order of their requests.
 
-    `responses` come in any order; `on_response` is called for each, as soon as it comes.
+    Args:
+        requests: All requests, in the wanted order.
+        responses: The responses, in any order.
+        on_response: Called for each response as soon as it comes.
+
+    Yields:
+        The response to every request, in order, as soon as it and all before it are there.
     """
     early: dict[Request, Response] = {}
     following = iter(requests)

@@ -1,4 +1,4 @@
-"""What a user may say about any model."""
+"""The settings that every model has."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
@@ -11,14 +11,16 @@ from .failure_limit import read_limit
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings(Policy):
-    """What a user may say about any model.
+    """The settings that every model has, in addition to those in `Policy`.
 
-    `system_prompt` is a text or the path of a text file; None is the family's own, or the server's. `media_timeout` is
-    the most seconds that decoding the media of one clip may take. `media_workers` is how many processes prepare media
-    ahead of the model (0: none, the model waits for each; None: by the cores that this process may use), and
-    `prefetch_gb` about how many gigabytes (10^9 bytes) of prepared media may wait for it. `on_error` "raise" ends the
-    run at the first request that fails; otherwise it ends when more fail than `max_failures`, a whole number of
-    requests or (a float, from 0 to 1) a share of them.
+    Attributes:
+        system_prompt: A text, or the path of a text file. None means the prompt of the model family or of the server.
+        media_timeout: Seconds that decoding the media of one clip may take.
+        media_workers: How many processes prepare media ahead of the model. 0 means none: the model waits for each clip.
+            None means a number that fits the cores that this process may use.
+        prefetch_gb: About how many gigabytes (10^9 bytes) of prepared media may wait for the model.
+        on_error: "raise" ends the run at the first failed request, "continue" when more fail than `max_failures`.
+        max_failures: How many requests may fail: an int is a number of requests, a float from 0 to 1 a share of them.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(allow_inf_nan=False, coerce_numbers_to_str=True)

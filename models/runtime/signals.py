@@ -1,4 +1,4 @@
-"""How a run ends before its last answer: told to by a signal, or because to go on would be worthless."""
+"""How a run ends before its last answer: because of SIGTERM, or because continuing would be useless."""
 
 import signal
 import threading
@@ -8,13 +8,16 @@ from types import FrameType, TracebackType
 from typing import Any
 
 EXIT_INCOMPLETE = 3
-"""Exit status of a run that ended before its last answer, and that the same command can take up again."""
+"""Exit status of a run that ended before its last answer, and that the same command can continue."""
 
 
 class RunStopped(SystemExit):
-    """Ends the program with status 3. `reason` says why, and how to go on.
+    """Ends the program with status 3.
 
-    It is no ordinary exception because lmms-eval reports those and ends with status 0.
+    It is not an ordinary exception, because lmms-eval reports those and ends with status 0.
+
+    Attributes:
+        reason: Why the run ended, and how to continue it.
     """
 
     def __init__(self, reason: str) -> None:
@@ -26,48 +29,56 @@ class RunStopped(SystemExit):
 
 
 class Terminated(BaseException):
-    """The process was asked to end. No ordinary exception, as those become failures of single samples."""
+    """The process got SIGTERM. Not an ordinary exception, because those become failures of single requests."""
 
 
 class SigtermGuard:
-    """Within this context, SIGTERM does not end the process but raises `Terminated` where nothing is lost by it.
+    """Within this context, SIGTERM does not end the process, but raises `Terminated` where no answer is lost by it.
 
-    That is in `check`, and anywhere within `waiting`. Schedulers send SIGTERM some seconds before they kill. Outside
-    the main thread, where signals can not be caught, it changes nothing.
+    These places are `check`, and everything within `waiting`. Schedulers send SIGTERM some seconds before SIGKILL.
+    Outside the main thread, where signals cannot be caught, the guard has no effect.
     """
 
     def __init__(self) -> None:
-        self._asked = False
+        self._received = False
         self._waiting = False
-        self._before: Any = None
+        self._previous_handler: Any = None
 
     def __enter__(self) -> "SigtermGuard":
         if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGTERM, self._ask)
+            self._previous_handler = signal.signal(signal.SIGTERM, self._on_sigterm)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._before is not None and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, self._before)
+        if self._previous_handler is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._previous_handler)
 
     def check(self) -> None:
-        """Raise Terminated if the process was asked to end."""
-        if self._asked:
+        """Check for SIGTERM.
+
+        Raises:
+            Terminated: The process got SIGTERM.
+        """
+        if self._received:
             raise Terminated
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Within it, Terminated is raised at once: for waits that may be long."""
-        self._waiting = True  # before the check, so that no signal comes between the two
+        """Within this context, SIGTERM raises Terminated at once. It is for waits that may be long.
+
+        Raises:
+            Terminated: The process got SIGTERM, before or within the context.
+        """
+        self._waiting = True  # before the check, so that a signal between the two is not missed
         try:
             self.check()
             yield
         finally:
             self._waiting = False
 
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        self._asked = True
+    def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
+        self._received = True
         if self._waiting:
             raise Terminated

@@ -1,7 +1,7 @@
-"""The processes that prepare media: one is started and loads everything, the others are copies of it.
+"""The processes that prepare media: the first one loads everything, the others are forked from it.
 
-Copies start in milliseconds and share their memory with the first, which runs no threads and never touches a GPU, so
-that copying it is safe where copying the process of the model is not. `worker_pool.WorkerPool` is their other side.
+Forks start in milliseconds and share memory with the first process. It runs no threads and never uses a GPU, so forking
+it is safe, while forking the process of the model is not. `worker_pool.WorkerPool` controls them from that process.
 """
 
 import ctypes
@@ -23,22 +23,24 @@ _LINUX_SET_DEATH_SIGNAL = 1
 """`PR_SET_PDEATHSIG` of prctl(2)."""
 
 ORDER = struct.Struct("<Q")
-"""What the first process is told: 0 and a socket to make a copy that serves it, or the number of a copy to end."""
+"""An order to the first process: 0 with a socket, to start a copy that serves it; or the ID of a copy to end."""
 
-_REAPING = 1.0
-"""Seconds after which copies that have ended are looked for."""
+_REAP_INTERVAL = 1.0
+"""Seconds between two checks for copies that have ended."""
 
 _NICENESS = 5
-"""How much workers stand back where there are too few cores: the model must not wait for them."""
+"""Added to the nice value of workers, so that the model goes first where there are too few cores."""
 
 
 def main(descriptor: int) -> None:
-    """Make what the first message on the socket `descriptor` makes when it is called, then follow orders.
+    """Run the first process: make an encoder, report, then follow orders. All processes end when the socket is closed.
 
-    Ends, and ends all copies, when the socket is closed.
+    Args:
+        descriptor: The file descriptor of a socket. Its first message is a function that makes the encoder. The reply
+            is None, or a traceback if the encoder cannot be made. `ORDER` describes everything after that.
     """
     end_with(os.getppid())
-    # Ctrl-C, and a scheduler's warning, reach all processes; they are for that of the model, which closes the socket.
+    # Ctrl-C and a scheduler's SIGTERM reach all processes. The process of the model handles them and closes the socket.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.nice(_NICENESS)
@@ -47,7 +49,7 @@ def main(descriptor: int) -> None:
 
     try:
         try:
-            encoder = _made(lambda: receive(control)())
+            encoder = _load(lambda: receive(control)())
         except ClosedError:
             raise
         except Exception:
@@ -57,15 +59,15 @@ def main(descriptor: int) -> None:
         _follow_orders(control, encoder)
     except ClosedError:
         pass
-    os._exit(0)  # at once: there is nothing to tidy up, and libraries take their time to do so
+    os._exit(0)  # at once: the exit handlers of libraries are slow, and not needed here
 
 
-def _made(make: "Callable[[], RequestEncoder]") -> "RequestEncoder":
+def _load(make: "Callable[[], RequestEncoder]") -> "RequestEncoder":
     import torch
 
-    torch.set_num_threads(1)  # as many workers as cores; and threads would not live on in copies
+    torch.set_num_threads(1)  # there are as many workers as cores, and a fork does not copy threads
     encoder = make()
-    # Garbage collection would write into the memory of everything loaded so far, and copies would no longer share it.
+    # Garbage collection writes into every loaded object, and copies would then no longer share this memory.
     gc.collect()
     gc.freeze()
     return encoder
@@ -76,8 +78,8 @@ def _follow_orders(control: socket.socket, encoder: "RequestEncoder") -> None:
     try:
         while True:
             children = _running(children)
-            # Waking up now and then, so that what has ended is not kept as a zombie.
-            control.settimeout(_REAPING if children else None)
+            # The timeout lets the loop reap copies that have ended, so that they do not remain as zombies.
+            control.settimeout(_REAP_INTERVAL if children else None)
             try:
                 order, descriptors, _, _ = socket.recv_fds(control, ORDER.size, 1)
             except TimeoutError:
@@ -98,12 +100,12 @@ def _follow_orders(control: socket.socket, encoder: "RequestEncoder") -> None:
 
 
 def _running(children: set[int]) -> set[int]:
-    """Those that have not ended; only this process reaps them, so a number of theirs is nobody else's."""
+    """The children that have not ended. Only this process reaps them, so no other process can have got their IDs."""
     return {child for child in children if os.waitpid(child, os.WNOHANG)[0] == 0}
 
 
 def _copy(control: socket.socket, descriptor: int, encoder: "RequestEncoder") -> int:
-    """Start a copy of this process that serves the socket, and return its number."""
+    """Start a copy of this process that serves the socket, and return its ID."""
     first = os.getpid()
     child = os.fork()
     if not child:
@@ -114,7 +116,7 @@ def _copy(control: socket.socket, descriptor: int, encoder: "RequestEncoder") ->
 
 
 def _serve_and_exit(first: int, connection: socket.socket, encoder: "RequestEncoder") -> None:
-    """What a copy does: answer each message with the results for its conversations, until its socket is closed."""
+    """Reply to each message with the results for its conversations, until the socket is closed. Runs in a copy."""
     from .ipc import ClosedError, receive, send
 
     status = 1
@@ -132,8 +134,13 @@ def _serve_and_exit(first: int, connection: socket.socket, encoder: "RequestEnco
 
 
 def end_with(parent: int, number: int = signal.SIGKILL) -> None:
-    """Have the system send this process a signal when its parent ends, however that happens (on Linux)."""
+    """Make Linux send this process a signal when its parent ends, in whatever way.
+
+    Args:
+        parent: The process ID of the parent. If it has ended already, this process ends at once, on every system.
+        number: The signal.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_LINUX_SET_DEATH_SIGNAL, number)
-    if os.getppid() != parent:  # it had ended before
+    if os.getppid() != parent:  # the parent ended before the call above
         os._exit(0)

@@ -112,7 +112,7 @@ def test_failures_are_counted_listed_limited_and_asked_again(tiny_model: Path, t
     assert done.returncode == 3
     assert "requests failed, and max_failures=0 allows 0. Most often: 1 × MediaError: <file> breaks off" in done.stderr
     assert str(clip) in done.stdout
-    assert "The same command goes on from there, and asks the failed requests again." in done.stderr
+    assert "The same command continues from there and asks the failed requests again." in done.stderr
     (listed,) = tmp_path.rglob("*_failures.jsonl")
     listed.unlink()
 

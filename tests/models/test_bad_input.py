@@ -1,4 +1,4 @@
-"""Files that something is wrong with, as a whole run meets them: each costs its own sample, and the others nothing."""
+"""Bad files in a whole run: each fails its own sample, and no other sample is affected."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +24,7 @@ def truncated(path: Path) -> None:
 
 
 def with_corrupt_sound(path: Path) -> None:
-    """Sound packets full of noise beside good pictures."""
+    """Sound packets full of noise beside good frames."""
     import av
 
     noise = np.random.default_rng(0)
@@ -50,7 +50,7 @@ def of_an_unknown_codec(path: Path) -> None:
 
 
 def of_two_samples_per_second(path: Path) -> None:
-    """A sound of three seconds whose header would have it last for hours, and take gigabytes."""
+    """A sound of three seconds whose header makes it last for hours, and need gigabytes."""
     sound = clips.write_sound(path.with_suffix(".wav"), clips.tones(16_000, 1, seconds=3.0), 16_000, "pcm_s16le")
     content = bytearray(sound.read_bytes())
     content[24:28] = (2).to_bytes(4, "little")

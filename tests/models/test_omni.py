@@ -1,4 +1,4 @@
-"""The model class on the tiny checkpoint: what is fed, what is answered, what fails, what the results say of it."""
+"""The model class with the tiny checkpoint: inputs, answers, failures, and what the results report."""
 
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ def model(tiny_model: Path) -> omni.HumanSenseOmni:
 
 
 class Request:
-    """What `generate_until` reads of lmms-eval's Instance."""
+    """The parts of lmms-eval's Instance that `generate_until` reads."""
 
     def __init__(self, messages: Any, **generation_kwargs: Any) -> None:
         self.metadata: dict[str, Any] = {}
@@ -58,8 +58,8 @@ def user(*content: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("code", ["hc", "tr", "ld"])
-def test_frames_and_tokens_are_those_of_the_releases_stack(model: omni.HumanSenseOmni, code: str) -> None:
-    """The release: qwen-omni-utils reads the frames, the processor gets them and no frame rate."""
+def test_frames_and_tokens_are_the_same_as_with_the_releases_code(model: omni.HumanSenseOmni, code: str) -> None:
+    """In the release, qwen-omni-utils reads the frames, and the processor gets them without a frame rate."""
     from qwen_omni_utils.v2_5 import vision_process
 
     messages = sample(code)
@@ -73,7 +73,7 @@ def test_frames_and_tokens_are_those_of_the_releases_stack(model: omni.HumanSens
     assert torch.equal(frames.to(torch.uint8), prepared.videos[0])
     processor = model.engine.family.processor
     prompt = processor.apply_chat_template(prepared.messages, add_generation_prompt=True, tokenize=False)
-    # The same question to the processor has other words from transformers 5.23 on.
+    # The processor's arguments have other names from transformers 5.23 on.
     heard: dict[str, Any] = {"use_audio_in_video": True}
     if hasattr(processor, "load_audio_from_video"):
         heard = {"load_audio_from_video": True, "audio_from_video_indices": [0]}
@@ -87,7 +87,7 @@ def test_frames_and_tokens_are_those_of_the_releases_stack(model: omni.HumanSens
     for name, value in reference.items():
         expected = torch.as_tensor(value)
         if name in ("input_features", "feature_attention_mask"):
-            # The window of 300 s is not filled up: what is left out holds no sound.
+            # Ours is not padded to the window of 300 s: the part left out contains no sound.
             assert not reference["feature_attention_mask"][..., ours[name].shape[-1] :].any()
             expected = expected[..., : ours[name].shape[-1]]
         assert torch.equal(expected, ours[name]), name
@@ -97,19 +97,19 @@ def test_frames_and_tokens_are_those_of_the_releases_stack(model: omni.HumanSens
 @pytest.mark.parametrize(
     ("code", "sounds"), [("ar", 0), ("pa", 0), ("hc", 0), ("ld", 0), ("tr", 1), ("fr1", 1), ("es", 1)]
 )
-def test_exactly_the_tasks_with_sound_are_heard(model: omni.HumanSenseOmni, code: str, sounds: int) -> None:
+def test_exactly_the_tasks_with_sound_get_sound(model: omni.HumanSenseOmni, code: str, sounds: int) -> None:
     prepared = decoded(model.engine, sample(code))
     assert (len(prepared.videos), len(prepared.sounds), prepared.interleaved) == (1, sounds, bool(sounds))
 
 
 @pytest.mark.parametrize("code", ["fr2", "pc"])
-def test_audio_tasks_are_heard_alone(model: omni.HumanSenseOmni, code: str) -> None:
+def test_audio_tasks_get_only_sound(model: omni.HumanSenseOmni, code: str) -> None:
     prepared = decoded(model.engine, sample(code))
     assert (len(prepared.videos), len(prepared.sounds), prepared.interleaved) == (0, 1, False)
     assert prepared.sounds[0].dtype == np.float32
 
 
-def test_answers_come_in_request_order_whatever_their_batch(answer: Any) -> None:
+def test_answers_come_in_the_order_of_requests_in_any_batch(answer: Any) -> None:
     requests = [Request(sample(code)) for code in ("hc", "tr", "fr2", "ar", "es")]
     first = answer(*requests)
     assert len(set(first)) > 2
@@ -124,14 +124,16 @@ def test_requests_with_other_arguments_do_not_share_a_batch(answer: Any) -> None
     assert len(together[0]) > len(together[1]) == 1
 
 
-def test_generation_arguments_are_left_as_they_are(answer: Any) -> None:
+def test_generation_arguments_are_not_changed(answer: Any) -> None:
     request = Request(sample("hc"), until=["x"], temperature=0, top_p=1.0, image_aspect_ratio="pad")
     before = dict(request.args[2])
     answer(request, request)
     assert request.args[2] == before
 
 
-def test_a_failing_sample_is_marked_and_costs_no_other(answer: Any, model: omni.HumanSenseOmni, tmp_path: Path) -> None:
+def test_a_failing_sample_is_marked_and_does_not_affect_others(
+    answer: Any, model: omni.HumanSenseOmni, tmp_path: Path
+) -> None:
     (tmp_path / "broken.mp4").write_text("not a video")
     broken = Request(user({"type": "video", "url": str(tmp_path / "broken.mp4")}))
     good = Request(sample("ar"))
@@ -144,7 +146,7 @@ def test_a_failing_sample_is_marked_and_costs_no_other(answer: Any, model: omni.
     assert scoring.score(responses[1], "single", "A", ["A. x", "B. y"]).failed
 
 
-def test_a_batch_that_fails_is_asked_one_by_one(
+def test_the_requests_of_a_failed_batch_are_asked_one_by_one(
     answer: Any, model: omni.HumanSenseOmni, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     requests = [Request(sample("hc", place)) for place in range(2)]
@@ -173,7 +175,7 @@ def test_a_clip_that_should_be_heard_and_has_no_sound_track_fails(answer: Any) -
     assert response.startswith(f"{chat.FAILURE_MARK} MediaError: {SOUNDLESS_CLIP} has no sound track")
 
 
-def test_where_sound_is_always_asked_for_a_clip_without_is_shown_and_listed(
+def test_with_sound_always_a_clip_without_sound_is_shown_and_listed(
     tiny_model: Path, answer: Any, model: omni.HumanSenseOmni
 ) -> None:
     always = omni.HumanSenseOmni(str(tiny_model), device="cpu", use_audio_in_video="always")
@@ -184,7 +186,7 @@ def test_where_sound_is_always_asked_for_a_clip_without_is_shown_and_listed(
     assert always.failures == []
 
 
-def test_each_sample_says_what_was_shown_and_heard(results: Any) -> None:
+def test_each_sample_reports_how_much_was_shown_and_heard(results: Any) -> None:
     video, audio, failed = results(
         Request(sample("tr")), Request(sample("fr2")), Request(user({"type": "video", "url": "/no/such/clip.mp4"}))
     )
@@ -212,8 +214,8 @@ def test_stop_strings_end_an_answer(answer: Any, results: Any) -> None:
     assert len(whole) > 1
     (stopped,) = results(Request(sample("hc"), until=[whole[1]]))
     assert stopped.text == whole[: whole.index(whole[1])]
-    assert stopped.token_counts.output_tokens == whole.index(whole[1]) + 1, "nothing is generated after it"
-    # In a batch, what fills up a response that is over is no part of it.
+    assert stopped.token_counts.output_tokens == whole.index(whole[1]) + 1, "generation ends there"
+    # In a batch, the padding after a finished response is not part of it.
     both = results(Request(sample("hc"), until=[whole[1]]), Request(sample("hc", 1), until=[whole[1]]))
     assert both[0].token_counts.output_tokens == stopped.token_counts.output_tokens
     assert both[1].token_counts.output_tokens > stopped.token_counts.output_tokens
@@ -270,7 +272,7 @@ def test_decoding_that_takes_too_long_is_given_up(tiny_model: Path) -> None:
     assert "took more than 0.0001 s and was given up" in result.text
 
 
-def test_the_model_tells_what_its_results_depend_on(model: omni.HumanSenseOmni, answer: Any) -> None:
+def test_the_model_info_names_what_results_depend_on(model: omni.HumanSenseOmni, answer: Any) -> None:
     answer(Request(sample("hc")))
     info = model.get_model_info()
     assert info["time_axis_of_tasks"] == {"task": "release"}
@@ -306,22 +308,22 @@ def test_a_checkpoint_of_another_family_is_refused_with_the_known_ones(tmp_path:
         omni.HumanSenseOmni(pretrained=str(tmp_path))
 
 
-def test_a_run_starts_without_the_failures_of_the_last(results: Any, model: omni.HumanSenseOmni) -> None:
+def test_a_run_starts_without_the_failures_of_the_run_before(results: Any, model: omni.HumanSenseOmni) -> None:
     results(Request(user({"type": "video", "url": "/no/such/clip.mp4"})))
     assert len(model.failures) == 1
     results(Request(sample("hc")))
     assert model.failures == []
 
 
-def test_a_model_that_was_freed_says_so(tiny_model: Path) -> None:
+def test_a_model_that_was_freed_refuses_requests(tiny_model: Path) -> None:
     freed = omni.HumanSenseOmni(str(tiny_model), device="cpu")
     freed.clean()
-    with pytest.raises(RuntimeError, match="freed at the end of a run; make a new one"):
+    with pytest.raises(RuntimeError, match="freed at the end of a run; create a new one"):
         next(freed.generate_until([]))
 
 
 def test_bad_arguments_of_the_command_line_end_the_run(tiny_model: Path) -> None:
-    with pytest.raises(SystemExit, match="HumanSense: batch_size stands in --model_args"):
+    with pytest.raises(SystemExit, match="HumanSense: batch_size is in --model_args; use --batch_size instead"):
         omni.HumanSenseOmni.create_from_arg_string("pretrained=x,batch_size=2", {"batch_size": 1, "device": None})
     model = omni.HumanSenseOmni.create_from_arg_string(f"pretrained={tiny_model},time_axis=true", {"batch_size": 1})
     assert model.settings.time_axis == "true"

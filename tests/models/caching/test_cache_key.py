@@ -1,4 +1,4 @@
-"""Digests of what an answer depends on: they change with everything that counts, and with nothing else."""
+"""Digests of what an answer depends on: they change with everything that matters, and with no other thing."""
 
 import contextlib
 import os
@@ -36,7 +36,7 @@ Content = dict[str, Any]
 
 
 def digest(*content: Content, policy: Policy = PLAIN, role: str = "user") -> str:
-    """What the content of one turn is known by; made of JSON alone."""
+    """The digest of one turn with this content."""
     return digest_of(describe(read_messages([{"role": role, "content": list(content)}], policy), FileDigests()))
 
 
@@ -48,7 +48,7 @@ def all_differ(digests: dict[str, str]) -> bool:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
-    """A file of several blocks, as far as digests know."""
+    """A file that digests read in several blocks. It is not a real video."""
     path = tmp_path / "clip.mp4"
     path.write_bytes(bytes(range(256)) * 10_000)
     return path
@@ -73,7 +73,7 @@ def flipped(content: bytes, place: int) -> bytes:
 # What a conversation shows and says
 
 
-def test_equal_content_is_equal_in_any_folder_and_under_any_name(clip: Path, tmp_path: Path) -> None:
+def test_equal_content_has_one_digest_in_any_folder_and_under_any_name(clip: Path, tmp_path: Path) -> None:
     other = tmp_path / "elsewhere" / "copy.MP4"
     other.parent.mkdir()
     shutil.copy(clip, other)
@@ -88,7 +88,7 @@ def test_spellings_of_one_path_are_one_file(clip: Path, monkeypatch: pytest.Monk
     assert len({digest({"type": "video", "url": url}) for url in urls}) == 1
 
 
-def test_the_ending_counts_as_decoders_look_at_it(clip: Path) -> None:
+def test_the_extension_counts_because_decoders_use_it(clip: Path) -> None:
     assert digest(video(clip)) != digest(video(Path(shutil.copy(clip, clip.with_suffix(".mkv")))))
 
 
@@ -127,15 +127,15 @@ def test_everything_that_messages_and_settings_say_of_a_clip_counts(clip: Path) 
     )
 
 
-def test_settings_that_come_to_the_same_as_the_messages_are_the_same(clip: Path) -> None:
+def test_settings_with_the_effect_of_messages_have_the_same_digest(clip: Path) -> None:
     same = [
         (video(clip, fps=1.0), video(clip), Policy(fps=1.0)),
         (video(clip), video(clip, fps=1.0), Policy(frames="model")),
         (video(clip, time_axis="release"), video(clip), Policy(time_axis="release")),
         (video(clip), video(clip, time_axis="release"), Policy(time_axis="true")),
     ]
-    for said, ruled, policy in same:
-        assert digest(said) == digest(ruled, policy=policy) != digest(ruled)
+    for hinted, overridden, policy in same:
+        assert digest(hinted) == digest(overridden, policy=policy) != digest(overridden)
     never = Policy(use_audio_in_video="never")
     assert digest(video(clip), audio(clip), policy=never) == digest(video(clip))
 
@@ -165,7 +165,7 @@ def test_words_roles_and_order_count(clip: Path) -> None:
             "the system": digest(who, role="system"),
             "question first": digest(who, video(clip)),
             "clip first": digest(video(clip), who),
-            "nothing": digest(),
+            "empty": digest(),
         }
     )
 
@@ -177,7 +177,7 @@ def test_turns_count() -> None:
     assert all_differ({str(roles): of(*roles) for roles in (("user",), ("user", "user"), ("user", "assistant"), ())})
 
 
-# Media that are no files
+# Media that are not files
 
 
 def test_sounds_in_memory_count_by_samples_format_shape_and_rate() -> None:
@@ -203,7 +203,7 @@ def test_sounds_in_memory_count_by_samples_format_shape_and_rate() -> None:
     assert of([0.0, 0.5]) == of(np.array([0.0, 0.5]))
 
 
-def test_a_file_in_memory_counts_by_content_and_ending() -> None:
+def test_a_file_in_memory_counts_by_content_and_extension() -> None:
     def of(content: bytes, path: str | None = None) -> str:
         return digest({"type": "audio", "url": {"bytes": content, "path": path}})
 
@@ -211,7 +211,7 @@ def test_a_file_in_memory_counts_by_content_and_ending() -> None:
     assert of(b"a", "x.wav") == of(b"a", "folder/y.WAV")
 
 
-def test_pictures_count_by_their_pixels_and_what_these_mean() -> None:
+def test_images_count_by_their_pixels_mode_and_palette() -> None:
     def of(image: Image.Image) -> str:
         return digest({"type": "image", "url": image})
 
@@ -240,26 +240,26 @@ def test_pictures_count_by_their_pixels_and_what_these_mean() -> None:
     assert of(grey) == of(grey.copy())
 
 
-def test_a_picture_counts_equally_whether_it_was_loaded_before(tmp_path: Path) -> None:
+def test_an_image_has_one_digest_whether_or_not_it_was_loaded_before(tmp_path: Path) -> None:
     Image.frombytes("L", (4, 2), bytes(range(8))).save(tmp_path / "grey.png")
     loaded, lazy = Image.open(tmp_path / "grey.png"), Image.open(tmp_path / "grey.png")
     loaded.load()
     assert digest({"type": "image", "url": loaded}) == digest({"type": "image", "url": lazy})
 
 
-def test_data_addresses_count_by_what_they_hold() -> None:
+def test_data_urls_count_by_their_content() -> None:
     one, other = ({"type": "image", "url": f"data:image/png;base64,{data}"} for data in ("AAAA", "AAAB"))
     assert digest(one) != digest(other)
     assert digest(one) == digest(dict(one))
 
 
 @pytest.mark.parametrize("kind", ["image", "audio", "video"])
-def test_what_an_address_holds_can_not_be_told(kind: str) -> None:
+def test_the_content_of_a_url_is_unknown(kind: str) -> None:
     with pytest.raises(UnknownContentError, match=r"https://example\.org/a"):
         digest({"type": kind, "url": "https://example.org/a"})
 
 
-def test_what_is_of_an_unknown_type_can_not_be_told() -> None:
+def test_the_content_of_an_unknown_type_is_unknown() -> None:
     with pytest.raises(UnknownContentError, match="ndarray"):
         digest({"type": "image", "url": np.zeros((2, 2, 3), np.uint8)})
     with pytest.raises(UnknownContentError, match="dict"):
@@ -267,7 +267,7 @@ def test_what_is_of_an_unknown_type_can_not_be_told() -> None:
 
 
 @pytest.mark.parametrize("kind", ["image", "audio", "video"])
-def test_a_file_that_is_not_there_is_an_oserror(kind: str, tmp_path: Path) -> None:
+def test_a_missing_file_is_an_oserror(kind: str, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="no such"):
         digest({"type": kind, "url": str(tmp_path / "no such.mp4")})
 
@@ -282,7 +282,7 @@ def test_a_file_that_is_not_there_is_an_oserror(kind: str, tmp_path: Path) -> No
     ],
     ids=["a rate of numpy", "channels of two lengths", "a hint of numpy", "a name with a zero"],
 )
-def test_what_is_odd_can_be_told_or_raises_what_was_announced(content: Content) -> None:
+def test_unusual_media_have_a_digest_or_raise_a_documented_error(content: Content) -> None:
     with contextlib.suppress(UnknownContentError, OSError, TypeError, ValueError):
         assert len(digest(content)) == 64
 
@@ -303,7 +303,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def test_a_file_is_read_once_whatever_it_is_called(
+def test_a_file_is_read_once_under_all_spellings_of_its_path(
     clip: Path, read: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(clip.parent)
@@ -312,7 +312,7 @@ def test_a_file_is_read_once_whatever_it_is_called(
     assert read == ["clip.mp4"]
 
 
-def test_equal_files_are_read_each(clip: Path, read: list[str]) -> None:
+def test_equal_files_are_both_read(clip: Path, read: list[str]) -> None:
     files, other = FileDigests(), shutil.copy2(clip, clip.with_name("other.mp4"))
     assert files.digest(str(clip)) == files.digest(str(other))
     assert read == ["clip.mp4", "other.mp4"]
@@ -368,12 +368,12 @@ def test_one_bit_in_the_middle_of_the_weights_changes_a_checkpoint(checkpoint: P
     assert digest_of_folder(checkpoint) == before
 
 
-def test_a_checkpoint_is_known_by_what_it_holds_and_not_by_where_it_is(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_has_one_digest_in_any_folder(checkpoint: Path, tmp_path: Path) -> None:
     other = shutil.copytree(checkpoint, tmp_path / "other")
     assert digest_of_folder(other) == digest_of_folder(checkpoint)
 
 
-def test_hidden_files_are_no_part_of_a_checkpoint(checkpoint: Path) -> None:
+def test_hidden_files_are_not_part_of_a_checkpoint(checkpoint: Path) -> None:
     before = digest_of_folder(checkpoint)
     (checkpoint / ".gitattributes").write_text("*")
     (checkpoint / ".cache").mkdir()
@@ -409,7 +409,7 @@ MODELS = Path(cache_key.__file__).parents[1]
 
 
 def test_every_field_of_a_part_is_in_the_key_or_is_its_medium() -> None:
-    """A part that gets a field has to be described anew."""
+    """If a part gets a new field, `describe` has to be adapted."""
     named = {kind.__name__: {field.name for field in fields(kind)} for kind in (TextPart, ImagePart, AudioPart)}
     assert named == {"TextPart": {"text"}, "ImagePart": {"image"}, "AudioPart": {"source", "clip"}}
     file = {"type": "video", "url": str(Path(__file__)), "fps": 1.0}
@@ -423,11 +423,11 @@ def code_of(family: type) -> str:
 
 @pytest.fixture
 def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the modules, which is taken for them."""
+    """A copy of the modules, which `digest_of_code` reads instead of the real ones."""
     copied = shutil.copytree(MODELS, tmp_path / "models", ignore=shutil.ignore_patterns("__pycache__"))
     before = code_of(Qwen25Omni)
     monkeypatch.setattr(cache_key, "__file__", str(copied / "caching" / "cache_key.py"))
-    assert code_of(Qwen25Omni) == before, "where the modules are does not matter"
+    assert code_of(Qwen25Omni) == before, "the folder of the modules does not matter"
     return Path(copied)
 
 
@@ -440,10 +440,10 @@ def test_families_have_code_of_their_own() -> None:
 
 
 OF_ALL, OF_LOCAL, OF_SERVED = {"media", "inputs"}, {"local"}, {"endpoint"}
-"""Folders with code that decides an answer: of every model, of one that is loaded here, and of a served one."""
+"""Folders with code that decides an answer: of every model, of a model that is loaded here, and of a served model."""
 
 WITHOUT_EFFECT = {"runtime", "caching", "__init__.py", "chat.py", "omni.py", "server.py"}
-"""What says when and where something is done, and not what."""
+"""Code that decides when and where something is done, but not what."""
 
 
 def test_every_module_is_known_to_decide_answers_or_not_to() -> None:
@@ -475,7 +475,7 @@ def test_a_change_of_a_module_is_noticed_unless_it_is_without_effect(name: str, 
         *("endpoint/encoder.py", "endpoint/payload.py", "endpoint/vllm.py", "endpoint/client.py"),
     ],
 )
-def test_what_decides_an_answer_is_in_a_folder_that_counts(module: str) -> None:
+def test_code_that_decides_an_answer_is_in_a_folder_that_counts(module: str) -> None:
     assert (MODELS / module).is_file()
     assert module.partition("/")[0] in OF_ALL | OF_LOCAL | OF_SERVED
 

@@ -1,4 +1,4 @@
-"""Answers are kept with all that they depend on: what is unchanged is not asked again, what is changed is."""
+"""Answers are stored under everything that they depend on: only changed requests are asked again."""
 
 import json
 import os
@@ -67,7 +67,7 @@ def opened(cache: Path, **options: Any) -> AnswerCache:
 
 
 class Asked:
-    """Runs a model on requests with a cache, and counts what is put to it."""
+    """Runs a model on requests with a cache, and counts the requests that reach the model."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.questions = 0
@@ -95,7 +95,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     return Asked(monkeypatch)
 
 
-def test_what_was_answered_is_not_asked_again_and_logged_alike(
+def test_a_stored_answer_is_not_asked_again_and_logged_the_same(
     model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path
 ) -> None:
     requests = [request(about(clip)), request(about(MEETING, "How?"), 1)]
@@ -131,7 +131,7 @@ Change = Callable[[Path, Path], tuple[dict[str, Any], list[dict[str, Any]]]]
 
 def flip_a_byte(clip: Path, _: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     content = bytearray(clip.read_bytes())
-    content[-1] ^= 1  # of what is only a note of the encoder: the pictures stay the same
+    content[-1] ^= 1  # only a note of the encoder: the frames stay the same
     clip.write_bytes(content)
     return {}, about(clip)
 
@@ -162,7 +162,7 @@ CHANGES: dict[str, Change] = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_what_is_changed_is_asked_again(
+def test_a_changed_request_is_asked_again(
     name: str, model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
     asked(model, cache, request(about(clip)))
@@ -186,7 +186,7 @@ def test_other_code_libraries_and_generation_are_asked_again(
     monkeypatch.setitem(model.engine.info, "versions", {**model.engine.info["versions"], "transformers": "9.0"})
     asked(model, cache, request(about(clip)))
     assert asked.questions == 1
-    monkeypatch.setattr("qwen_omni_utils.v2_5.vision_process.MODEL_SEQ_LEN", 1000)  # of the environment
+    monkeypatch.setattr("qwen_omni_utils.v2_5.vision_process.MODEL_SEQ_LEN", 1000)  # from an environment variable
     asked(model, cache, request(about(clip)))
     assert asked.questions == 1
 
@@ -223,18 +223,16 @@ def test_empty_answers_are_answers(model: HumanSenseOmni, asked: Asked, cache: P
     assert asked.questions == 0
 
 
-def test_answers_drawn_by_chance_are_asked_every_time(
-    model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path
-) -> None:
+def test_sampled_answers_are_asked_every_time(model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path) -> None:
     for _ in range(2):
         asked(model, cache, request(about(clip), temperature=1.0, do_sample=True))
         assert asked.questions == 1
 
 
-def test_answers_are_on_disk_before_the_next_batch_in_whatever_order(
+def test_answers_are_on_disk_before_the_next_batch_in_any_order(
     model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run that ends in the third batch, whose first two were about the first and the last request."""
+    """A run that ends in its third batch. The first two batches held the first and the last request."""
     monkeypatch.setattr("lmms_humansense.models.inputs.docs.ClipNames.of", lambda self, task, split, doc: "ABBA"[doc])
     files = [clip, MEETING, MEETING, clip]
     requests = [request(about(file, f"Who is number {number}?"), number) for number, file in enumerate(files)]
@@ -256,7 +254,7 @@ def test_answers_are_on_disk_before_the_next_batch_in_whatever_order(
     assert model.get_model_info()["effort"]["answers_of_earlier_runs"] == 2
 
 
-def test_a_line_that_was_cut_off_costs_its_answer_only(
+def test_a_line_that_was_cut_off_costs_only_its_answer(
     model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path
 ) -> None:
     requests = [request(about(clip)), request(about(clip, "How?"), 1)]
@@ -267,7 +265,7 @@ def test_a_line_that_was_cut_off_costs_its_answer_only(
     assert asked.questions == 1
 
 
-def test_what_was_stored_by_others_or_damaged_is_asked_again(
+def test_a_damaged_or_foreign_entry_is_asked_again(
     model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path
 ) -> None:
     asked(model, cache, request(about(clip)))
@@ -277,7 +275,7 @@ def test_what_was_stored_by_others_or_damaged_is_asked_again(
     assert asked.questions == 1
 
 
-def test_a_database_that_is_none_is_left_out(model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path) -> None:
+def test_a_damaged_database_is_not_used(model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path) -> None:
     cache.mkdir()
     (cache / "cache.db").write_bytes(b"no database" * 1000)
     (answered,) = asked(model, cache, request(about(clip)))
@@ -287,7 +285,7 @@ def test_a_database_that_is_none_is_left_out(model: HumanSenseOmni, asked: Asked
     assert asked.questions == 0, "the log of the run that could not be merged is read"
 
 
-def test_answers_with_odd_characters_are_found(cache: Path) -> None:
+def test_answers_with_unusual_characters_are_found(cache: Path) -> None:
     text = "a\u2028b\x85c\n\r\x00\U0001f600 [request failed]"
     first = opened(cache)
     first._identity = "x"
@@ -324,7 +322,7 @@ def test_runs_share_a_folder_at_the_same_time(
     assert asked.questions == 0
 
 
-def test_other_numbers_of_processes_find_each_others_answers(
+def test_runs_with_other_numbers_of_processes_find_each_others_answers(
     model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     questions = [request(about(clip, f"Number {number}?"), number) for number in range(4)]
@@ -336,7 +334,7 @@ def test_other_numbers_of_processes_find_each_others_answers(
     assert asked.questions == 0
 
 
-def test_a_run_that_is_over_holds_what_it_took_from_those_that_were_killed(
+def test_a_finished_run_contains_the_answers_of_killed_runs(
     model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path
 ) -> None:
     questions = [request(about(clip, f"Number {number}?"), number) for number in range(4)]
@@ -348,7 +346,7 @@ def test_a_run_that_is_over_holds_what_it_took_from_those_that_were_killed(
     assert asked.questions == 0
 
 
-def test_on_a_network_folder_answers_do_not_wait_on_the_disk_of_a_node(
+def test_on_a_network_folder_answers_are_not_kept_on_the_disk_of_a_node(
     model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "scratch of a node").mkdir()
@@ -356,13 +354,13 @@ def test_on_a_network_folder_answers_do_not_wait_on_the_disk_of_a_node(
     monkeypatch.setattr(upstream, "detect_fs_type", lambda path: FsType.REMOTE)
     cut_off = opened(cache)
     cut_off.execute(model, "generate_until", [request(about(clip))])
-    shutil.rmtree(tmp_path / "scratch of a node")  # with the node
+    shutil.rmtree(tmp_path / "scratch of a node")  # as if the node were lost
     (tmp_path / "scratch of a node").mkdir()
     asked(model, cache, request(about(clip)))
     assert asked.questions == 0
     shutil.rmtree(cache / "runs")
     asked(model, cache, request(about(clip)))
-    assert asked.questions == 0, "the run was merged as well"
+    assert asked.questions == 0, "the run was merged too"
 
 
 def test_the_lock_of_a_process_that_was_killed_is_broken(
@@ -389,12 +387,12 @@ def test_the_lock_of_a_process_that_may_run_is_left(cache: Path, owner: dict[str
     lock = cache / "runs" / ".merge.lock"
     lock.mkdir(parents=True)
     (lock / "owner.json").write_text(json.dumps(owner))
-    answers._break_lock_of_the_dead()
+    answers._break_stale_lock()
     assert lock.exists()
     answers.close()
 
 
-def test_a_full_disk_ends_the_run_with_what_is_kept(
+def test_a_full_disk_ends_the_run_and_answers_stay_kept(
     model: HumanSenseOmni, cache: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     questions = [request(about(clip, f"Number {number}?"), number) for number in range(3)]
@@ -403,25 +401,23 @@ def test_a_full_disk_ends_the_run_with_what_is_kept(
 
     def filling(self: AnswerCache, response: Response) -> None:
         if self.kept:
-            self._audit_file = open("/dev/full", "a")  # noqa: SIM115  # as the log on a disk that is full
+            self._audit_file = open("/dev/full", "a")  # noqa: SIM115  # like the log on a full disk
         keep(self, response)
 
     monkeypatch.setattr(AnswerCache, "keep", filling)
     with pytest.raises(RunStopped) as stopped:
         answers.execute(model, "generate_until", questions)
     assert stopped.value.code == 3
-    assert (
-        f"Answers can not be written to {cache} any more: [Errno 28] No space left on device." in stopped.value.reason
-    )
-    assert f"Answers kept by this process in {cache}: 1. The same command goes on" in stopped.value.reason
+    assert f"Answers can no longer be written to {cache}: [Errno 28] No space left on device." in stopped.value.reason
+    assert f"Answers kept by this process in {cache}: 1. The same command continues" in stopped.value.reason
 
 
-def test_a_folder_that_can_not_be_written_is_refused(clip: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_refused(clip: Path) -> None:
     with pytest.raises(SystemExit, match=r"HumanSense: --use_cache .*clip\.mp4.* cannot be used"):
         opened(clip / "cache")
 
 
-def test_requests_that_only_fill_up_are_not_asked(model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path) -> None:
+def test_padding_requests_are_not_asked(model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path) -> None:
     padding = request(about(clip, "Again?"), 1)
     assert padding.metadata is not None
     padding.metadata["__padding_only__"] = True
@@ -431,7 +427,7 @@ def test_requests_that_only_fill_up_are_not_asked(model: HumanSenseOmni, asked: 
     assert texts[1]
 
 
-def test_a_name_for_the_run_may_be_given_and_stays_its_own(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_given_name_of_the_run_is_made_unique(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LMMS_CACHE_RUN_ID", "job 7")
     one, other = opened(cache), opened(cache)
     assert os.environ["LMMS_CACHE_RUN_ID"] == "job 7"
@@ -450,7 +446,7 @@ def test_a_name_for_the_run_may_be_given_and_stays_its_own(cache: Path, monkeypa
         ({"type": "image", "url": "http://127.0.0.1:9/a.png"}, False),
     ],
 )
-def test_what_is_odd_costs_its_own_sample_only(
+def test_unusual_media_cost_only_their_own_sample(
     model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path, content: dict[str, Any], answered: bool
 ) -> None:
     odd = [{"role": "user", "content": [content, {"type": "text", "text": "Who?"}]}]

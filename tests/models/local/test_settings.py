@@ -92,9 +92,9 @@ def test_true_is_a_time_axis_although_it_looks_like_a_boolean() -> None:
     [
         (
             "pretrained=x,system_prompt=Be kind, be brief",
-            "holds ' be brief', which is no name=value; write a text with commas",
+            "contains ' be brief', which is not of the form name=value; write a text with commas",
         ),
-        ("pretrained=x,batch_size=4", "batch_size stands in --model_args; give --batch_size instead"),
+        ("pretrained=x,batch_size=4", "batch_size is in --model_args; use --batch_size instead"),
     ],
 )
 def test_the_form_of_model_args_is_checked(text: str, sentence: str) -> None:

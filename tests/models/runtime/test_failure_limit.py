@@ -1,4 +1,4 @@
-"""How many requests may fail: what users type, and how many that allows."""
+"""How many requests may fail: which values users can give, and what they allow."""
 
 import math
 from fractions import Fraction
@@ -33,7 +33,7 @@ from lmms_humansense.models.runtime.failure_limit import allowed, read_limit
         ("1", 1),
     ],
 )
-def test_whole_numbers_are_requests_and_the_rest_are_shares(value: Any, limit: int | float) -> None:
+def test_whole_numbers_are_requests_and_other_numbers_are_shares(value: Any, limit: int | float) -> None:
     assert (read_limit(value), type(read_limit(value))) == (limit, type(limit))
 
 
@@ -49,7 +49,7 @@ def test_anything_else_is_refused(value: Any) -> None:
 
 
 @given(st.one_of(st.text(), st.from_regex(r"[-+0-9.e_% ]{1,8}"), st.integers(), st.floats(), st.booleans()))
-def test_what_is_read_is_a_limit_or_refused(value: Any) -> None:
+def test_every_value_is_a_limit_or_refused(value: Any) -> None:
     try:
         limit = read_limit(value)
     except ValueError:
@@ -71,12 +71,12 @@ def test_a_share_is_rounded_up(share: float, asked: int, most: int) -> None:
 
 
 @given(st.integers(0, 10_000), st.integers(0, 10**6))
-def test_a_share_never_allows_fewer_than_it_says_nor_more_than_are_asked(points: int, asked: int) -> None:
+def test_a_share_never_allows_fewer_than_it_says_nor_more_than_there_are(points: int, asked: int) -> None:
     assert Fraction(points, 10_000) * asked <= allowed(points / 10_000, asked) <= asked
 
 
 @pytest.mark.parametrize(("share", "asked", "most"), [("7%", 100, 7), ("14%", 100, 14), ("55%", 200, 110)])
-def test_a_share_that_comes_out_even_is_not_rounded(share: str, asked: int, most: int) -> None:
+def test_a_share_that_is_a_whole_number_is_not_rounded(share: str, asked: int, most: int) -> None:
     assert allowed(read_limit(share), asked) == most
 
 

@@ -1,4 +1,4 @@
-"""What is told of requests that failed: equal causes together, the frequent ones first, and not too much."""
+"""The summary of failed requests: grouped by cause, the most frequent first, and short."""
 
 import json
 from typing import Any
@@ -21,12 +21,12 @@ def test_failures_of_one_cause_are_of_one_kind_whatever_their_files() -> None:
     assert failure(0, "MediaError: {} is a folder.").kind not in kinds
 
 
-def test_every_file_is_taken_out_wherever_it_is_named() -> None:
-    told = failure(0, "{} and {}, {}: too long", "/a.mp4", "/b.wav", "/a.mp4")
-    assert told.kind == "<file> and <file>, <file>: too long"
+def test_every_file_is_replaced_wherever_it_is_named() -> None:
+    failed = failure(0, "{} and {}, {}: too long", "/a.mp4", "/b.wav", "/a.mp4")
+    assert failed.kind == "<file> and <file>, <file>: too long"
 
 
-def test_a_file_whose_name_begins_with_that_of_another_is_taken_out_whole() -> None:
+def test_a_file_whose_name_begins_with_another_file_name_is_replaced_whole() -> None:
     for media in (("/a", "/a.mp4"), ("/a.mp4", "/a")):
         assert Failure("task", 0, media, "/a.mp4 beside /a").kind == "<file> beside <file>"
 
@@ -41,7 +41,7 @@ def test_a_line_names_number_kind_samples_and_files() -> None:
     assert summary([failure(7, "{} or {}", "/a.mp4", "/b.wav")]) == ["1 × <file> or <file> (task doc 7: /a.mp4 /b.wav)"]
 
 
-def test_the_most_frequent_comes_first_and_then_the_one_that_came_first() -> None:
+def test_the_most_frequent_comes_first_and_equal_ones_keep_their_order() -> None:
     reasons = ["rare", "seldom", "often", "often", "seldom", "often", "also rare"]
     lines = summary([Failure("task", number, (), reason) for number, reason in enumerate(reasons)])
     assert [line.partition(" (")[0] for line in lines] == ["3 × often", "2 × seldom", "1 × rare", "1 × also rare"]
@@ -61,7 +61,7 @@ def test_kinds_beyond_the_tenth_share_a_line() -> None:
     assert summary([*twelve, twelve[0]])[10:] == ["2 × for other reasons"]
 
 
-def test_reasons_that_differ_in_numbers_are_told_once() -> None:
+def test_reasons_that_differ_only_in_numbers_share_a_line() -> None:
     long = [Failure("task", number, (), f"The prompt has 4{number},120 tokens.") for number in range(3)]
     assert summary(long) == ["3 × The prompt has 40,120 tokens. (task doc 0; task doc 1; task doc 2)"]
 
@@ -73,11 +73,11 @@ def test_a_reason_of_a_page_is_one_line() -> None:
     assert len(line) < 500
 
 
-def test_other_spellings_of_a_path_are_taken_out() -> None:
+def test_other_spellings_of_a_path_are_replaced() -> None:
     assert Failure("task", 0, ("./a.mp4",), "MediaError: a.mp4 is empty.").kind == "MediaError: <file> is empty."
 
 
-def test_nothing_is_told_of_no_failures() -> None:
+def test_the_summary_of_no_failures_is_empty() -> None:
     assert summary([]) == []
 
 
@@ -91,16 +91,16 @@ def test_every_failure_is_counted_once(reasons: list[int]) -> None:
 
 
 def test_a_failure_is_json() -> None:
-    told = Failure("task", 3, ("/å.mp4",), "MediaError: /å.mp4")
+    failed = Failure("task", 3, ("/å.mp4",), "MediaError: /å.mp4")
     expected: dict[str, Any] = {"task": "task", "doc_id": 3, "media": ["/å.mp4"], "reason": "MediaError: /å.mp4"}
-    assert told.to_dict() == expected
-    assert json.loads(json.dumps(told.to_dict())) == expected
+    assert failed.to_dict() == expected
+    assert json.loads(json.dumps(failed.to_dict())) == expected
 
 
-def test_a_sample_that_failed_is_told_with_its_files_and_its_reason() -> None:
+def test_a_failed_response_becomes_a_failure_with_its_files_and_its_reason() -> None:
     request = Request("task", 3, {}, list)
     response = failed_response(request, error_result(ValueError("no")), ("/a.mp4",))
     assert (response.request, response.text) == (request, None)
-    told = failure_of(response)
-    assert told == Failure("task", 3, ("/a.mp4",), "ValueError: no")
-    assert str(told) == str(request) == "task doc 3"
+    found = failure_of(response)
+    assert found == Failure("task", 3, ("/a.mp4",), "ValueError: no")
+    assert str(found) == str(request) == "task doc 3"

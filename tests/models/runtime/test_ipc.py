@@ -1,4 +1,4 @@
-"""Objects between the two ends of a real socket: equal, shared where they were, and gone without a trace."""
+"""Objects sent through a real socket: they arrive equal, shared tensors stay shared, and their memory is freed."""
 
 import gc
 import os
@@ -26,7 +26,7 @@ def ends() -> Iterator[Ends]:
 
 
 def passed(ends: Ends, message: Any) -> Any:
-    """The message as it arrives; it is sent in a thread, as it may be larger than the socket's buffer."""
+    """The message as it arrives. A thread sends it, because it may be larger than the socket's buffer."""
     sender = threading.Thread(target=send, args=(ends[0], message))
     sender.start()
     received = receive(ends[1])
@@ -45,9 +45,9 @@ def passed(ends: Ends, message: Any) -> Any:
         torch.empty(0, 5),
         torch.rand(2_000_000),
     ],
-    ids=["integers", "transposed", "half", "truths", "one number", "nothing", "large"],
+    ids=["integers", "transposed", "half", "booleans", "one number", "empty", "large"],
 )
-def test_tensors_arrive_as_they_were(ends: Ends, tensor: torch.Tensor) -> None:
+def test_tensors_arrive_unchanged(ends: Ends, tensor: torch.Tensor) -> None:
     received = passed(ends, {"x": [tensor, "words"]})
     assert received["x"][1] == "words"
     assert received["x"][0].dtype == tensor.dtype
@@ -74,16 +74,16 @@ def test_messages_keep_their_order(ends: Ends) -> None:
     assert [int(receive(ends[1])[0]) for _ in range(3)] == [0, 1, 2]
 
 
-def test_memory_is_gone_with_the_last_tensor(ends: Ends) -> None:
+def test_memory_is_freed_with_the_last_tensor(ends: Ends) -> None:
     gc.collect()
     before = shared_memory(os.getpid())
     received = passed(ends, torch.rand(1_000_000))
-    assert set(shared_memory(os.getpid()) - before) == {"/memfd:media (deleted)"}  # a name that no file has
+    assert set(shared_memory(os.getpid()) - before) == {"/memfd:media (deleted)"}  # the name of no file
     del received
     assert shared_memory(os.getpid()) == before
 
 
-def test_an_end_that_is_closed_is_named(ends: Ends) -> None:
+def test_a_closed_end_is_reported(ends: Ends) -> None:
     ends[1].close()
     with pytest.raises(ClosedError):
         send(ends[0], torch.rand(1000))
@@ -91,7 +91,7 @@ def test_an_end_that_is_closed_is_named(ends: Ends) -> None:
         receive(ends[0])
 
 
-def test_what_cannot_be_sent_leaves_the_connection_usable(ends: Ends) -> None:
+def test_an_object_that_cannot_be_sent_leaves_the_connection_usable(ends: Ends) -> None:
     with pytest.raises(Exception, match="pickle"):
         send(ends[0], [torch.rand(3), threading.Lock()])
     assert passed(ends, "still there") == "still there"

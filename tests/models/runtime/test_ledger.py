@@ -1,4 +1,4 @@
-"""When failures end a run, and what the last sentence says."""
+"""When failures end a run, and what the last message says."""
 
 import dataclasses
 from typing import Any
@@ -15,7 +15,7 @@ from tests.helpers.responses import text_and_tokens
 
 @dataclasses.dataclass
 class InMemory:
-    """Answers that are kept in memory, of which so many fit."""
+    """Keeps answers in memory, at most `room` of them."""
 
     folder: str = "/results/cache"
     recalled: int = 0
@@ -30,7 +30,7 @@ class InMemory:
 
     def keep(self, response: Response) -> None:
         if self.kept == self.room:
-            raise KeepingError(f"Answers can not be written to {self.folder} any more: the disk is full.")
+            raise KeepingError(f"Answers can no longer be written to {self.folder}: the disk is full.")
         assert response.text is not None
         self.known[response.request.doc_id] = response
         self.kept += 1
@@ -48,7 +48,7 @@ def sample(number: int, reason: str = "") -> Response:
 
 
 def why_stopped(ledger: Ledger, *samples: Response) -> str:
-    """The last sentence of a run that the last of the failed samples ends."""
+    """The last message of a run that ends with the last of the failed samples."""
     for one in samples[:-1]:
         ledger.failed(one)
     with pytest.raises(RunStopped) as stopped:
@@ -59,63 +59,63 @@ def why_stopped(ledger: Ledger, *samples: Response) -> str:
 @pytest.mark.parametrize(
     ("limit", "asked", "most"), [(0, 100, 0), (2, 100, 2), (0.01, 100, 1), ("2.5%", 100, 3), (1.0, 3, 3), (0.01, 1, 1)]
 )
-def test_as_many_may_fail_as_are_allowed_and_no_more(limit: Any, asked: int, most: int) -> None:
+def test_as_many_requests_may_fail_as_are_allowed_and_no_more(limit: Any, asked: int, most: int) -> None:
     run = ledger(asked, max_failures=limit)
     failing = [sample(number, "no") for number in range(most + 1)]
     assert why_stopped(run, *failing)
-    assert [one.doc_id for one in run.failures] == list(range(most + 1)), "also the last one is listed"
+    assert [one.doc_id for one in run.failures] == list(range(most + 1)), "the last one is listed too"
 
 
-def test_where_all_may_fail_none_ends_the_run() -> None:
+def test_if_all_requests_may_fail_no_failure_ends_the_run() -> None:
     run = ledger(5, max_failures="100%")
     for number in range(5):
         run.failed(sample(number, "no"))
     assert len(run.failures) == 5
 
 
-def test_the_sentence_names_counts_the_most_frequent_reason_and_how_to_go_on() -> None:
+def test_the_message_has_counts_the_most_frequent_reason_and_how_to_continue() -> None:
     answers = InMemory(recalled=3)
     run = ledger(60, answers, max_failures=2)
     run.keep(sample(9))
     assert why_stopped(run, sample(0, "{} is odd"), sample(1, "{} is empty"), sample(2, "{} is empty")) == (
         "The run was stopped: 3 of 60 requests failed, and max_failures=2 allows 2. "
         "Most often: 2 × ValueError: <file> is empty (task doc 1: /1.mp4; task doc 2: /2.mp4). "
-        "Answers kept by this process in /results/cache: 4. The same command goes on from there, "
+        "Answers kept by this process in /results/cache: 4. The same command continues from there "
         "and asks the failed requests again."
     )
 
 
-def test_a_share_is_told_as_it_was_given_beside_what_it_allows() -> None:
-    told = why_stopped(ledger(40, max_failures="5%"), *(sample(number, "no") for number in range(3)))
-    assert "3 of 40 requests failed, and max_failures=0.05 allows 2." in told
+def test_the_message_has_a_share_and_the_number_that_it_allows() -> None:
+    reason = why_stopped(ledger(40, max_failures="5%"), *(sample(number, "no") for number in range(3)))
+    assert "3 of 40 requests failed, and max_failures=0.05 allows 2." in reason
 
 
 def test_with_on_error_raise_the_first_failure_ends_the_run() -> None:
     run = ledger(100, InMemory(), on_error="raise", max_failures=50)
-    told = why_stopped(run, sample(7, "{} is empty"))
-    assert told.startswith(
-        "The run was stopped, as on_error=raise asks for: task doc 7 failed (ValueError: /7.mp4 is empty). "
+    reason = why_stopped(run, sample(7, "{} is empty"))
+    assert reason.startswith(
+        "The run was stopped because of on_error=raise: task doc 7 failed (ValueError: /7.mp4 is empty). "
         "Answers kept by this process in /results/cache: 0. "
     )
     assert [one.doc_id for one in run.failures] == [7]
 
 
-def test_without_a_cache_the_sentence_says_what_to_do_next_time() -> None:
-    told = why_stopped(ledger(100, max_failures=0), sample(0, "no"))
-    assert told.endswith(
-        "No answer is kept; with --use_cache FOLDER, the same command would go on where it stopped, "
+def test_without_a_cache_the_message_says_what_to_do_next_time() -> None:
+    reason = why_stopped(ledger(100, max_failures=0), sample(0, "no"))
+    assert reason.endswith(
+        "Answers are not kept. With --use_cache FOLDER, the same command would continue where it stopped "
         "and ask the failed requests again."
     )
 
 
-def test_answers_that_can_not_be_kept_end_the_run() -> None:
+def test_answers_that_cannot_be_kept_end_the_run() -> None:
     run = ledger(100, InMemory(room=1))
     run.keep(sample(0))
     with pytest.raises(RunStopped) as stopped:
         run.keep(sample(1))
     assert stopped.value.reason == (
-        "The run was stopped. Answers can not be written to /results/cache any more: the disk is full. "
-        "Answers kept by this process in /results/cache: 1. The same command goes on from there, "
+        "The run was stopped. Answers can no longer be written to /results/cache: the disk is full. "
+        "Answers kept by this process in /results/cache: 1. The same command continues from there "
         "and asks the failed requests again."
     )
     assert isinstance(stopped.value.__cause__, KeepingError)

@@ -1,4 +1,4 @@
-"""Media are fetched side by side ahead of what uses them: in order, within bounds, and with the same failures."""
+"""Media are fetched in parallel, ahead of the model: in order, within limits, and with the same failures."""
 
 import threading
 import time
@@ -28,7 +28,7 @@ CLIPS = 24
 
 
 class HoldingServer:
-    """Serves a folder, and keeps each reply with a clip back until `enough` of them are asked for at once."""
+    """Serves a folder, and holds each reply with a clip back until `enough` clips are requested at once."""
 
     def __init__(self, folder: Path, enough: int) -> None:
         self._serve, self._enough = hub.folder(folder), enough
@@ -56,7 +56,7 @@ def _anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 @pytest.fixture
 def release(tmp_path: Path) -> Path:
-    """A release of two questions each about many clips; one of them is no clip."""
+    """A release of many clips with two questions about each. One file is not a clip."""
     clip = (ROOT / "videos" / "gesture" / "clip_01.mp4").read_bytes()
     names = [f"gesture/{number:02d}.mp4" for number in range(CLIPS)]
     items = [item(f"data/videos/{name}", question=f"{name} {which}") for which in range(2) for name in names]
@@ -75,15 +75,15 @@ def requests_to(root: str, named: bool = True) -> list[Request]:
 
 
 def prepared(requests: list[Request], workers: WorkerPool | None = None) -> list[EncodedRequest | Response]:
-    """What becomes of requests, in their order."""
+    """The encoded requests or responses, in the order of the requests."""
     settings = read_endpoint_settings({"base_url": "http://127.0.0.1:1/v1", "model": "m", "media": "vllm"})
-    line = Pipeline(EndpointEncoder(settings), workers, open_ledger(), settings)
+    pipe = Pipeline(EndpointEncoder(settings), workers, open_ledger(), settings)
     found: list[EncodedRequest | Response] = []
-    for job in line.ready(requests):
+    for job in pipe.ready(requests):
         found += [*job.responses, *(request for request, _ in job.ready)]
         for _, share in job.ready:
-            line.release(share)
-    line.end()
+            pipe.release(share)
+    pipe.end()
     return sorted(found, key=lambda one: one.request.doc_id)
 
 
@@ -91,7 +91,7 @@ def summary(found: list[EncodedRequest | Response]) -> list[Any]:
     return [one.error if isinstance(one, Response) else (one.stats, len(one.encoded.pieces)) for one in found]
 
 
-def test_a_server_that_keeps_its_replies_back_sees_eight_requests_at_once(release: Path) -> None:
+def test_a_server_that_holds_its_replies_back_gets_eight_requests_at_once(release: Path) -> None:
     holding = HoldingServer(release, enough=8)
     with hub.serving(holding) as server:
         found = prepared(requests_to(server.url))
@@ -100,7 +100,7 @@ def test_a_server_that_keeps_its_replies_back_sees_eight_requests_at_once(releas
 
 
 @pytest.mark.parametrize("workers", [False, True])
-def test_results_order_and_failures_are_those_of_files_that_are_here(release: Path, workers: bool) -> None:
+def test_results_order_and_failures_are_the_same_as_for_local_files(release: Path, workers: bool) -> None:
     settings = read_endpoint_settings({"base_url": "http://127.0.0.1:1/v1", "model": "m", "media": "vllm"})
     pool = WorkerPool(partial(EndpointEncoder, settings), 2, limit=60) if workers else None
     here = prepared(requests_to(str(release)))
@@ -133,21 +133,21 @@ def clips_asked_for(server: hub.Server) -> int:
     return len({one.path for one in server.settled().requests if one.path.endswith(".mp4")})
 
 
-def test_so_many_clips_are_fetched_ahead_and_no_more(release: Path) -> None:
+def test_the_limit_of_clips_is_fetched_ahead_and_no_more(release: Path) -> None:
     settings = read_endpoint_settings({"base_url": "http://127.0.0.1:1/v1", "model": "m", "media": "vllm"})
-    line = Pipeline(EndpointEncoder(settings), None, open_ledger(), settings)
+    pipe = Pipeline(EndpointEncoder(settings), None, open_ledger(), settings)
     with hub.serving(hub.folder(release)) as server:
-        jobs = line.ready(requests_to(server.url))
+        jobs = pipe.ready(requests_to(server.url))
         next(jobs)
-        assert line._fetching is not None
-        state = line._fetching._state
-        until(lambda: state.waiting == pipeline._MOST_FETCHED and not state.running)  # for more there is no room
+        assert pipe._fetching is not None
+        state = pipe._fetching._state
+        until(lambda: state.waiting == pipeline._MOST_FETCHED and not state.running)  # there is no room for more
         assert clips_asked_for(server) == state.taken == pipeline._MOST_FETCHED + 1
         jobs.close()
-        line.end()
+        pipe.end()
 
 
-def test_tasks_that_do_not_name_their_clips_are_asked_from_one_thread_at_a_time() -> None:
+def test_tasks_that_do_not_name_their_clips_are_called_by_one_thread_at_a_time() -> None:
     lock, inside = threading.Lock(), [0, 0]
 
     def messages() -> Any:
@@ -163,20 +163,20 @@ def test_tasks_that_do_not_name_their_clips_are_asked_from_one_thread_at_a_time(
     assert inside[1] == 1
 
 
-def test_a_run_that_is_left_does_not_wait_for_what_is_fetched(release: Path) -> None:
-    go_on, over = threading.Event(), threading.Event()
+def test_a_run_that_is_left_does_not_wait_for_downloads(release: Path) -> None:
+    resume, over = threading.Event(), threading.Event()
 
     def hanging() -> Any:
-        go_on.wait(LIMIT)
+        resume.wait(LIMIT)
         over.set()
         return []
 
     settings = read_endpoint_settings({"base_url": "http://127.0.0.1:1/v1", "model": "m", "media": "vllm"})
-    line = Pipeline(EndpointEncoder(settings), None, open_ledger(), settings)
+    pipe = Pipeline(EndpointEncoder(settings), None, open_ledger(), settings)
     first = requests_to(str(release))[0]
-    jobs = line.ready([first, *(Request("task", number, {}, hanging, number) for number in range(20))])
+    jobs = pipe.ready([first, *(Request("task", number, {}, hanging, number) for number in range(20))])
     next(jobs)
     jobs.close()
-    line.end()
+    pipe.end()
     assert not over.is_set()
-    go_on.set()
+    resume.set()

@@ -1,4 +1,4 @@
-"""Work ahead of its consumer: in order, within bounds, and with errors where they belong."""
+"""Work ahead of its consumer: in order, within limits, and with errors in the place of results."""
 
 import threading
 import time
@@ -25,7 +25,7 @@ def hired(work: Work, count: int) -> list[Any]:
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(0, 4)), max_size=30))
-def test_each_kind_stands_together_where_its_first_stood(kinds: list[int | None]) -> None:
+def test_the_items_of_each_kind_follow_its_first_item(kinds: list[int | None]) -> None:
     order = [place for group in grouped(kinds, range(len(kinds))) for place in group]
     assert sorted(order) == list(range(len(kinds)))
     placed = [kinds[place] for place in order]
@@ -60,7 +60,7 @@ def test_no_job_is_done_twice_and_none_is_left_out() -> None:
     assert sorted(done) == list(range(200))
 
 
-def test_so_many_jobs_run_ahead_and_no_more() -> None:
+def test_the_limit_of_jobs_runs_ahead_and_no_more() -> None:
     done: list[int] = []
 
     def work(job: int) -> tuple[int, int]:
@@ -70,13 +70,13 @@ def test_so_many_jobs_run_ahead_and_no_more() -> None:
     ahead: Prefetch[int, int] = Prefetch(range(100), hired(work, 3), 10**6, 5)
     results = iter(ahead)
     next(results)
-    until(lambda: ahead._state.waiting == 5 and not ahead._state.running)  # for more there is no room
+    until(lambda: ahead._state.waiting == 5 and not ahead._state.running)  # there is no room for more
     assert sorted(done) == [0, 1, 2, 3, 4, 5]
     ahead.close()
     ahead.join()
 
 
-def test_so_many_bytes_are_held_and_no_more() -> None:
+def test_the_limit_of_bytes_is_not_exceeded() -> None:
     held, most = [0], [0]
     lock = threading.Lock()
 
@@ -92,16 +92,16 @@ def test_so_many_bytes_are_held_and_no_more() -> None:
         with lock:
             held[0] -= size
         ahead.release(size)
-    # The first jobs run before anyone knows how large a result is.
+    # The first jobs run before the size of a result is known.
     assert most[0] <= 60
 
 
-def test_a_result_larger_than_all_room_comes_through() -> None:
+def test_a_result_larger_than_the_limit_is_returned() -> None:
     ahead: Prefetch[int, int] = Prefetch(range(5), hired(lambda job: (job, 1000), 2), most_bytes=10, most_jobs=4)
-    assert [result for result, _ in ahead] == [0, 1, 2, 3, 4]  # although nothing is ever released
+    assert [result for result, _ in ahead] == [0, 1, 2, 3, 4]  # although the consumer never releases one
 
 
-def test_an_error_of_a_job_comes_where_its_result_would() -> None:
+def test_an_error_of_a_job_comes_in_the_place_of_its_result() -> None:
     def work(job: int) -> tuple[int, int]:
         if job == 3:
             raise ZeroDivisionError
@@ -117,7 +117,7 @@ def test_an_error_of_a_job_comes_where_its_result_would() -> None:
 
 
 def iter_into(ahead: Prefetch[int, int], seen: list[int]) -> Iterator[tuple[int, int]]:
-    """Keeps what came before an error."""
+    """Keeps the results that come before an error."""
     for result, _ in ahead:
         seen.append(result)
     yield from ()
@@ -135,7 +135,7 @@ def test_an_exit_in_the_iterator_comes_after_the_jobs_before_it() -> None:
     assert seen == [0, 1, 2]
 
 
-def test_without_a_worker_the_consumer_is_told() -> None:
+def test_without_a_worker_the_consumer_gets_the_error() -> None:
     @contextmanager
     def hire() -> Iterator[Work]:
         raise OSError("no more processes")
@@ -145,15 +145,15 @@ def test_without_a_worker_the_consumer_is_told() -> None:
         list(Prefetch(range(3), [hire], 100, 4))
 
 
-def test_workers_are_let_go_when_there_is_no_more_work() -> None:
-    let_go: list[int] = []
+def test_workers_are_ended_when_there_is_no_more_work() -> None:
+    ended: list[int] = []
 
     @contextmanager
     def hire() -> Iterator[Work]:
         yield lambda job: (job, 0)
-        let_go.append(1)
+        ended.append(1)
 
     ahead: Prefetch[int, int] = Prefetch(range(3), [hire, hire], 100, 4)
     assert len(list(ahead)) == 3
     ahead.join()
-    assert len(let_go) == 2
+    assert len(ended) == 2

@@ -1,4 +1,4 @@
-"""A run that is told to end does so where nothing is lost by it, and with a status of its own."""
+"""After SIGTERM, a run ends where no answer is lost by it, and with a status of its own."""
 
 import os
 import signal
@@ -15,35 +15,35 @@ from lmms_humansense.models.runtime.signals import EXIT_INCOMPLETE, RunStopped, 
 from tests.helpers.waits import LIMIT
 
 
-def ask_to_end() -> None:
+def send_sigterm() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 @pytest.fixture(autouse=True)
-def heard() -> Iterator[list[int]]:
-    """The signals that reached whoever listened before, so that none ends the tests."""
+def received() -> Iterator[list[int]]:
+    """The signals that reached the handler from before the guard. It keeps them from ending the tests."""
     numbers: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, frame: numbers.append(number))
     yield numbers
     signal.signal(signal.SIGTERM, before)
 
 
-def test_nothing_is_raised_until_the_process_is_asked_to_end() -> None:
-    with SigtermGuard() as halt:
-        halt.check()
-        with halt.waiting():
+def test_without_sigterm_the_guard_raises_no_exception() -> None:
+    with SigtermGuard() as guard:
+        guard.check()
+        with guard.waiting():
             pass
 
 
-def test_sigterm_is_raised_by_the_next_check_only(heard: list[int]) -> None:
-    with SigtermGuard() as halt:
-        ask_to_end()
+def test_sigterm_is_raised_by_the_next_check_only(received: list[int]) -> None:
+    with SigtermGuard() as guard:
+        send_sigterm()
         time.sleep(0)  # a signal is handled between two steps of Python
         with pytest.raises(Terminated):
-            halt.check()
+            guard.check()
         with pytest.raises(Terminated):
-            halt.check()
-    assert heard == []
+            guard.check()
+    assert received == []
 
 
 def test_a_wait_is_ended_at_once() -> None:
@@ -52,40 +52,40 @@ def test_a_wait_is_ended_at_once() -> None:
 
     def end_it() -> None:
         began.wait(LIMIT)
-        ask_to_end()
+        send_sigterm()
 
     thread = threading.Thread(target=end_it)
-    with SigtermGuard() as halt:
+    with SigtermGuard() as guard:
         thread.start()
-        with pytest.raises(Terminated), halt.waiting():
+        with pytest.raises(Terminated), guard.waiting():
             began.set()
             waited.append(never.wait(LIMIT))
     thread.join()
-    assert waited == []  # the wait did not come to its own end
+    assert waited == []  # the wait was interrupted
 
 
 def test_no_wait_begins_after_sigterm() -> None:
-    with SigtermGuard() as halt:
-        ask_to_end()
+    with SigtermGuard() as guard:
+        send_sigterm()
         waited = False
-        with pytest.raises(Terminated), halt.waiting():
+        with pytest.raises(Terminated), guard.waiting():
             waited = True
         assert not waited
 
 
-def test_after_a_wait_sigterm_is_left_to_the_next_check() -> None:
-    with SigtermGuard() as halt:
-        with halt.waiting():
+def test_after_a_wait_sigterm_is_raised_by_the_next_check() -> None:
+    with SigtermGuard() as guard:
+        with guard.waiting():
             pass
-        with pytest.raises(ZeroDivisionError), halt.waiting():
+        with pytest.raises(ZeroDivisionError), guard.waiting():
             raise ZeroDivisionError
-        ask_to_end()
+        send_sigterm()
         time.sleep(0)
         with pytest.raises(Terminated):
-            halt.check()
+            guard.check()
 
 
-def test_the_end_is_not_taken_for_the_failure_of_what_was_waited_for() -> None:
+def test_terminated_is_not_caught_as_the_failure_of_a_request() -> None:
     assert not issubclass(Terminated, Exception)
 
 
@@ -93,52 +93,52 @@ def test_sigterm_just_before_a_wait_is_not_missed() -> None:
     class Slow(SigtermGuard):
         def check(self) -> None:
             super().check()
-            ask_to_end()
+            send_sigterm()
 
-    with Slow() as halt, pytest.raises(Terminated), halt.waiting():
+    with Slow() as guard, pytest.raises(Terminated), guard.waiting():
         threading.Event().wait(0.05)
 
 
-def test_who_listened_before_listens_again(heard: list[int]) -> None:
-    listening = signal.getsignal(signal.SIGTERM)
+def test_the_handler_from_before_is_restored(received: list[int]) -> None:
+    handler = signal.getsignal(signal.SIGTERM)
     with SigtermGuard():
-        assert signal.getsignal(signal.SIGTERM) != listening
-    assert signal.getsignal(signal.SIGTERM) is listening
+        assert signal.getsignal(signal.SIGTERM) != handler
+    assert signal.getsignal(signal.SIGTERM) is handler
     with pytest.raises(ZeroDivisionError), SigtermGuard():
         raise ZeroDivisionError
-    ask_to_end()
-    assert heard == [signal.SIGTERM]
+    send_sigterm()
+    assert received == [signal.SIGTERM]
 
 
-def test_halts_may_be_nested() -> None:
+def test_guards_may_be_nested() -> None:
     with SigtermGuard() as outer:
         with SigtermGuard() as inner:
-            ask_to_end()
+            send_sigterm()
             with pytest.raises(Terminated):
                 inner.check()
         outer.check()
-        ask_to_end()
+        send_sigterm()
         with pytest.raises(Terminated):
             outer.check()
 
 
-def test_in_another_thread_it_changes_nothing() -> None:
-    listening = signal.getsignal(signal.SIGTERM)
+def test_in_another_thread_the_guard_has_no_effect() -> None:
+    handler = signal.getsignal(signal.SIGTERM)
     found: list[Any] = []
 
     def run() -> None:
-        with SigtermGuard() as halt, halt.waiting():
-            halt.check()
+        with SigtermGuard() as guard, guard.waiting():
+            guard.check()
             found.append(signal.getsignal(signal.SIGTERM))
 
     thread = threading.Thread(target=run)
     thread.start()
     thread.join()
-    assert found == [listening]
-    assert signal.getsignal(signal.SIGTERM) is listening
+    assert found == [handler]
+    assert signal.getsignal(signal.SIGTERM) is handler
 
 
-def test_a_stopped_run_is_no_exception_that_is_reported_and_passed_over() -> None:
+def test_a_stopped_run_is_not_an_ordinary_exception() -> None:
     stopped = RunStopped("The disk is full.")
     assert (stopped.code, stopped.reason) == (EXIT_INCOMPLETE, "The disk is full.")
     assert EXIT_INCOMPLETE == 3

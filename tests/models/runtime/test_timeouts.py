@@ -1,4 +1,4 @@
-"""Work that gets so much time and no more."""
+"""Work with a time limit."""
 
 import threading
 
@@ -8,11 +8,11 @@ from lmms_humansense.models.runtime.timeouts import StalledError, within
 from tests.helpers.waits import LIMIT
 
 
-def test_the_result_comes_back() -> None:
+def test_the_result_is_returned() -> None:
     assert within(10, lambda: 7, "Counting") == 7
 
 
-def test_an_error_is_raised_as_it_is() -> None:
+def test_an_error_is_raised_unchanged() -> None:
     with pytest.raises(ZeroDivisionError):
         within(10, lambda: 1 // 0, "Dividing")
 
@@ -31,10 +31,10 @@ def test_work_that_does_not_end_is_given_up() -> None:
     assert over.wait(LIMIT)
 
 
-def test_what_was_given_up_does_not_keep_the_program_from_ending() -> None:
+def test_work_that_was_given_up_does_not_keep_the_program_from_ending() -> None:
     release = threading.Event()
     with pytest.raises(StalledError):
-        within(0.01, lambda: release.wait(LIMIT), "Waiting for good")
-    (left,) = [thread for thread in threading.enumerate() if thread.name == "Waiting for good"]
+        within(0.01, lambda: release.wait(LIMIT), "Waiting forever")
+    (left,) = [thread for thread in threading.enumerate() if thread.name == "Waiting forever"]
     assert left.daemon
     release.set()

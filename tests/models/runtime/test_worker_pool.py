@@ -1,4 +1,4 @@
-"""Real worker processes: what they give is bit-identical, what kills one costs one clip, and none is left behind."""
+"""Real worker processes: results are bit-identical, a killed worker costs one clip, and no process is left behind."""
 
 import os
 import signal
@@ -66,7 +66,7 @@ def the_sample(encoder: LocalEncoder) -> list[Conversation]:
 
 
 def generated(encoder: LocalEncoder, folder: Path) -> list[Conversation]:
-    """Clips of other sizes, rates, codecs and sounds, on both time axes, and what is in memory."""
+    """Clips of other sizes, rates, codecs and sounds, on both time axes, and media in memory."""
     sound = clips.tones(44_100, 2, seconds=6.0)
     clips.write_sound(folder / "stereo.mp4", sound, 44_100, "aac", late=0.7, pictures=30)
     clips.write_sound(folder / "mono.mkv", clips.tones(8_000, 1, seconds=5.0), 8_000, "pcm_s16le", pictures=25)
@@ -101,7 +101,7 @@ def test_inputs_are_bit_identical_to_those_made_one_by_one(
     encoder: LocalEncoder, pool: WorkerPool, tmp_path: Path, make: Callable[[LocalEncoder, Path], list[Conversation]]
 ) -> None:
     conversations = make(encoder, tmp_path)
-    # The straightforward way: each on its own, nothing shared, nothing remembered.
+    # The simple way: each conversation alone, without any sharing or cache.
     serial = [EncodingResult(encoder.family.encode(made), made.stats, tuple(made.remarks))
               for made in map(encoder.decode, conversations)]  # fmt: skip
     worker = pool.worker()
@@ -121,7 +121,7 @@ def test_samples_about_one_clip_share_its_memory(encoder: LocalEncoder, pool: Wo
     assert first.encoded.tokens != second.encoded.tokens
 
 
-def test_a_failing_clip_is_told_with_its_reason(encoder: LocalEncoder, pool: WorkerPool, tmp_path: Path) -> None:
+def test_a_failing_clip_is_reported_with_its_reason(encoder: LocalEncoder, pool: WorkerPool, tmp_path: Path) -> None:
     (tmp_path / "broken.mp4").write_text("no video")
     worker = pool.worker()
     good = ask(ROOT / "videos" / "count" / "park.mp4")
@@ -132,7 +132,7 @@ def test_a_failing_clip_is_told_with_its_reason(encoder: LocalEncoder, pool: Wor
     assert fine.encoded is not None
 
 
-def test_what_cannot_be_sent_to_a_worker_fails_by_name(encoder: LocalEncoder, pool: WorkerPool) -> None:
+def test_a_conversation_that_cannot_be_sent_fails_with_its_reason(encoder: LocalEncoder, pool: WorkerPool) -> None:
     odd = encoder.read([{"role": "user", "content": [{"type": "image", "url": threading.Lock()}]}])
     worker = pool.worker()
     (outcome,) = worker.encode([odd])
@@ -154,7 +154,7 @@ def test_a_worker_that_is_killed_costs_its_clip_and_is_replaced(encoder: LocalEn
     worker.close()
 
 
-def test_where_a_worker_is_killed_over_several_clips_the_others_are_tried_alone(
+def test_if_a_worker_is_killed_the_clips_of_its_job_are_tried_one_by_one(
     encoder: LocalEncoder, pool: WorkerPool
 ) -> None:
     conversations = [encoder.read(ask(ROOT / "videos" / "count" / name)) for name in ("park.mp4", "parade.mp4")]
@@ -177,37 +177,37 @@ def test_a_stalled_worker_is_given_up(encoder: LocalEncoder, tmp_path: Path) -> 
     hurried.close()
 
 
-def test_when_the_first_process_is_gone_all_is_started_anew(tiny_model: Path, encoder: LocalEncoder) -> None:
+def test_if_the_first_process_has_ended_another_is_started(tiny_model: Path, encoder: LocalEncoder) -> None:
     pool = local_workers(settings_of(tiny_model))
     worker = pool.worker()
     pool._first.kill()
     pool._first.wait()
     good = encoder.read(ask(ROOT / "videos" / "count" / "park.mp4"))
-    worker.encode([good])  # it ended with the first, or is just about to
+    worker.encode([good])  # this worker ended with the first process, or is about to
     assert worker.encode([good])[0].encoded is not None
     pool.close()
 
 
 def test_workers_that_cannot_load_say_why(tmp_path: Path) -> None:
     pool = local_workers(LocalSettings(str(tmp_path)))
-    with pytest.raises(RuntimeError, match=r"media_workers=0 does without them: (?s:.*)cannot be loaded"):
+    with pytest.raises(RuntimeError, match=r"use media_workers=0 to run without them: (?s:.*)cannot be loaded"):
         pool.worker()
     pool.close()
 
 
-def test_the_process_that_is_copied_has_no_threads_that_could_be_missed(pool: WorkerPool) -> None:
+def test_the_process_that_is_forked_has_no_threads(pool: WorkerPool) -> None:
     pool.worker().close()  # it is ready
     first = pool._first.pid
     threads = {path.parent.name: path.read_text().strip() for path in Path(f"/proc/{first}/task").glob("*/comm")}
     del threads[str(first)]
-    # pyarrow's allocator tidies up in a thread of its own, and knows of copies.
+    # pyarrow's allocator cleans up in a thread of its own, and handles forks.
     assert set(threads.values()) <= {"jemalloc_bg_thd"}
 
 
-def test_where_processes_cannot_be_asked_for_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_system_without_workers_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(socket, "send_fds")
     assert worker_count(LocalSettings("x"), torch.device("cuda")) == 0
-    with pytest.raises(ValueError, match="media_workers=2 cannot be on this system; use media_workers=0"):
+    with pytest.raises(ValueError, match="media_workers=2 is not possible on this system; use media_workers=0"):
         worker_count(LocalSettings("x", media_workers=2), torch.device("cuda"))
 
 
@@ -217,20 +217,18 @@ def processes_of(pool: WorkerPool) -> list[psutil.Process]:
 
 
 def left(processes: list[psutil.Process]) -> list[psutil.Process]:
-    """Those that there still are, be it as zombies."""
+    """The processes that still exist, including zombies."""
     return [process for process in processes if process.is_running()]
 
 
 @pytest.fixture
-def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What does not end at once is not killed after seconds, which would look the same."""
+def _without_kill_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that do not end at once are not killed after some seconds, which would look the same."""
     monkeypatch.setattr(worker_pool, "_END_LIMIT", 2 * LIMIT)
 
 
-@pytest.mark.usefixtures("_patience")
-def test_closing_ends_every_process_whatever_it_does_and_leaves_no_zombie(
-    encoder: LocalEncoder, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("_without_kill_timeout")
+def test_closing_ends_every_process_at_once_and_leaves_no_zombie(encoder: LocalEncoder, tmp_path: Path) -> None:
     pool = WorkerPool(partial(StuckEncoding, tmp_path), 3, limit=2 * LIMIT)
     workers = [pool.worker() for _ in range(3)]
     processes = processes_of(pool)
@@ -240,7 +238,7 @@ def test_closing_ends_every_process_whatever_it_does_and_leaves_no_zombie(
     for thread in threads:
         thread.start()
     until(lambda: {path.name for path in tmp_path.iterdir()} == {str(worker._pid) for worker in workers})
-    pool.close()  # comes back, although what the workers do has no end
+    pool.close()  # returns, although the workers never finish
     assert pool._first.returncode == 0
     assert left(processes) == []
     for thread in threads:
@@ -255,13 +253,13 @@ def _ignoring_errors(worker: Any, conversations: list[Conversation]) -> None:
         return
 
 
-@pytest.mark.usefixtures("_patience")
-def test_closing_does_not_wait_for_what_loads(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("_without_kill_timeout")
+def test_closing_does_not_wait_for_a_process_that_loads(tmp_path: Path) -> None:
     pool = WorkerPool(partial(StuckLoading, tmp_path), 1, limit=2 * LIMIT)
     until(lambda: any(tmp_path.iterdir()))
     processes = processes_of(pool)
     pool.close()
-    assert pool._first.returncode == -signal.SIGKILL  # in the midst of it
+    assert pool._first.returncode == -signal.SIGKILL  # while it loaded
     assert left(processes) == []
 
 
@@ -269,13 +267,13 @@ def test_a_worker_that_has_ended_is_not_kept_as_a_zombie(pool: WorkerPool) -> No
     worker = pool.worker()
     process = psutil.Process(worker._pid)
     worker.close()
-    until(lambda: not process.is_running())  # which a zombie still is
+    until(lambda: not process.is_running())  # a zombie still counts as running
 
 
 PROGRAM = """
 import os, signal, sys
 from types import SimpleNamespace
-signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have it ignored by what they start in the background
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells make background processes ignore it
 from lmms_humansense.models.omni import HumanSenseOmni
 clip = {"type": "video", "url": sys.argv[2], "nframes": 70}
 message = [{"role": "user", "content": [clip, {"type": "text", "text": "Who?"}]}]
@@ -300,12 +298,12 @@ def test_however_the_program_ends_its_workers_end_with_it(tiny_model: Path, numb
         until(lambda: len(psutil.Process(program.pid).children(recursive=True)) == 3)
         started = psutil.Process(program.pid).children(recursive=True)
         memory = sum(map(shared_memory, [program.pid, *(process.pid for process in started)]), Counter[str]())
-        # Ctrl-C reaches every process of a terminal, the others only the program.
+        # Ctrl-C reaches every process of a terminal, the other signals only the program.
         (os.killpg if number == signal.SIGINT else os.kill)(program.pid, number)
         _, errors = program.communicate(timeout=LIMIT)
     assert program.returncode in (status, -number)
     until(lambda: left(started) == [])
-    assert [name for name in memory if not name.endswith(" (deleted)")] == []  # what has a name could be left
+    assert [name for name in memory if not name.endswith(" (deleted)")] == []  # memory with a name could be left behind
     if number == signal.SIGINT:
         assert errors.rstrip().endswith("KeyboardInterrupt")
         assert errors.count("Traceback") == 1
