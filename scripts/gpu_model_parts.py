@@ -15,8 +15,8 @@ from gpu_setup import (
     GB,
     Bench,
     FailedError,
+    Findings,
     Row,
-    Told,
     encoded,
     generated,
     is_out_of_memory,
@@ -41,7 +41,7 @@ from lmms_humansense.models.runtime.signals import SigtermGuard
 from lmms_humansense.models.runtime.worker_pool import WorkerPool, worker_count
 
 
-def batches(bench: Bench) -> Told:
+def batches(bench: Bench) -> Findings:
     """The speed and memory of batches, and whether their answers are those of single questions."""
     engine = bench.engine()
     prompts = encoded(engine, questions(6 if bench.small else None))
@@ -99,7 +99,7 @@ def _asked_in_batches(engine: Engine, prompts: Sequence[EncodedPrompt], size: in
     return row, torch.stack(ids), torch.stack(logits)
 
 
-def run(bench: Bench) -> Told:
+def run(bench: Bench) -> Findings:
     """A whole run with workers: its speed, its waiting times, and whether memory grows."""
     engine = bench.engine(batch_size=8)
     docs = questions(6 if bench.small else None)
@@ -165,7 +165,7 @@ def memory_mb() -> dict[str, float]:
     return held
 
 
-def memory(bench: Bench) -> Told:
+def memory(bench: Bench) -> Findings:
     """Whether a batch that does not fit into the card's memory is split, and all its questions are answered."""
     engine = bench.engine(batch_size=16, nframes=8 if bench.small else 48)
     doc = max(questions(), key=lambda doc: doc["frame_count"])
@@ -228,7 +228,7 @@ def _short_of_memory(engine: Engine, prompt: EncodedPrompt) -> Iterator[Row]:
         torch.cuda.set_per_process_memory_fraction(1.0)
 
 
-def think(bench: Bench) -> Told:
+def think(bench: Bench) -> Findings:
     """Tokens per second of long responses, by batch size."""
     engine = bench.engine()
     prompts = [prompt for prompt in encoded(engine, questions(12 if bench.small else None)) if prompt.has_heard_video]

@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from gpu_model_parts import batches, memory, run, think
-from gpu_setup import Bench, FailedError, NotRunError, Told
+from gpu_setup import Bench, FailedError, Findings, NotRunError
 
 from lmms_humansense.demo.tiny_model import write_tiny_model
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def tests(bench: Bench) -> Told:
+def tests(bench: Bench) -> Findings:
     """Runs the tests that are marked `gpu`."""
     marked = sorted(str(path) for path in ROOT.glob("tests/**/test_*.py") if "pytest.mark.gpu" in path.read_text())
     chosen = ["-m", "not slow and not gpu", str(ROOT / "tests/tasks/test_messages.py")]
@@ -48,7 +48,7 @@ def tests(bench: Bench) -> Told:
         raise FailedError(f"pytest ended with status {done.returncode}: {done.stdout[-1000:]}")
 
 
-def wrapper(bench: Bench) -> Told:
+def wrapper(bench: Bench) -> Findings:
     """This package, a loop as in the release's code, and lmms-eval's model, in turns, with equal clips and weights."""
     _need("lmms_eval", "moviepy", "decord", *(() if shutil.which("ffmpeg") else ("imageio_ffmpeg",)))
     from bench_clips import make_clip
@@ -74,7 +74,7 @@ def wrapper(bench: Bench) -> Told:
     ours.omni.clean()
 
 
-def processes(bench: Bench) -> Told:
+def processes(bench: Bench) -> Findings:
     """Two processes on one GPU, killed and resumed."""
     _need("lmms_eval")
     from kill_points import Way, disturbed, undisturbed
@@ -98,7 +98,7 @@ def _need(*modules: str) -> None:
         raise NotRunError(f"{', '.join(missing)} cannot be imported")
 
 
-PARTS: dict[str, Callable[[Bench], Told]] = {
+PARTS: dict[str, Callable[[Bench], Findings]] = {
     part.__name__: part for part in (tests, batches, run, memory, think, wrapper, processes)
 }
 
@@ -119,8 +119,8 @@ def main() -> None:
 
     keep()
     try:
-        for told in PARTS[arguments.part](Bench(arguments.small, arguments.work)):
-            found["remarks" if isinstance(told, str) else "rows"].append(told)
+        for finding in PARTS[arguments.part](Bench(arguments.small, arguments.work)):
+            found["remarks" if isinstance(finding, str) else "rows"].append(finding)
             keep()
     except NotRunError as reason:
         keep(outcome="not run", reason=str(reason))

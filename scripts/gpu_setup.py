@@ -27,7 +27,7 @@ from lmms_humansense.tasks.humansense.variants import BENCHMARK
 Row = dict[str, Any]
 """One row of a part's table: a figure or a word by heading."""
 
-Told = Iterator[Row | str]
+Findings = Iterator[Row | str]
 """The results of a part: rows of its table, and sentences."""
 
 GB = 1e9

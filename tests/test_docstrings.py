@@ -1,6 +1,7 @@
 """Docstrings of public functions have the sections that a caller needs; ruff checks their form."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,28 +31,31 @@ def missing_sections(function: Function) -> list[str]:
     """The sections that a public function needs and its docstring lacks."""
     docstring = ast.get_docstring(function) or ""
     given = function.args
-    if "See `" in docstring.partition("\n")[0] or "typer." in ast.unparse(given):
+    if re.search(r"(?:See|as) `", docstring.partition("\n")[0]) or "typer." in ast.unparse(given):
         return []  # an override that means what its base means, or the help text of a command
     names = [one.arg for one in (*given.posonlyargs, *given.args, *given.kwonlyargs) if one.arg not in ("self", "cls")]
     decorators = " ".join(ast.unparse(one) for one in function.decorator_list)
     returns = "None" if function.returns is None else ast.unparse(function.returns)
-    needed = {
-        # A sentence that names every argument is enough.
-        "Args:": len(names) > 1 and not all(f"`{name}`" in docstring for name in names),
-        "aises": any(isinstance(node, ast.Raise) and node.exc is not None for node in own_nodes(function)),
-    }
-    needed["Returns:"] = "Args:" in docstring and returns != "None" and "contextmanager" not in decorators
-    docstring = docstring.replace("Yields:", "Returns:")
-    return [section for section, is_needed in needed.items() if is_needed and section not in docstring]
+    # A sentence that names every argument, or what is raised, is enough.
+    lacking = {
+        "Args": len(names) > 1 and "Args:" not in docstring and not all(f"`{name}`" in docstring for name in names),
+        "Returns": "Args:" in docstring and returns != "None" and "contextmanager" not in decorators
+        and not re.search("Returns:|Yields:", docstring),
+        "Raises": any(isinstance(node, ast.Raise) and node.exc for node in own_nodes(function))
+        and not re.search("[Rr]aises", docstring),
+    }  # fmt: skip
+    return [section for section, is_lacking in lacking.items() if is_lacking]
 
 
 def own_nodes(function: Function) -> Iterator[ast.AST]:
-    """Everything in the body of a function but what stands in functions within it."""
+    """Everything in the body of a function but functions within it, and what it catches itself."""
     left: list[ast.AST] = list(function.body)
     while left:
         node = left.pop()
         yield node
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        if isinstance(node, ast.Try) and node.handlers:
+            left += [*node.handlers, *node.orelse, *node.finalbody]
+        elif not isinstance(node, Function | ast.Lambda):
             left += ast.iter_child_nodes(node)
 
 

@@ -119,7 +119,7 @@ def test_keys_are_written_nowhere_and_answers_are_kept(tmp_path: Path) -> None:
         ("base_url=http://127.0.0.1:9/v1,model=m", "humansense_server needs media=, how media are sent"),
     ],
 )
-def test_what_can_not_be_asked_ends_at_once_with_a_sentence(evaluate: Any, arguments: str, sentence: str) -> None:
+def test_what_cannot_be_asked_ends_at_once_with_a_sentence(evaluate: Any, arguments: str, sentence: str) -> None:
     with pytest.raises(SystemExit, match=f"HumanSense: {sentence}"):
         evaluate("humansense_sample_hc", model="humansense_server", model_args=arguments)
 
