@@ -77,6 +77,7 @@ def listing() -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_to_list_the_tasks_loads_no_model_and_nothing_of_others(listing: Any) -> None:
     loaded = listing[2]
     assert "lmms_humansense.dataset.anywhere" in loaded
@@ -85,6 +86,7 @@ def test_to_list_the_tasks_loads_no_model_and_nothing_of_others(listing: Any) ->
     assert [name for name in loaded if name.partition(".")[0] not in known] == []
 
 
+@pytest.mark.slow
 def test_to_list_the_tasks_reads_each_file_once_and_a_template_once_for_each_folder(listing: Any) -> None:
     folder, listed = listing[:2]
     assert all(name.endswith("yaml") for name in listed)
@@ -95,5 +97,6 @@ def test_to_list_the_tasks_reads_each_file_once_and_a_template_once_for_each_fol
     assert all(name.startswith(folder) and count <= len(folders) for name, count in listed.items())
 
 
+@pytest.mark.slow
 def test_hook_modules_are_executed_once_for_all_tasks(listing: Any) -> None:
     assert listing[3:] == [150, 1, True]

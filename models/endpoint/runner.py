@@ -15,7 +15,7 @@ from ..inputs.generation import cut_at, stops_of
 from ..runtime.ledger import Ledger
 from ..runtime.pipeline import MemoryShare, Pipeline
 from ..runtime.request import EncodedRequest, Request, Response, error_result, in_order
-from ..runtime.signals import SigtermGuard, Terminated
+from ..runtime.signals import WAKE_INTERVAL, SigtermGuard, Terminated
 from .client import EndpointClient, Reply, TroubleError
 from .limiter import Limiter
 from .payload import ByteParts, Payload
@@ -149,7 +149,7 @@ class EndpointRunner:
         for _ in range(count):
             try:
                 with self._guard.waiting():
-                    event = state.events.get()
+                    event = _next_event(state)
             except Terminated:
                 self._drain(state)
                 raise
@@ -274,6 +274,12 @@ def _put(state: _State, call: _Call) -> bool:
             state.waiting.put(call, timeout=0.2)
             return True
     return False
+
+
+def _next_event(state: _State) -> _Event:
+    while True:
+        with contextlib.suppress(queue.Empty):
+            return state.events.get(timeout=WAKE_INTERVAL)
 
 
 def _wait(state: tenacity.RetryCallState) -> float:

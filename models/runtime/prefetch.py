@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from .signals import WAKE_INTERVAL
+
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
@@ -106,10 +108,12 @@ class Prefetch(Generic[Job, Result]):
         """The next result. None after the last one, or after `close` if the next result is not there yet."""
         state = self._state
         with state.changed:
-            state.changed.wait_for(
+            while not state.changed.wait_for(
                 lambda: state.consumed in state.results or state.no_worker or state.closed
-                or (state.all_taken and not state.waiting)
-            )  # fmt: skip
+                or (state.all_taken and not state.waiting),
+                WAKE_INTERVAL,
+            ):  # fmt: skip
+                pass
             if state.consumed in state.results:
                 result = state.results.pop(state.consumed)
                 state.consumed += 1

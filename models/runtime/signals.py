@@ -10,6 +10,13 @@ from typing import Any
 EXIT_INCOMPLETE = 3
 """Exit status of a run that ended before its last answer, and that the same command can continue."""
 
+WAKE_INTERVAL = 1.0
+"""How long the main thread may wait without a pause, in seconds.
+
+Python calls the handlers of signals in the main thread. A wait without a time limit does not end for a signal that
+another thread got, or that came just before the wait.
+"""
+
 
 class RunStopped(SystemExit):
     """Ends the program with status 3.

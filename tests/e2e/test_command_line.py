@@ -9,6 +9,8 @@ import pytest
 
 from tests.helpers.commands import SCRIPTS, responses_of, results_of, run
 
+pytestmark = pytest.mark.slow  # lmms-eval starts in a process of its own, which takes 10 s
+
 
 def scores_of(folder: Path) -> dict[str, dict[str, Any]]:
     """All numbers of the table except the standard errors, which two processes sum in another order."""

@@ -10,6 +10,8 @@ from lmms_humansense.tasks.humansense_sample.utils import ROOT
 from tests.helpers import hub, releases
 from tests.helpers.commands import SCRIPTS, responses_of, results_of, run
 
+pytestmark = pytest.mark.slow  # lmms-eval starts in a process of its own, which takes 10 s
+
 FILLING = 160 << 20
 """Bytes of media without questions, so that the archives are much larger than a clip, as in the release."""
 

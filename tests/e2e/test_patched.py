@@ -17,6 +17,8 @@ from lmms_humansense.plugin.entry_points import task_folder
 from tests.helpers import checkouts
 from tests.helpers.commands import QUICKLY, SCRIPTS, results_of, run
 
+pytestmark = pytest.mark.slow  # lmms-eval starts in a process of its own, which takes 10 s
+
 LOOK = """
 import json, sys, lmms_eval
 from lmms_eval import evaluator, models

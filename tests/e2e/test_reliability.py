@@ -19,6 +19,8 @@ import pytest
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
 from tests.helpers.commands import SCRIPTS, responses_of, results_of, run
 
+pytestmark = pytest.mark.slow  # lmms-eval starts in a process of its own, which takes 10 s
+
 HUMANSENSE = str(SCRIPTS / "lmms-humansense")
 TASKS = ",".join(f"humansense_sample_{code}" for code in ("fr1", "fr2", "rr1", "rr2", "es", "pc"))
 GRACE = 30.0

@@ -53,6 +53,7 @@ def as_raw(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.slow
 def test_a_real_server_answers_as_the_local_model_that_is_fed_the_same(
     evaluate: Any, served: tuple[str, str], tiny_model: Path, tmp_path: Path
 ) -> None:
@@ -87,6 +88,7 @@ def test_a_real_server_answers_as_the_local_model_that_is_fed_the_same(
     assert usage["prompt_tokens"] > 39 * 200
 
 
+@pytest.mark.slow
 def test_keys_are_written_nowhere_and_answers_are_kept(tmp_path: Path) -> None:
     def command(url: str, output: str) -> str:
         done = run(
@@ -134,7 +136,7 @@ def test_what_others_could_read_is_warned_of(monkeypatch: pytest.MonkeyPatch) ->
             HumanSenseServer(base_url=server.url.replace("127.0.0.1", host), model="m", media="frames").clean()
     logger.remove(number)
     (warning,) = said
-    assert warning.startswith("http://0.0.0.0:")
+    assert warning.startswith("The connection to http://0.0.0.0:")
     assert "is not encrypted" in warning
 
 

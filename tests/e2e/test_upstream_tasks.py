@@ -10,6 +10,8 @@ import pytest
 
 from tests.helpers.upstream_data import LOCAL_TASKS
 
+pytestmark = pytest.mark.slow  # lmms-eval starts in a process of its own, which takes 10 s
+
 FAILURE_MARK = "[request failed]"
 
 HERE = "media_workers=0"

@@ -446,6 +446,7 @@ print(json.dumps([{name: len(task.doc_to_visual(task.test_docs()[0])) for name, 
 """
 
 
+@pytest.mark.slow
 def test_lmms_eval_takes_them_from_a_folder_where_no_entry_point_is_loaded() -> None:
     folder = str(Path(str(tasks.__file__)).parent)
     done = subprocess.run([sys.executable, "-c", _INCLUDED, folder], capture_output=True, text=True)

@@ -96,7 +96,11 @@ def assert_identical(got: list[EncodingResult], expected: list[EncodingResult]) 
             assert torch.equal(one.encoded.tensors[name], value), name
 
 
-@pytest.mark.parametrize("make", [lambda encoder, folder: the_sample(encoder), generated], ids=["sample", "generated"])
+@pytest.mark.parametrize(
+    "make",
+    [pytest.param(lambda encoder, folder: the_sample(encoder), id="sample", marks=pytest.mark.slow),
+     pytest.param(generated, id="generated")],
+)  # fmt: skip
 def test_inputs_are_bit_identical_to_those_made_one_by_one(
     encoder: LocalEncoder, pool: WorkerPool, tmp_path: Path, make: Callable[[LocalEncoder, Path], list[Conversation]]
 ) -> None:
@@ -177,6 +181,7 @@ def test_a_stalled_worker_is_given_up(encoder: LocalEncoder, tmp_path: Path) -> 
     hurried.close()
 
 
+@pytest.mark.slow
 def test_if_the_first_process_has_ended_another_is_started(tiny_model: Path, encoder: LocalEncoder) -> None:
     pool = local_workers(settings_of(tiny_model))
     worker = pool.worker()
@@ -285,6 +290,7 @@ for result in model.generate_until([SimpleNamespace(args=args(place), metadata=N
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 1), (signal.SIGTERM, 3), (signal.SIGKILL, -signal.SIGKILL)]
 )
