@@ -156,7 +156,7 @@ def name(key: str, model: str, variant: Variant, with_sound: bool) -> str:
     """
     parts = {
         "_audio": variant.shown == "all" and with_sound,
-        "_think": variant.style == "think",
+        f"_{variant.style}": variant.style != "plain",
         "_asr": variant.transcript,
         "_guided": variant.guide,
         "_blind": variant.shown == "none",

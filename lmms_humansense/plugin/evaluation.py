@@ -2,7 +2,7 @@
 
 - `evaluate` adds what the model says about itself, and where the docs come from, to the results.
 - `simple_evaluate` tries the output folder first, writes the failed requests beside the results, and reports how the
-  run ended (see `run_events`), because lmms-eval ends with status 0 in any case.
+  run ended (see `run_events`), because lmms-eval often ends with status 0 even if the run failed.
 - `ResponseCache.create` gives this package's models a response cache of their own.
 """
 
@@ -57,7 +57,7 @@ def wrap_once(owner: str, name: str, wrapper: Callable[..., Any]) -> None:
 def _evaluate(evaluate: Callable[..., Any], lm: Any, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
     """Add to the results what the model says about itself, and where the docs of this package's tasks come from.
 
-    The first stands under `model_info`, the second under `humansense_data`. lmms-eval means to call a model's
+    The first stands under `model_info`, the second under `humansense_data`. lmms-eval intends to call a model's
     `get_model_info`, but does not do so yet.
     """
     complete = False
@@ -81,7 +81,10 @@ def _evaluate(evaluate: Callable[..., Any], lm: Any, *args: Any, **kwargs: Any) 
 
 
 def _roots(task_dict: Mapping[Any, Any]) -> Iterator[str]:
-    """The roots that the docs of our tasks name. Groups contain tasks, and another package may use our prefix too."""
+    """The roots that the docs of our tasks name, also of tasks in groups.
+
+    A task with our prefix and without a column `root` belongs to another package.
+    """
     for name, task in task_dict.items():
         if isinstance(task, Mapping):
             yield from _roots(task)
@@ -93,7 +96,7 @@ def _note_failures(lm: Any, complete: bool) -> None:
     """Note the failed requests of our models.
 
     In a complete run the first process gathers those of all processes. In an incomplete run each process notes its own,
-    because gathering would wait for processes that may not get this far.
+    because gathering would wait for processes that perhaps never get this far.
     """
     noted = _failures.get()
     if noted is None or not is_ours(lm):
@@ -114,13 +117,15 @@ def _create_cache(create: Callable[..., Any], cls: Any, cache_root: str, *, mode
     if is_ours(model):
         from ..models.caching.response_cache import AnswerCache
 
-        if cls is not AnswerCache:  # which creates itself through this function
+        if cls is not AnswerCache:  # `AnswerCache.create` calls this function again
             return AnswerCache.create(cache_root, model=model, **options)
     return create(cls, cache_root, model=model, **options)
 
 
 def _simple_evaluate(simple_evaluate: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Run an evaluation, report how it ended, and, if it is ours, check its output folder and write its failures.
+    """Run an evaluation, and report how it ended.
+
+    If its model or a task is of this package, check its output folder and write its failures.
 
     The folder is checked at the start, so that a run does not fail after hours of work.
     """

@@ -172,8 +172,9 @@ _OF_QUESTION = (
 """What the item `acc` of a sample says about its question and answer; see `results.metrics` of the tasks."""
 
 _OF_MODEL = (
-    "pretrained", "checkpoint", "dtype", "quantization", "attn_implementation", "system_prompt", "frames", "fps",
-    "nframes", "max_pixels", "time_axis", "use_audio_in_video", "random_weights", "base_url", "media", "frame_format",
+    "pretrained", "checkpoint", "model_type", "dtype", "quantization", "attn_implementation", "system_prompt", "frames",
+    "fps", "nframes", "max_pixels", "time_axis", "use_audio_in_video", "random_weights", "base_url", "media",
+    "frame_format",
 )  # fmt: skip
 """What a model says about itself that scores depend on."""
 

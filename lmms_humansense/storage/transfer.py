@@ -92,8 +92,8 @@ def make(target: Path, content: FileContent, progress: ProgressCallback = no_pro
     Args:
         target: The file to make; an existing one is replaced.
         content: Where its content comes from.
-        progress: Called with the number of bytes of each fetched piece, and once of the earlier attempt. The sum of
-            all calls is `content.packed` when this returns.
+        progress: First called with the number of bytes that an earlier attempt left, then with the size of each
+            fetched piece. The sum of all calls is `content.packed` when this returns.
 
     Raises:
         StorageError: The content is damaged, or was replaced while it was being read. The part file is removed.
@@ -110,7 +110,8 @@ def make(target: Path, content: FileContent, progress: ProgressCallback = no_pro
         part.unlink()
         if content.file.was_replaced():
             raise StorageError("it was replaced while it was being read; run again") from error
-        # After a crash of the machine, an old part may have a hole: start again. A new part means damage at the source.
+        # After a crash of the machine, an old part may have a hole: start again. If the part is new, the source is
+        # damaged.
         if not resumed:
             raise
         make(target, content, progress)
@@ -217,7 +218,7 @@ def _unpacked(part: Path) -> Path:
 
 
 def _unpack(part: Path, member: ArchiveMember, target: Path) -> None:
-    """Unpack a part file, but never more bytes than the archive's list gives; if there are more, the CRC is wrong."""
+    """Unpack a part file, up to the size in the archive's list. A longer member then fails the check of its CRC."""
     info = zipfile.ZipInfo(member.name)
     info.compress_type, info.compress_size = member.method, member.packed
     info.file_size, info.CRC = member.size, member.crc

@@ -1,6 +1,7 @@
 """Digests of everything that an answer depends on: what is shown and asked, the checkpoint, the code.
 
-Equal digests mean the same answer, on any machine and from any folder. Where that is not known, there is no digest.
+Equal digests mean the same answer, on any machine and from any folder, except that in half precision the other requests
+of a batch may change the last bits. Where that is not known, there is no digest.
 Does not depend on lmms-eval.
 """
 

@@ -8,10 +8,10 @@ one database for the whole folder, into which a finished run is merged. The diff
   the content of a checkpoint's folder.
 - A response is stored with its token counts and with what was shown, so that a continued run logs the same as a run
   without interruption.
-- An answer is on disk before the next batch starts, also on network folders, and in any order of the answers. lmms-eval
-  keeps up to 256 answers on the local disk of a node, and these are lost if the node is.
-- A run reads what all other runs wrote into the folder, including runs that were killed, and writes into files of its
-  own. So the number of processes may change, and several runs may share a folder at the same time.
+- An answer is on disk before the next batch starts. This also holds on network folders, and for answers that come in
+  any order. lmms-eval keeps up to 256 answers on the local disk of a node, and these are lost if the node is.
+- At its start, a run reads what all other runs have written into the folder, including runs that were killed. It writes
+  into files of its own. So the number of processes may change, and several runs may share a folder at the same time.
 - Empty answers are stored. Failures are not.
 """
 
@@ -95,7 +95,7 @@ class AnswerCache(ResponseCache):
         return cache
 
     def execute(self, lm: Any, reqtype: str, requests: list[Instance]) -> list[Any]:
-        """Answer requests. Those that have no stored answer are put to the model, and their answers are stored.
+        """Answer requests. Those that have no stored answer are sent to the model, and their answers are stored.
 
         Args:
             lm: The model: a `ChatModel`.
@@ -256,7 +256,7 @@ class EarlierRuns:
 def _opened(path: Path) -> sqlite3.Connection | None:
     if not path.exists():
         return None
-    # Not as "immutable", which lmms-eval uses: another run may be merged into it while this one reads.
+    # lmms-eval opens it as "immutable". Here another run may be merged into it while this one reads.
     return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, check_same_thread=False, timeout=30)
 
 

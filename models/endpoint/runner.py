@@ -22,14 +22,14 @@ from .payload import ByteParts, Payload
 from .settings import EndpointSettings
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
-"""Seconds before the second try, and the most before any later one. The time is doubled before each try; the actual
-wait is drawn at random between half of it and all of it."""
+"""The first and the longest pause between tries, in seconds. Each pause is twice the one before; of it, a random part
+from a half to all is waited."""
 
 _GRACE = 5.0
 """Seconds that open requests get after SIGTERM to end."""
 
 _SHORTEST_LIMIT = 1.0
-"""The least seconds of the time limit of a try."""
+"""A try gets at least this many seconds."""
 
 _SLOW = 0.5
 """A try that takes more than this share of `timeout` is a sign that the server is crowded."""

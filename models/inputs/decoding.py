@@ -23,7 +23,7 @@ _GRID = 1024
 compute the same times. Other steps put sound tokens where the model expects pictures (seen in 145 of 15,360 clips)."""
 
 _POSITIONS_PER_SECOND = 25
-"""Positions per second on Qwen2.5-Omni's time axis; Qwen3-Omni has 13."""
+"""Positions per second on Qwen2.5-Omni's time axis. Qwen3-Omni has 13; the larger number is safe for both."""
 
 _EXACT = 2**24
 """Whole numbers up to this one are exact in float32."""
@@ -87,9 +87,9 @@ class _DecodedPart:
 def decode(conversation: Conversation, frame_factor: int, media: MediaCache | None = None) -> DecodedConversation:
     """Decode all media of a conversation.
 
-    The sound of a video is interleaved with it. Models take one frame rate for all videos, and either all videos with
-    sound or all without. If a conversation mixes these, the sound of each video follows the video as a sound of its
-    own, and a remark says so.
+    The sound of a video is interleaved with it. A model takes one frame rate for all videos of a prompt, and
+    interleaves the sound of all of them or of none. If a conversation mixes these, the sound of each video follows the
+    video as a sound of its own, and a remark says so.
 
     Args:
         conversation: What to decode.
@@ -169,8 +169,8 @@ def hears(video: VideoPart, seconds: float | None) -> bool:
 def snapped(rate: float, frames: int) -> float:
     """Find a frame rate near `rate` at which the steps of the time axis are the same numbers in float32 and float64.
 
-    The steps are whole numbers of 1/1024 s; of a longer unit if the clip is so long (11 minutes) that float32 could not
-    represent its positions exactly.
+    Each step is a multiple of 1/1024 s. For clips of more than 11 minutes the unit is longer, because float32 could not
+    represent their positions exactly.
 
     Args:
         rate: Shown frames per second.

@@ -1,4 +1,4 @@
-"""Chooses the prompts of a batch, and gives batches to a model: in smaller ones if they do not fit into memory."""
+"""Chooses the prompts of a batch, and gives batches to a model. A batch that does not fit into memory is split."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

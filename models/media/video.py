@@ -1,7 +1,8 @@
 """Turns a video file into the frames that Qwen's own reader would show.
 
 The reference is `fetch_video` of qwen-omni-utils with its decord reader. That library decides which frames are shown
-and how large they are. PyAV decodes them: it seeks to the needed key frames, where decord decodes or seeks blindly.
+and how large they are. PyAV decodes them and seeks to the needed key
+frames, while decord decodes the whole file, or seeks without knowing where key frames are.
 """
 
 import logging
@@ -43,7 +44,8 @@ def read_clip(
 ) -> Clip:
     """Read the frames of a clip and, in the same pass over the file, its sound.
 
-    The frames are those of `fetch_video` of qwen-omni-utils with decord: the same numbers, size and pixels.
+    The frames are those of `fetch_video` of qwen-omni-utils with decord: the same numbers, size and pixels, except
+    where decord counts wrongly (below).
 
     Frames are numbered as in decord: one for each packet of the stream, in the order of presentation. A packet without
     a picture of its own (cut off by an edit list, or before the first key frame) stands for the picture that is on the
@@ -65,7 +67,7 @@ def read_clip(
         The frames and the sound.
 
     Raises:
-        MediaError: The file cannot be used, or not with this rule and part. An exception of `hears` is not changed.
+        MediaError: The file cannot be used, or not with this rule and part. An exception of `hears` is passed on.
     """
     file = Path(path)
     sound: AudioDecoder | None = None
@@ -195,5 +197,5 @@ def _pixels(nframes: int, rule: FrameRule, factor: int) -> tuple[int, float]:
         most = min(most, rule.max_pixels)
     if most < patch:
         raise ValueError(f"max_pixels={most} is below {patch}, the smallest frame of {factor}x{factor} pixels")
-    # fetch_video refuses a max_pixels below its own minimum; here the minimum gives way.
+    # fetch_video refuses a max_pixels below its own minimum; here the minimum is lowered.
     return (least if least <= most else patch), most

@@ -1,4 +1,4 @@
-"""Prepares requests ahead of the model, those about one clip together. Does not depend on lmms-eval."""
+"""Prepares requests ahead of the model, requests about the same clip together. Does not depend on lmms-eval."""
 
 import os
 import threading
@@ -30,13 +30,13 @@ _MAX_TOGETHER = 32
 """Requests about one clip that are encoded in one job, at most."""
 
 _AHEAD_OF_WORKER = 2
-"""Jobs of each worker that run or are done ahead of the model: enough to even out short and long clips."""
+"""How many jobs of each worker may run, or wait for the model. Enough to even out short and long clips."""
 
 _FETCHED_AT_ONCE = 12
 """Clips that are fetched in parallel, because most of a download's time is the wait for the server."""
 
 _MOST_FETCHED, _MOST_FETCHED_BYTES = 16, 4 << 30
-"""Clips, and bytes of their files, that are fetched before they are decoded, at most."""
+"""Limits for clips that are fetched and not decoded yet: their number, and the bytes of their files."""
 
 _JOIN_TIMEOUT = 1.0
 """Seconds that a thread gets to end after its worker has ended."""
@@ -119,7 +119,7 @@ class Pipeline:
     def ready(self, requests: Sequence[Request]) -> Generator[PreparedJob]:
         """Prepare requests, ahead of the caller if there are workers.
 
-        The caller has to pass the memory of every request in `PreparedJob.ready` to `release`.
+        When a request of `PreparedJob.ready` is answered, the caller has to pass its memory to `release`.
 
         Yields:
             The jobs, ordered by the first request of each.
@@ -146,7 +146,7 @@ class Pipeline:
             yield job
 
     def release(self, share: MemoryShare) -> None:
-        """Note that one of the requests with this memory was answered and dropped."""
+        """Record that one of the requests with this memory was answered and dropped."""
         share.requests -= 1
         with self._counting:
             self._open -= 1
@@ -211,7 +211,7 @@ class Pipeline:
             yield job
 
     def _fetched(self, requests: Sequence[Request]) -> Iterator[_Job]:
-        """The requests about each clip, or one request whose clip is not known, with their media fetched ahead."""
+        """Yield all requests about one clip, or one request whose clip is not known. Their media are fetched."""
         groups = grouped([request.clip for request in requests], requests)
         threads = [lambda: nullcontext(self._fetch)] * max(1, min(_FETCHED_AT_ONCE, len(groups)))
         self._fetching = Prefetch(groups, threads, _MOST_FETCHED_BYTES, _MOST_FETCHED)
@@ -221,7 +221,7 @@ class Pipeline:
 
     def _fetch(self, requests: list[Request]) -> tuple[_Job, int]:
         """Read the messages of requests, which fetches their media. Also return the bytes of the media files."""
-        # Tasks of other packages do not name their clips, and may not be thread-safe.
+        # Tasks of other packages do not name their clips. Perhaps they are not thread-safe, so they run one at a time.
         with nullcontext() if requests[0].clip is not None else self._one_at_a_time:
             fetched = [self._read(request) for request in requests]
         return fetched, sum(map(_bytes_of_file, {path for read in fetched for path in read.media}))

@@ -71,12 +71,12 @@ class Prefetch(Generic[Job, Result]):
 
     Args:
         jobs: Consumed while the work goes on, by one thread at a time.
-        hire: One function for each worker. It is called in a thread of its own, and its context lasts as long as there
-            are jobs.
+        hire: One function for each worker. In a thread of its own, it is called once, and the context manager that it
+            returns is entered. That gives the function that does jobs. The context is left after the last job.
         most_bytes: No further job is taken while results hold this many bytes. A running job is expected to need as
             many as the largest result so far.
-        most_jobs: No further job is taken while this many run or are done, and were not consumed yet. Apart from both
-            limits, one job may always run if none runs and no result waits for the consumer.
+        most_jobs: No further job is taken while this many run or are done, and were not consumed yet. Regardless of
+            both limits, one job may run if no other runs and no result waits for the consumer.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Prefetch(Generic[Job, Result]):
             return _Failed(state.no_worker) if state.no_worker else None
 
     def release(self, size: int) -> None:
-        """Note that a result of `size` bytes was dropped."""
+        """Record that a result of `size` bytes was dropped."""
         with self._state.changed:
             self._state.held -= size
             self._state.changed.notify_all()

@@ -1,4 +1,7 @@
-"""Starts and uses worker processes, which prepare media beside the model. They run `worker_process`."""
+"""Starts and uses worker processes, which prepare media beside the model. They run `worker_process`.
+
+A first process loads the encoder. The workers are copies (forks) of it.
+"""
 
 import contextlib
 import os
@@ -20,10 +23,10 @@ from .timeouts import StalledError, stalled
 from .worker_process import ORDER
 
 _MOST = 8
-"""Workers of one process by default, at most: each prepares about one clip of 100 s per second."""
+"""The most workers of one process by default. A worker needs about one second for a clip of 100 s."""
 
 _MOST_BESIDE_CPU = 2
-"""The same for a model on the CPU, which needs the cores more: unless tiny, it is slower than a worker."""
+"""The same if the model runs on the CPU. It needs the cores itself: all but tiny models are slower than a worker."""
 
 _START_LIMIT = 300.0
 """Seconds that the first process gets to import its libraries, which may be in a slow network folder."""
@@ -32,7 +35,7 @@ _END_LIMIT = 5.0
 """Seconds that the first process gets to end its copies."""
 
 _LONGEST_TIMEOUT = 1e6
-"""Sockets take timeouts up to 24 days."""
+"""Seconds. Longer timeouts are cut to this, because sockets take at most 24 days."""
 
 _NO_START = "The media workers cannot start; use media_workers=0 to run without them"
 
@@ -136,7 +139,8 @@ class WorkerPool:
     def close(self) -> None:
         """End all processes at once, whatever they are doing."""
         self.closed = True
-        if not self._ready:  # it takes no orders yet, and has no copies; a thread that waits for it holds the lock
+        # A first process that still loads reads no orders and has no copies. A thread that waits for it holds the lock.
+        if not self._ready:
             self._first.kill()
         with self._lock:
             self._control.close()

@@ -78,7 +78,7 @@ def test_a_variant_is_a_folder_with_a_group_and_leaves_of_three_lines(
 ) -> None:
     group = f"{prefix}_{variant.name}"
     leaves = [f"{group}_{task.code.lower()}" for task in variant.tasks]
-    if variant.name == "think" and folder == BENCHMARK:
+    if variant.style != "plain" and folder == BENCHMARK:
         template = "../_think_template_yaml"
     above = "../_group_template_yaml" if folder == BENCHMARK else "../../humansense/_group_template_yaml"
     inside = folder / variant.name

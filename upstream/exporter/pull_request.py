@@ -111,7 +111,7 @@ def _benchmark(runs: Sequence[Run], checks: str) -> PullRequestText:
 - Adds [HumanSense](https://arxiv.org/abs/2508.10576): {total:,} questions in {len(TASKS)} tasks about people, on video
   and sound, with the release's prompts, frames and scorer.
 - Adds `humansense_omni`, a chat model for Qwen2.5-Omni, Qwen3-Omni and Qwen2-Audio checkpoints that sees videos and
-  hears their sound: batches answer as single samples do, and media are prepared while the model works.
+  hears their sound: in float32, batches answer as single samples do; media are prepared while the model works.
 - Adds `humansense_sample`: 39 questions on small clips in the repository, which need no download, weights or GPU.
 """,
             "In scope": """

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from lmms_humansense.models.endpoint.encoder import EndpointEncoder
 from lmms_humansense.models.endpoint.settings import read_endpoint_settings
 from lmms_humansense.models.inputs.conversation import Conversation
@@ -49,6 +51,7 @@ def test_a_question_is_asked_without_transformers(tmp_path: Path) -> None:
     assert done.stdout.split() == ["yes"]
 
 
+@pytest.mark.slow
 def test_the_served_model_imports_no_module_of_local_models() -> None:
     """lmms-eval always imports transformers, so the test can only look at our own modules."""
     program = (
