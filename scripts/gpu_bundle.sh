@@ -5,7 +5,8 @@
 #     scripts/gpu_bundle.sh FOLDER [PYTHON_VERSION] [PLATFORM]      (3.12, x86_64)
 #
 # FOLDER/check has the wheels for the parts tests, batches, run, memory and think; FOLDER/compare-1, -2, … those that
-# wrapper needs in addition (lmms-eval and its dependencies, an ffmpeg program). No portion is larger than 60 MiB. The
+# wrapper and processes need in addition (lmms-eval and its dependencies, an ffmpeg program, this package itself, because
+# lmms-eval finds the model by its entry points). No portion is larger than 60 MiB. The
 # versions are those installed here. Packages that such a machine has are not collected: torch, torchvision,
 # transformers, accelerate, numpy, scipy, pandas and the like (docs/gpu.md lists them). On that machine:
 #
@@ -18,9 +19,11 @@ platform=${3:-x86_64}
 python=${PYTHON:-python}
 most=$((60 * 1024 * 1024))
 
-check=(av qwen-omni-utils librosa soxr soundfile audioread cffi pycparser pooch platformdirs decorator loguru)
+check=(av qwen-omni-utils librosa soxr soundfile audioread cffi pycparser pooch platformdirs decorator loguru
+    pydantic pydantic_core annotated-types typing-inspection typing_extensions)
 # The imports of lmms-eval and its qwen2_5_omni, fewer than their requirements; ImageIO's newer ffmpeg is too large.
-compare=(lmms_eval datasets dill multiprocess tenacity evaluate pytz decord moviepy proglog python-dotenv
+compare=(lmms_eval datasets dill multiprocess tenacity evaluate pytz decord moviepy proglog python-dotenv nltk numexpr
+    zstandard pytablewriter DataProperty mbstrdecoder pathvalidate tabledata tcolorpy typepy chardet portalocker
     imageio-ffmpeg==0.6.0)
 
 platforms=()
@@ -51,6 +54,7 @@ trap 'rm -rf "$loose"' EXIT
 for name in "${compare[@]}"; do
     gather "$name" "$loose"
 done
+"$python" -m pip wheel -qq --disable-pip-version-check --no-deps -w "$loose" "$(dirname "$0")/.."
 number=1 size=0
 for wheel in "$loose"/*.whl; do
     bytes=$(stat -c %s "$wheel")
