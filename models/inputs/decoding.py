@@ -82,6 +82,7 @@ class _DecodedPart:
     sound: NDArray[np.float32] | None = None
     seconds_present: float = 0.0
     remark: str | None = None
+    damage: tuple[str, ...] = ()
 
 
 def decode(conversation: Conversation, frame_factor: int, media: MediaCache | None = None) -> DecodedConversation:
@@ -109,6 +110,7 @@ def decode(conversation: Conversation, frame_factor: int, media: MediaCache | No
     alike = all(one.sound is not None for one in clips) and len({one.rate for one in clips}) == 1
     decoded = DecodedConversation(stats=_stats(everything))
     decoded.remarks += [(one.remark, _name(one.part)) for one in everything if one.remark]
+    decoded.remarks += [(damage, _name(one.part)) for one in everything for damage in one.damage]
     if not alike:
         decoded.remarks += [(_APART, _name(one.part)) for one in clips if one.sound is not None]
     for turn, parts in turns:
@@ -136,6 +138,7 @@ def _decoded(part: Part, media: MediaCache) -> _DecodedPart:
 def _clip(video: VideoPart, media: MediaCache) -> _DecodedPart:
     clip = media.clip(video, lambda seconds: hears(video, seconds))
     decoded = _DecodedPart(video, frames=clip.frames.pixels, seconds_present=clip.sound_seconds or 0.0)
+    decoded.damage = clip.frames.remarks
     if video.true_time:
         decoded.rate = snapped(clip.frames.sample_fps, len(clip.frames.indices))
     if clip.sound is not None:

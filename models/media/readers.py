@@ -15,8 +15,8 @@ from av.video.frame import VideoFrame
 from .audio import AudioDecoder
 from .container import open_media
 from .errors import MediaError, UnsuitableReaderError
-from .video_decoder import FrameConverter, VideoDecoder
-from .video_index import DecodeSpan, decode_spans, demux, read_index, video_stream
+from .video_decoder import FrameConverter, VideoDecoder, starts_a_group
+from .video_index import DecodeSpan, decode_spans, demux, frame_rate, read_index, video_stream
 
 logger = logging.getLogger(__name__)
 
@@ -27,10 +27,12 @@ class FrameReader(Protocol):
     Attributes:
         count: Number of frames of the file.
         fps: Frames per second of the file.
+        broken_off: Whether the file ends in the middle of a frame, which is not counted.
     """
 
     count: int
     fps: float
+    broken_off: bool
 
     def pictures(self, numbers: Sequence[int]) -> Iterator[tuple[int, torch.Tensor]]:
         """Read frames.
@@ -42,6 +44,9 @@ class FrameReader(Protocol):
             A frame number and its picture: uint8 of shape (H, W, 3), RGB, upright. A number without a picture is left
             out. A number may come twice: then the later picture is the better one.
         """
+
+    def doubtful(self, number: int) -> bool:
+        """Whether the picture of this number may be a wrong one, because `pictures` found damage before it."""
 
 
 class PyavReader:
@@ -66,7 +71,9 @@ class PyavReader:
         self._decoder = VideoDecoder(self._stream)
         self._converter = FrameConverter(self._stream)
         self.count = len(self._index.seeks)
-        self.fps = float(self._stream.average_rate or self._stream.guessed_rate or 0)
+        self.broken_off = self._index.broken_off
+        self._from_first: VideoDecoder | None = None
+        self.fps = frame_rate(container, self._stream, self._index)
 
     def pictures(self, numbers: Sequence[int]) -> Iterator[tuple[int, torch.Tensor]]:
         """Read frames, as `FrameReader.pictures` says."""
@@ -79,6 +86,15 @@ class PyavReader:
         except UnsuitableReaderError as reason:
             logger.info("%s is decoded from its start, because %s", self._file, reason)
             yield from self._by_time(numbers, self._from_start)
+
+    def doubtful(self, number: int) -> bool:
+        """Say whether a picture may be wrong, as `FrameReader.doubtful` does."""
+        damage = self._from_first.damage if self._from_first else []
+        if not self._index.timed:
+            return any(number >= place for place in damage)  # counted wrongly from there on
+        place = self._index.place[self._index.shown[number]]
+        start = max((key for key in self._index.keys if key <= place), default=0)
+        return any(start <= damaged <= place for damaged in damage)
 
     def _by_time(
         self, numbers: Sequence[int], decode: Callable[[Sequence[int]], Iterator[tuple[int, VideoFrame]]]
@@ -104,7 +120,10 @@ class PyavReader:
             key = self._index.pts[span.first]
             started = key in self._index.hidden
             for frame in self._decoder.decode(self._packets(span), span.wanted | {key}):
-                started = started or frame.pts == key
+                if not started and frame.pts == key:
+                    started = starts_a_group(frame)
+                    if not started:
+                        raise UnsuitableReaderError("it calls pictures key frames that need earlier ones")
                 if started and frame.pts in span.wanted and not frame.is_corrupt:
                     found += 1
                     yield frame.pts, frame
@@ -122,7 +141,7 @@ class PyavReader:
         except (av.FFmpegError, OSError) as error:
             raise UnsuitableReaderError(f"a seek in it failed ({error})") from error
         reached = False
-        for packet in demux(self._file, self._container, self._stream):
+        for packet in demux(self._file, self._container, self._stream, field=self._index.field):
             place = self._index.place.get(packet.pts, -1)
             if place == span.first:
                 reached = packet.is_keyframe == (place in self._index.keys)
@@ -144,8 +163,9 @@ class PyavReader:
         before: VideoFrame | None = None
         with open_media(self._file) as container:
             stream = video_stream(self._file, container)
-            decoder = VideoDecoder(stream)
-            for frame in decoder.decode(islice(demux(self._file, container, stream), last + 1)):
+            decoder = self._from_first = VideoDecoder(stream)
+            packets = demux(self._file, container, stream, field=self._index.field)
+            for frame in decoder.decode(islice(packets, last + 1)):
                 if frame.pts is None:
                     continue
                 while waiting and waiting[-1] < frame.pts:
@@ -168,8 +188,9 @@ class PyavReader:
         counted = 0
         with open_media(self._file) as container:
             stream = video_stream(self._file, container)
-            decoder = VideoDecoder(stream)
-            for frame in decoder.decode(demux(self._file, container, stream)):
+            decoder = self._from_first = VideoDecoder(stream)
+            packets = demux(self._file, container, stream, field=self._index.field)
+            for frame in decoder.decode(islice(packets, self.count)):
                 if counted in wanted:
                     yield counted, self._converter.convert(frame)
                 counted += 1
@@ -181,6 +202,8 @@ class PyavReader:
 
 class DecordReader:
     """Reads frames with decord, which has its own FFmpeg."""
+
+    broken_off = False
 
     def __init__(self, file: Path) -> None:
         """Open the file.
@@ -208,3 +231,7 @@ class DecordReader:
                 yield number, torch.from_numpy(self._video[number].asnumpy())
             except self._failure:
                 logger.warning("%s: decord cannot read frame %d", self._file, number)
+
+    def doubtful(self, number: int) -> bool:
+        """Say whether a picture may be wrong, as `FrameReader.doubtful` does: decord reports each one by itself."""
+        return False

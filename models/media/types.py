@@ -42,6 +42,7 @@ class Frames:
         video_fps: Frames per second of the whole file.
         total_frames: Number of frames of the whole file.
         sample_fps: Shown frames per second of the requested part.
+        remarks: What is shown in another way than requested, each as a sentence without its full stop.
     """
 
     pixels: torch.Tensor
@@ -49,6 +50,7 @@ class Frames:
     video_fps: float
     total_frames: int
     sample_fps: float
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,12 @@ _CONTEXT_PATCHES = 128_000
 _CONTEXT_SHARE = 0.9
 _MIN_PIXELS_SLACK = 1.05
 
+_LOSS_ALLOWED = 0.02
+"""Fewer than this share of the shown frames may be replaced by pictures beside them in the file."""
+
+DAMAGED = "A picture that cannot be decoded is replaced by the one beside it in the file"
+BROKEN_OFF = "Shown up to the place where the file breaks off"
+
 
 def read_clip(
     path: str | Path,
@@ -52,6 +58,11 @@ def read_clip(
     screen at its time. Where decord itself counts wrongly (such packets, open groups of pictures, MPEG-TS, AVI), this
     function gives the frame that decord should have given. `fetch_video` refuses a file of one frame, which is shown
     twice here, and a file of fewer than `nframes` frames, which is shown whole here.
+
+    Some files are read otherwise than by decord on purpose. Mirrored clips are shown as a player shows them. A frame
+    rate that the file does not state, or that its timestamps contradict, is taken from the timestamps. The two fields
+    of an interlaced picture are one frame, also where they are two packets. An isolated picture that cannot be decoded
+    is replaced by the one beside it, what follows after a file breaks off is left out, and `Frames.remarks` says so.
 
     Args:
         path: A video file that FFmpeg or decord can read.
@@ -131,20 +142,49 @@ def _read(
     indices, sample_fps = _choose(file, reader, rule, start, end)
     wanted = sorted(set(indices))
     size: list[int] = []
-    shown: dict[int, torch.Tensor] = {}
-    # One at a time: one picture fits into the processor's cache, and resizing many at once takes twice as long.
-    for number, picture in reader.pictures(wanted):
-        size = size or _size(file, picture, len(indices), rule, factor)
-        shown[number] = _resized(picture, size)
+
+    def resized(numbers: list[int]) -> dict[int, torch.Tensor]:
+        nonlocal size
+        pictures = {}
+        # One at a time: one picture fits into the processor's cache, and resizing many at once takes twice as long.
+        for number, picture in reader.pictures(numbers):
+            size = size or _size(file, picture, len(indices), rule, factor)
+            pictures[number] = _resized(picture, size)
+        return pictures
+
+    shown = resized(wanted)
+    decoded = len(shown)
+    missing = [number for number in wanted if number not in shown]
+    lost = [number for number in wanted if number in missing or (missing and reader.doubtful(number))]
+    if missing and _are_few(lost, wanted, reader.count):
+        beside = resized(_beside(missing, reader.count))
+        for number in missing:
+            shown.update((number, beside[near]) for near in (number + 1, number - 1) if near in beside)
     if len(shown) < len(wanted):
-        raise MediaError(f"{file} is damaged: {len(wanted)} of its frames are wanted and {len(shown)} can be decoded.")
+        raise MediaError(f"{file} is damaged: {len(wanted)} of its frames are wanted and {decoded} can be decoded.")
+    remarks = {BROKEN_OFF: reader.broken_off, DAMAGED: bool(missing)}
     return Frames(
         pixels=torch.stack([shown[number] for number in indices]),
         indices=tuple(indices),
         video_fps=reader.fps,
         total_frames=reader.count,
         sample_fps=sample_fps,
+        remarks=tuple(remark for remark, applies in remarks.items() if applies),
     )
+
+
+def _are_few(lost: list[int], wanted: list[int], count: int) -> bool:
+    """Whether so few frames are missing or doubtful that pictures beside them in the file may be shown.
+
+    A file often ends with a picture that is not whole. That one is counted among all frames of the file, because the
+    last frame is nearly always wanted, and of a few wanted frames it would always be too many.
+    """
+    return len(lost) < _LOSS_ALLOWED * (count if lost == [count - 1] else len(wanted))
+
+
+def _beside(numbers: list[int], count: int) -> list[int]:
+    """The numbers of the frames directly before and after these, out of `count` frames."""
+    return sorted({near for number in numbers for near in (number - 1, number + 1) if 0 <= near < count})
 
 
 def _resized(picture: torch.Tensor, size: list[int]) -> torch.Tensor:

@@ -100,6 +100,17 @@ def moved(by: int) -> Change:
     return change
 
 
+def at_times(times: Sequence[int]) -> Change:
+    """Show the packets at `times`, in milliseconds. What a packet says of its duration is lost."""
+
+    def change(place: int, packet: av.Packet) -> av.Packet:
+        packet.time_base, packet.duration = Fraction(1, 1000), 0
+        packet.pts = packet.dts = times[place]
+        return packet
+
+    return change
+
+
 def with_bytes(make: Callable[[bytes], bytes], places: Iterable[int]) -> Change:
     """Replace the bytes of the packets at `places` by what `make` returns for them."""
     chosen = set(places)
@@ -118,8 +129,14 @@ def with_bytes(make: Callable[[bytes], bytes], places: Iterable[int]) -> Change:
 def turn(source: Path, target: Path, degrees: int) -> Path:
     """Write a display matrix into an MP4 file, so that a player rotates the picture clockwise by `degrees`."""
     cos, sin = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
+    return display(source, target, (cos, sin, -sin, cos))
+
+
+def display(source: Path, target: Path, directions: tuple[int, int, int, int]) -> Path:
+    """Write a display matrix into an MP4 file: `directions` are where x (right, down) and y (right, down) are shown."""
     one = 1 << 16
-    matrix = struct.pack(">9i", cos * one, sin * one, 0, -sin * one, cos * one, 0, 0, 0, 1 << 30)
+    a, b, c, d = directions
+    matrix = struct.pack(">9i", a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30)
     upright = struct.pack(">9i", one, 0, 0, 0, one, 0, 0, 0, 1 << 30)
     content = source.read_bytes()
     header = content.index(b"tkhd")

@@ -17,6 +17,7 @@ from lmms_humansense.models.inputs.decoding import DecodedConversation, decode, 
 from lmms_humansense.models.inputs.policy import Policy
 from lmms_humansense.models.media.audio_memory import resampled
 from lmms_humansense.models.media.errors import MediaError
+from lmms_humansense.models.media.video import BROKEN_OFF, DAMAGED
 from tests.helpers import clips
 
 APART = "Heard after its pictures, because another video of the question is silent or has another frame rate"
@@ -219,6 +220,18 @@ def test_an_animation_shows_its_first_picture_and_a_remark_says_so(tmp_path: Pat
     path = str(tmp_path / "two.gif")
     result = decode(read_messages([{"role": "user", "content": [{"type": "image", "url": path}]}]), 28)
     assert result.remarks == [("Only the first picture of an animation is shown", path)]
+
+
+def test_a_damaged_or_broken_off_clip_is_shown_and_a_remark_says_so(tmp_path: Path) -> None:
+    whole = clips.write_video(tmp_path / "whole.avi", codec="mjpeg", format="yuvj420p")
+    damage = clips.with_bytes(lambda content: bytes(len(content)), [74])
+    damaged = clips.copy(whole, tmp_path / "damaged.avi", damage)
+    short = tmp_path / "short.avi"
+    short.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    assert prepared(tmp_path, video(damaged.name), video(short.name), video(whole.name)).remarks == [
+        (DAMAGED, str(damaged)),
+        (BROKEN_OFF, str(short)),
+    ]
 
 
 def test_a_webm_that_is_called_a_sound_is_shown_as_well(folder: Path, tmp_path: Path) -> None:

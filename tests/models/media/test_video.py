@@ -24,6 +24,7 @@ from lmms_humansense.models.media.errors import MediaError, UnsuitableReaderErro
 from lmms_humansense.models.media.types import SAMPLE_RATE, FrameRule, Frames
 from tests.helpers import clips
 from tests.helpers.clips import read_frames
+from tests.helpers.field_coded import write_fields
 
 RELEASE_PIXELS = 360 * 420
 GROUPS = {"g": "15", "bf": "3"}
@@ -60,6 +61,7 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
     ),
     "stream.ts": lambda path: clips.write_video(path, options=GROUPS),
     "old.avi": lambda path: clips.write_video(path, options=GROUPS),
+    "msmpeg4.avi": lambda path: clips.write_video(path, codec="msmpeg4v2"),
     "raw.h264": lambda path: clips.write_video(path, options=GROUPS),
     "flash.flv": lambda path: clips.write_video(path, options=GROUPS),
 }
@@ -196,6 +198,41 @@ def test_frames_show_the_pictures_of_their_numbers(name: str) -> None:
     assert numbers(read) == list(read.indices)
 
 
+@pytest.mark.parametrize("name, codec", [("phone.3gp", "h263"), ("phone.mp4", "mpeg4"), ("flash.flv", "flv1")])
+def test_a_picture_that_is_wrongly_called_a_key_frame_is_decoded_from_a_true_one(
+    name: str, codec: str, tmp_path: Path
+) -> None:
+    def call_key_frames(place: int, packet: av.Packet) -> av.Packet:
+        packet.is_keyframe = place % 20 == 0
+        return packet
+
+    true = clips.write_video(tmp_path / f"true_{name}", codec=codec, size=(176, 144), options={"g": "100"})
+    wrong = clips.copy(true, tmp_path / name, call_key_frames)
+    rule = FrameRule(nframes=12, **SMALL)
+    read = read_frames(wrong, rule)
+    assert numbers(read) == list(read.indices)
+    assert torch.equal(read.pixels, read_frames(true, rule).pixels)
+
+
+MIRRORED: dict[tuple[int, int, int, int], Callable[[torch.Tensor], torch.Tensor]] = {
+    (-1, 0, 0, 1): lambda pixels: pixels.flip(3),
+    (1, 0, 0, -1): lambda pixels: pixels.flip(2),
+    (0, 1, 1, 0): lambda pixels: pixels.transpose(2, 3),
+    (0, -1, -1, 0): lambda pixels: pixels.transpose(2, 3).flip(2, 3),
+}
+
+
+@pytest.mark.parametrize("directions", MIRRORED)
+def test_a_mirrored_clip_is_shown_as_a_player_shows_it(directions: tuple[int, int, int, int], tmp_path: Path) -> None:
+    mirrored = clips.display(written("plain.mp4"), tmp_path / "mirrored.mp4", directions)
+    read = read_frames(mirrored, FrameRule(nframes=12))
+    assert (read.pixels.shape[2] > read.pixels.shape[3]) == (directions[0] == 0)
+    original = Frames(MIRRORED[directions](read.pixels), *list(vars(read).values())[1:])
+    assert numbers(original) == list(read.indices)
+    plain = read_frames(written("plain.mp4"), FrameRule(nframes=12)).pixels
+    assert float((original.pixels.float() - plain.float()).abs().mean()) < 1
+
+
 @pytest.mark.parametrize("name", ["stream.ts", "refresh.mp4", "old.avi", "flash.flv", "open_groups.mp4"])
 def test_a_part_of_a_file_that_is_hard_to_seek(name: str) -> None:
     read = read_frames(written(name), FrameRule(nframes=6, **SMALL), start=5.0, end=12.0)
@@ -256,6 +293,37 @@ def test_a_single_frame_is_shown_twice(name: str, tmp_path: Path) -> None:
 def test_two_frames_are_enough(tmp_path: Path) -> None:
     read = read_frames(clips.write_video(tmp_path / "two.mp4", frames=2), FrameRule(fps=1.0))
     assert (read.indices, numbers(read)) == ((0, 1), [0, 1])
+
+
+RATED: dict[str, tuple[Callable[[Path], Path], float]] = {
+    # Made up by FFmpeg: 1000, 1000, 60000, 25. Stated, and contradicted by the timestamps: 120.
+    "browser.webm": (lambda path: clips.copy(written("vp8.webm"), path, clips.at_times(UNEVEN)), 4.8716),
+    "camera.asf": (lambda path: clips.copy(written("msmpeg4.avi"), path, clips.at_times(UNEVEN)), 4.8716),
+    "tape.dv": (lambda path: clips.write_video(path, codec="dvvideo", size=(720, 576), rate=25), 25),
+    "bare.m2v": (lambda path: clips.write_video(path, codec="mpeg2video", rate=30), 30),
+    "wrong.mkv": (lambda path: clips.write_video(path, times=[200 * n for n in range(clips.FRAMES)], rate=120), 5),
+}
+
+
+@pytest.mark.parametrize("name", RATED)
+def test_a_frame_rate_that_the_file_does_not_tell_comes_from_its_timestamps(name: str, tmp_path: Path) -> None:
+    write, rate = RATED[name]
+    read = read_frames(write(tmp_path / name), FrameRule(nframes=8, **SMALL))
+    assert read.video_fps == pytest.approx(rate, abs=1e-4)
+    assert read.total_frames == clips.FRAMES
+    assert numbers(read) == list(read.indices)
+    assert read.sample_fps == pytest.approx(8 / clips.FRAMES * rate, abs=1e-4)
+
+
+@pytest.mark.parametrize("both_timed", [True, False])
+def test_two_fields_are_one_frame(both_timed: bool, tmp_path: Path) -> None:
+    path = write_fields(tmp_path / "camera.mts", 13, both_timed)
+    with av.open(str(path)) as container:
+        assert sum(packet.size > 0 for packet in container.demux(video=0)) == 26
+    read = read_frames(path, FrameRule(nframes=12, **SMALL))
+    assert (read.total_frames, read.video_fps) == (13, 25)
+    assert numbers(read) == list(read.indices)
+    assert numbers(read_frames(path, FrameRule(nframes=2, **SMALL), start=0.3)) == [8, 12]
 
 
 def test_text_and_paths_are_the_same(tmp_path: Path) -> None:
@@ -437,6 +505,69 @@ def test_damage_where_frames_are_wanted(tmp_path: Path) -> None:
     message = refusal(lambda: read_frames(path, FrameRule(nframes=50, **SMALL)), path)
     assert message.startswith("is damaged: 50 of its frames are wanted and ")
     assert 26 <= int(message.split()[-4]) <= 36
+
+
+@pytest.mark.parametrize("name", ["plain.mp4", "plain.mkv", "vp8.webm", "old.avi"])
+@pytest.mark.parametrize("wanted", [8, 74])
+def test_the_picture_before_stands_for_a_damaged_one_at_the_very_end(name: str, wanted: int, tmp_path: Path) -> None:
+    damage = clips.with_bytes(lambda content: bytes(len(content)), [74])
+    read = read_frames(clips.copy(written(name), tmp_path / name, damage), FrameRule(nframes=wanted, **SMALL))
+    assert read.total_frames == clips.FRAMES
+    assert read.indices[-1] == 74
+    assert numbers(read) == [*read.indices[:-1], 73]
+    assert read.remarks == (video.DAMAGED,)
+
+
+@pytest.mark.parametrize(
+    "places, wanted, decoded",
+    [([73, 74], 74, 72), ([40], 74, 73), ([40], 8, 7)],
+    ids=["two at the end", "others need it", "the only one of a group"],
+)
+def test_more_damage_than_that_is_refused(places: list[int], wanted: int, decoded: int, tmp_path: Path) -> None:
+    damage = clips.with_bytes(lambda content: bytes(len(content)), places)
+    path = clips.copy(written("plain.mp4"), tmp_path / "damaged.mp4", damage)
+    message = refusal(lambda: read_frames(path, FrameRule(nframes=wanted, **SMALL)), path)
+    assert message == f"is damaged: {wanted} of its frames are wanted and {decoded} can be decoded."
+
+
+def test_a_short_file_may_not_lose_its_last_picture(tmp_path: Path) -> None:
+    damage = clips.with_bytes(lambda content: bytes(len(content)), [49])
+    short = clips.write_video(tmp_path / "short.mp4", frames=50, options={"g": "15", "bf": "0"})
+    path = clips.copy(short, tmp_path / "damaged.mp4", damage)
+    message = refusal(lambda: read_frames(path, FrameRule(nframes=8, **SMALL)), path)
+    assert message == "is damaged: 8 of its frames are wanted and 7 can be decoded."
+
+
+def test_one_damaged_picture_that_no_other_needs(tmp_path: Path) -> None:
+    whole = clips.write_video(tmp_path / "whole.mkv", codec="mjpeg", format="yuvj420p")
+    damage = clips.with_bytes(lambda content: bytes(len(content)), [40])
+    read = read_frames(clips.copy(whole, tmp_path / "damaged.mkv", damage), FrameRule(nframes=74, **SMALL))
+    assert numbers(read) == [39 if index == 40 else index for index in read.indices]
+    assert read.remarks == (video.DAMAGED,)
+
+
+IN_PIECES = {"movflags": "frag_keyframe+empty_moov"}
+
+
+@pytest.mark.parametrize(
+    "name, codec, muxing",
+    [("cut.avi", "libx264", {}), ("motion.avi", "mjpeg", {}), ("cut.mp4", "libx264", IN_PIECES)],
+)
+def test_a_recording_that_breaks_off_is_shown_up_to_there(
+    name: str, codec: str, muxing: dict[str, str], tmp_path: Path
+) -> None:
+    pictures = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    whole = clips.write_video(tmp_path / f"whole_{name}", 75, (160, 120), codec, pictures, {"g": "15"}, muxing)
+    with av.open(str(whole)) as container:
+        packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    path = tmp_path / name
+    place, size = packets[45]
+    path.write_bytes(whole.read_bytes()[: place + size // 2])
+    read = read_frames(path, FrameRule(nframes=44, **SMALL))
+    assert (read.total_frames, read.video_fps) == (45, 5)
+    assert numbers(read) == list(read.indices)
+    assert read.remarks == (video.BROKEN_OFF,)
+    assert read_frames(whole, FrameRule(nframes=44, **SMALL)).remarks == ()
 
 
 # --- sound: as librosa ------------------------------------------------------------------------------------------------
