@@ -5,9 +5,11 @@ or packed (`videos.zip`, `audios.zip`). From an archive only the requested membe
 remote.
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, TypeVar
 
 import fsspec
@@ -20,6 +22,7 @@ from ..storage.errors import StorageError, naming, without_credentials
 from ..storage.remote import retrying, status_of
 from ..storage.stores import ListedFile, MediaStore, open_archive, open_folder
 from ..tasks.humansense.annotations import FILES, FOLDER, MEDIA, DataError
+from ..tasks.humansense.folders import MOST_BYTES, read_small
 from .anywhere import as_data_errors
 
 T = TypeVar("T")
@@ -63,7 +66,10 @@ class Release:
             return None
         path = f"{self.root}/{prepared.LIST}"
         with naming(path):
-            content = self._if_there(lambda: self.fs.cat_file(path))
+            if self.is_local:
+                content = _small(path) if os.path.exists(path) else None
+            else:
+                content = self._if_there(lambda: self.fs.cat_file(path))
         return None if content is None else prepared.read(content, without_credentials(self.address))
 
     @property
@@ -86,7 +92,7 @@ class Release:
         """Read the annotation file `key`, "VQA" or "AQA".
 
         Raises:
-            DataError: The file is missing or cannot be read.
+            DataError: The file is missing, cannot be read, is no regular file, or is too large to be one of questions.
         """
         content = self._find_annotations(key)
         if content is None:
@@ -97,11 +103,15 @@ class Release:
     def _find_annotations(self, key: str) -> bytes | None:
         if self._place is not None:
             file = hub.small_file(self._place, FILES[key])
-            return None if file is None else file.read_bytes()
+            return None if file is None else read_small(file)
         path = f"{self.root}/{FILES[key]}"
         with naming(path):
-            if not _exists(self.fs, path):
+            info = _info(self.fs, path)
+            if info is None:
                 return None
+            if self.is_local:
+                return _small(path)
+            _refuse_large(path, info)
             return retrying(lambda: self.fs.cat_file(path))
 
     @as_data_errors()
@@ -223,9 +233,30 @@ def _no_annotations(root: str) -> DataError:
 
 
 def _exists(fs: fsspec.AbstractFileSystem, path: str) -> bool:
+    return _info(fs, path) is not None
+
+
+def _info(fs: fsspec.AbstractFileSystem, path: str) -> dict[str, Any] | None:
+    """What a file system says about a file; None if it is missing."""
     # fsspec's own `exists` takes every error for a missing file, even a lost network.
     try:
-        retrying(lambda: fs.info(path))
+        found: dict[str, Any] = retrying(lambda: fs.info(path))
     except FileNotFoundError:
-        return False
-    return True
+        return None
+    return found
+
+
+def _small(path: str) -> bytes:
+    """The content of a local file of questions, or of a list."""
+    try:
+        return read_small(Path(path))
+    except DataError as error:
+        raise StorageError(str(error)) from error
+
+
+def _refuse_large(path: str, info: Mapping[str, Any]) -> None:
+    size = info.get("size") or 0
+    if size > MOST_BYTES:
+        raise StorageError(
+            f"{without_credentials(path)} has {size:,} bytes, more than {MOST_BYTES:,}; download it again."
+        )

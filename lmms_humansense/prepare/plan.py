@@ -16,9 +16,11 @@ from ..storage.stores import MediaStore
 from ..storage.transfer import FileContent
 from ..tasks.humansense import data
 from ..tasks.humansense.annotations import FILES, MEDIA, DataError, key_of
+from ..tasks.humansense.folders import read_small
 from ..tasks.humansense.lookup import parts
 from ..tasks.humansense.taxonomy import BY_CODE, Task, TaxonomyError
 from ..tasks.humansense.variants import tasks_of
+from .links import refuse_links_out
 
 
 @dataclass(frozen=True)
@@ -93,11 +95,13 @@ def plan(names: str = "humansense", limit: int | None = None, to: Path | None = 
         The plan. With `to`, its list also covers the files of the release that are not planned.
 
     Raises:
-        DataError: A name is no task or group, the release cannot be read, or `to` was prepared from other content.
+        DataError: A name is no task or group, the release cannot be read, or `to` was prepared from other content,
+            or links lead out of the release.
     """
     planned = _planned(_source(to), names, limit)
     if to is None:
         return planned
+    refuse_links_out(planned.release, ((file.store, file.name) for file in planned.files))
     unpacked = {media: unpacked_names(store.names, media) for media, store in planned.stores.items()}
     media_files = {
         media: {unpacked[media][name]: store.known(name) for name in store.names}
@@ -179,7 +183,7 @@ def _source(to: Path | None) -> str:
     is_itself = os.path.isdir(root) and to.is_dir() and os.path.samefile(root, to)
     chosen = os.environ.get("HUMANSENSE_DATA", "").strip() or os.environ.get("HUMANSENSE_REVISION", "").strip()
     if (to / LIST).is_file() and (is_itself or not chosen):
-        return prepared.read((to / LIST).read_bytes(), str(to)).address
+        return prepared.read(read_small(to / LIST), str(to)).address
     if is_itself:
         raise DataError(f"HUMANSENSE_DATA is {to}, the folder to prepare: unset it, or set it to the data's source.")
     return root
@@ -196,7 +200,7 @@ def _joined(new: PreparedList, to: Path) -> PreparedList:
     """The new list of a folder, merged with its present list, which may cover other parts of the same release."""
     if not (to / LIST).is_file():
         return new
-    old = prepared.read((to / LIST).read_bytes(), str(to))
+    old = prepared.read(read_small(to / LIST), str(to))
     if old.annotations != new.annotations or any(
         _differ(old.media[folder], new.media[folder]) for folder in old.media if folder in new.media
     ):

@@ -1,6 +1,7 @@
 """Reads ranges of bytes from files in any file system, and retries after temporary errors of networks and servers."""
 
 import email.utils
+import errno
 import io
 import time
 from collections.abc import Callable, Mapping
@@ -29,8 +30,10 @@ _LONGEST_WAIT = 600.0
 """Seconds. Servers that limit the rate of requests count them over some minutes."""
 
 _WORTH_ANOTHER_TRY = {408, 425, 429}
-_FINAL = (StorageError, ImportError, NotImplementedError, ValueError, OfflineModeIsEnabled)
+_FINAL = (StorageError, ImportError, MemoryError, NotImplementedError, ValueError, OfflineModeIsEnabled)
 _FINAL_OF_SYSTEM = (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError)
+_FINAL_NUMBERS = (errno.ELOOP, errno.ENAMETOOLONG)
+"""Errors of the system that have no exceptions of their own: links in a circle, and names that are too long."""
 
 
 class ShortAnswer(OSError):
@@ -171,6 +174,8 @@ def _passes(error: BaseException) -> bool:
     status = status_of(error)
     if status is not None:
         return status in _WORTH_ANOTHER_TRY or status >= 500
+    if isinstance(error, OSError) and error.errno in _FINAL_NUMBERS:
+        return False
     return isinstance(error, Exception) and not isinstance(error, _FINAL + _FINAL_OF_SYSTEM)
 
 

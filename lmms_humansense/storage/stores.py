@@ -1,7 +1,6 @@
 """Stores of media: the files of a folder or the members of an archive, each of which can become a local file."""
 
 import errno
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from fsspec.implementations.local import LocalFileSystem
 from . import cache, transfer
 from .archive import ArchiveMember, leads_out, read_contents
 from .errors import DATA_SETTING, PREPARE_COMMAND, DamagedContent, StorageError, naming, without_credentials
+from .folders import files_below, size_of
 from .remote import RangedFile, identity, retrying
 from .transfer import FileContent, ProgressCallback, no_progress
 
@@ -84,11 +84,8 @@ class MediaStore(ABC):
             StorageError: The file is refused.
         """
         path, (size, _) = self.place(name), self.known(name)
-        try:
-            there = path.stat().st_size
-        except FileNotFoundError:
-            return None
-        return path if size in (None, there) else None
+        there = size_of(path)
+        return path if there is not None and size in (None, there) else None
 
     def fetch(self, name: str) -> Path:
         """The local file, which is downloaded or taken out of its archive now if necessary.
@@ -208,14 +205,14 @@ class _Folder(MediaStore):
     def __init__(self, fs: fsspec.AbstractFileSystem, base: str, listed: Mapping[str, ListedFile] | None) -> None:
         super().__init__(fs, base)
         with naming(base):
-            files = self._search() if listed is None else listed
-        self.refused = {name: "its name leads out of its folder." for name in files if leads_out(name)}
+            files, unusable = self._search() if listed is None else (listed, {})
+        self.refused = {name: "its name leads out of its folder." for name in files if leads_out(name)} | unusable
         self._files = {name: file for name, file in files.items() if name not in self.refused}
         self._is_listed = listed is not None
 
     @abstractmethod
-    def _search(self) -> Mapping[str, ListedFile]:
-        """All files in the folder."""
+    def _search(self) -> "tuple[Mapping[str, ListedFile], dict[str, str]]":
+        """All files in the folder, and the reason for each name that is no file."""
 
     @property
     def names(self) -> list[str]:
@@ -229,18 +226,27 @@ class _Folder(MediaStore):
 class _LocalFolder(_Folder):
     """Unpacked media on this machine, which are used in place."""
 
-    def _search(self) -> Mapping[str, ListedFile]:
-        walk = os.walk(self.where, followlinks=True)
-        paths = (Path(folder, file) for folder, _, files in walk for file in files)
-        return {str(path.relative_to(self.where)): ListedFile(str(path)) for path in paths}
+    def _search(self) -> tuple[Mapping[str, ListedFile], dict[str, str]]:
+        names, unusable = files_below(self.where)
+        return {name: ListedFile(str(Path(self.where, name))) for name in names}, unusable
 
     def content(self, name: str) -> FileContent:
         file = self._entry(name)
-        size = os.path.getsize(file.path) if file.size is None else file.size
+        size = self._size_there(name) if file.size is None else file.size
         return FileContent(RangedFile(LocalFileSystem(), file.path, size), size, file.crc)
 
     def place(self, name: str) -> Path:
         return Path(self._entry(name).path)
+
+    def make(self, name: str, target: Path, progress: ProgressCallback = no_progress) -> None:
+        self._size_there(name)  # a pipe, which the list of a prepared folder may name, must not even be opened
+        super().make(name, target, progress)
+
+    def _size_there(self, name: str) -> int:
+        size = size_of(self.place(name))
+        if size is None:
+            raise StorageError(f"{name} in {self.where} is missing or no regular file; put the file itself there.")
+        return size
 
     def fetch(self, name: str) -> Path:
         path = self.find_local(name)
@@ -258,12 +264,12 @@ class _RemoteFolder(_Folder):
         self._infos: dict[str, dict[str, Any]] = {}
         super().__init__(fs, base, listed)
 
-    def _search(self) -> Mapping[str, ListedFile]:
+    def _search(self) -> tuple[Mapping[str, ListedFile], dict[str, str]]:
         paths: list[str] = retrying(lambda: self._fs.find(self.where))
         names = [path[len(self.where) + 1 :] for path in paths]
         # Web servers list their files as percent-encoded addresses.
         names = [unquote(name) for name in names] if self.where.startswith("http") else names
-        return {name: ListedFile(path) for name, path in zip(names, paths, strict=True)}
+        return {name: ListedFile(path) for name, path in zip(names, paths, strict=True)}, {}
 
     def content(self, name: str) -> FileContent:
         file = self._entry(name)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .archive import ArchiveMember, data_offset
 from .errors import StorageError
+from .folders import size_of
 from .remote import CHUNK, RangedFile
 
 _HEADER_GUESS = 512
@@ -161,11 +162,8 @@ def forget_attempts(target: Path, content: FileContent) -> None:
 
 
 def has_size(path: Path, content: FileContent) -> bool:
-    """Whether the file at `path` exists and has the size of `content`."""
-    try:
-        return path.stat().st_size == content.size
-    except FileNotFoundError:
-        return False
+    """Whether the file at `path` exists, is a regular one, and has the size of `content`."""
+    return size_of(path) == content.size
 
 
 def is_whole(path: Path, content: FileContent) -> bool:

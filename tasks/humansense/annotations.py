@@ -13,6 +13,7 @@ from .metrics import scoring
 from .metrics.parsing import option_letters
 from .prompts import PATTERNS, Pattern
 from .taxonomy import BY_CODE, TASKS, Resolution, Task, resolve_task_types
+from .wording import shown
 
 
 class Annotations(TypedDict):
@@ -71,6 +72,10 @@ FOLDER = "bench_data"
 """The dataset repository's folder with the benchmark; the training data beside it is never read."""
 
 
+LONGEST_PATH = 4096
+"""The most characters of the path of a media file, as in Linux (PATH_MAX)."""
+
+
 def key_of(task: Task) -> str:
     """The key in `FILES` of the file that holds a task's questions."""
     return "AQA" if task.is_audio else "VQA"
@@ -93,7 +98,7 @@ def read(text: str | bytes, key: str, overrides: Mapping[str, str] | None = None
     """
     try:
         items = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # RecursionError: a million nested arrays
         raise DataError(f"{FILES[key]} is not valid JSON ({error}); download it again.") from error
     return read_items(items, key, FILES[key], overrides)
 
@@ -132,7 +137,9 @@ def read_items(items: Any, key: str, name: str, overrides: Mapping[str, str] | N
 def _oddity(doc: Doc) -> str:
     if not doc["options"] or set(doc["gold"]) <= set(option_letters(doc["options"])):
         return ""
-    return f"the answer {doc['answer']!r} is none of its {len(doc['options'])} options, so no response can be right."
+    return (
+        f"the answer {shown(doc['answer'])} is none of its {len(doc['options'])} options, so no response can be right."
+    )
 
 
 def _doc(doc_id: str, item: "_Item", task: Task) -> Doc:
@@ -181,25 +188,29 @@ class _Item:
     def text(self, field: str) -> str:
         value = self.value(field)
         if not isinstance(value, str) or not value.strip():
-            raise self.wrong(f"questions.{field}", f"must be a text, not {value!r}")
+            raise self.wrong(f"questions.{field}", f"must be a text, not {shown(value)}")
         return value
 
     def optional_text(self, field: str) -> str | None:
         value = self.questions.get(field)
         if value is not None and not isinstance(value, str):
-            raise self.wrong(f"questions.{field}", f"must be a text, not {value!r}")
+            raise self.wrong(f"questions.{field}", f"must be a text, not {shown(value)}")
         return value
 
     def media(self) -> str:
         path = self.item.get("video_path")
         if not isinstance(path, str) or not path.strip():
-            raise self.wrong("video_path", "is missing" if path is None else f"must be a path, not {path!r}")
+            raise self.wrong("video_path", "is missing" if path is None else f"must be a path, not {shown(path)}")
+        if len(path) > LONGEST_PATH:
+            raise self.wrong("video_path", f"must be a path of at most {LONGEST_PATH:,} characters, not {shown(path)}")
         return path
 
     def pattern(self) -> Pattern:
         name = self.text("question_pattern")
         if name not in PATTERNS:
-            raise self.wrong("questions.question_pattern", f"is {name!r}; known are {', '.join(map(repr, PATTERNS))}")
+            raise self.wrong(
+                "questions.question_pattern", f"is {shown(name)}; known are {', '.join(map(repr, PATTERNS))}"
+            )
         return PATTERNS[name]
 
     def options(self, pattern: Pattern) -> list[str]:
@@ -207,17 +218,19 @@ class _Item:
             return []
         options = self.value("options")
         if not isinstance(options, list) or not 2 <= len(options) <= 26:
-            raise self.wrong("questions.options", f"must be a list of 2 or more options, not {options!r}")
+            raise self.wrong("questions.options", f"must be a list of 2 to 26 options, not {shown(options)}")
         wanted = "must be a list of texts or numbers"
-        return [_as_text(option, self.wrong("questions.options", f"{wanted}, not {option!r}")) for option in options]
+        return [
+            _as_text(option, self.wrong("questions.options", f"{wanted}, not {shown(option)}")) for option in options
+        ]
 
     def answer(self, pattern: Pattern) -> str:
         value = self.value("answer")
-        answer = _as_text(value, self.wrong("questions.answer", f"must be a text or a number, not {value!r}"))
+        answer = _as_text(value, self.wrong("questions.answer", f"must be a text or a number, not {shown(value)}"))
         if not answer.strip():
             raise self.wrong("questions.answer", "is empty")
         if pattern == "count" and not answer.strip().isdecimal():
-            raise self.wrong("questions.answer", f"must be a whole number for a counting question, not {value!r}")
+            raise self.wrong("questions.answer", f"must be a whole number for a counting question, not {shown(value)}")
         return answer
 
     def number(self, field: str, kind: Callable[[float], Any]) -> Any:
@@ -228,7 +241,7 @@ class _Item:
             number = math.nan
         # The release divides by int(fps), so a rate under one frame per second cannot be used.
         if not math.isfinite(number) or number < 1:
-            raise self.wrong(f"questions.{field}", f"must be a number of at least 1, not {value!r}")
+            raise self.wrong(f"questions.{field}", f"must be a number of at least 1, not {shown(value)}")
         return kind(number)
 
 

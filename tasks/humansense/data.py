@@ -18,8 +18,12 @@ from .annotations import DataError, Doc
 from .lookup import MediaIndex
 from .source import MediaFiles, Source
 from .taxonomy import BY_CODE, TaxonomyError, parse_overrides
+from .wording import brief, listed
 
 _MOST_NAMED = 5
+
+_MOST_LOGGED = 50
+"""The most task types, and the most warnings, that are logged of one annotation file."""
 
 
 class LocatedDoc(Doc):
@@ -133,14 +137,18 @@ def _read(current: Source, root: str, key: str, overrides: str, complete: bool) 
 def _log(read: annotations.Annotations, file: str, complete: bool) -> None:
     resolution = read["resolution"]
     for how in dict.fromkeys(resolution.how.values()):
-        types = ", ".join(f"{name} = {code}" for name, code in resolution.codes.items() if resolution.how[name] == how)
+        names = [f"{name} = {code}" for name, code in resolution.codes.items() if resolution.how[name] == how]
+        types = listed(names, _MOST_LOGGED)
         # A guessed type is worth a warning, which lmms-eval shows at every verbosity.
         level = "INFO" if how in ("name", "override") else "WARNING"
         logger.log(level, "{}: task types decided by {}: {}.", file, how, types)
     for name, count in resolution.skipped.items():
-        logger.warning("{}: {} of task_type {} left out, as in the release.", file, _questions(count), name)
-    for warning in read["warnings"] if complete else ():
+        logger.warning("{}: {} of task_type {} left out, as in the release.", file, _questions(count), brief(name))
+    warnings = read["warnings"] if complete else []
+    for warning in warnings[:_MOST_LOGGED]:
         logger.warning("{}", warning)
+    if len(warnings) > _MOST_LOGGED:
+        logger.warning("{}: {:,} more warnings.", file, len(warnings) - _MOST_LOGGED)
 
 
 def _located(current: Source, docs: Iterable[Doc], root: str, key: str) -> list[LocatedDoc]:
@@ -151,7 +159,7 @@ def _located(current: Source, docs: Iterable[Doc], root: str, key: str) -> list[
         try:
             located.append({**doc, "root": root, "file": index.find(doc["media"])})
         except DataError as error:
-            problems.append(f"item {doc['id'].partition('-')[2]}: {error}")
+            problems.append(f"item {doc['id'].partition('-')[2]}: {str(error).rstrip('.')}")
     if problems:
         more = f"; and {len(problems) - _MOST_NAMED} more" if len(problems) > _MOST_NAMED else ""
         raise DataError(

@@ -14,6 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 from .annotations import FILES, FOLDER, MEDIA, DataError
+from .folders import files_below, read_small
 from .lookup import leads_out, refusal
 
 _SNAPSHOT = re.compile(r"[\\/]datasets--([^\\/]+)[\\/]snapshots[\\/]([^\\/]+)")
@@ -69,11 +70,11 @@ class LocalSource:
             The content of the file.
 
         Raises:
-            DataError: The file cannot be read.
+            DataError: The file cannot be read, is no regular file, or is too large to be one of questions.
         """
         path = _folder(root) / FILES[key]
         with _naming(f"{path}, which has the questions about {MEDIA[key]}, cannot be read"):
-            return path.read_bytes()
+            return read_small(path)
 
     def media(self, root: str, key: str) -> "LocalMedia":
         """Find the media that belong to an annotation file; unpacked ones win over an archive.
@@ -86,14 +87,12 @@ class LocalSource:
             The media with the names of all files.
 
         Raises:
-            DataError: There are no media, or their archive is damaged.
+            DataError: There are no media, their archive is damaged, or links in their folder multiply without end.
         """
         folder = _folder(root)
         unpacked, archive = folder / MEDIA[key], folder / f"{MEDIA[key]}.zip"
         if unpacked.is_dir() and any(unpacked.iterdir()):
-            paths = [Path(place, file) for place, _, files in os.walk(unpacked, followlinks=True) for file in files]
-            names = [path.relative_to(unpacked).as_posix() for path in paths]
-            return LocalMedia(str(unpacked), names, {}, unpacked)
+            return LocalMedia(str(unpacked), *files_below(unpacked), unpacked)
         if archive.exists():
             return _packed(archive)
         raise DataError(
@@ -149,6 +148,8 @@ class LocalMedia:
 def _packed(archive: Path) -> LocalMedia:
     from huggingface_hub import constants
 
+    if not archive.is_file():
+        raise DataError(f"{archive} is no regular file; put the archive itself there.")
     with _naming(f"{archive} is not a complete zip file; download it again"), zipfile.ZipFile(archive) as opened:
         names = [info.filename for info in opened.infolist() if not info.is_dir()]
     refused = {name: "its name leads out of its folder." for name in names if leads_out(name)}
@@ -189,5 +190,7 @@ def _naming(problem: str) -> Iterator[None]:
     """Turns any error in the block, also of a decompressor or the Hub's client, into a DataError with `problem`."""
     try:
         yield
+    except DataError:
+        raise
     except Exception as error:
         raise DataError(f"{problem} ({type(error).__name__}: {' '.join(str(error).split())}).") from error

@@ -3,7 +3,8 @@
 import unicodedata
 from collections.abc import Iterable, Mapping
 
-from .annotations import DataError
+from .annotations import LONGEST_PATH, DataError
+from .wording import brief, listed, shown
 
 
 def parts(path: str) -> list[str]:
@@ -21,6 +22,9 @@ def leads_out(name: str) -> bool:
     return absolute or "\0" in name or not {"", ".", ".."}.isdisjoint(pieces)
 
 
+_MOST_NAMED = 10
+
+
 class MediaIndex:
     """Finds the files of a store by the paths in the annotations.
 
@@ -34,7 +38,7 @@ class MediaIndex:
         self._refused, self._where = refused, where
         self._by_ending: dict[str, list[str]] = {}
         for name in (*names, *refused):
-            for ending in _endings(name):
+            for ending in _endings(name) if len(name) <= LONGEST_PATH else ():
                 self._by_ending.setdefault(ending, []).append(name)
 
     def find(self, path: str) -> str:
@@ -57,11 +61,11 @@ class MediaIndex:
             whole = [name for name in fits if "/".join(parts(name)) == ending] if len(fits) > 1 else []
             if fits:
                 return self._allowed(path, whole or fits)
-        raise DataError(f"{path} is not in {self._where}")
+        raise DataError(f"{brief(path)} is not in {self._where}")
 
     def _allowed(self, path: str, names: list[str]) -> str:
         if len(names) > 1:
-            raise DataError(f"{path} could be any of {', '.join(sorted(names))} in {self._where}")
+            raise DataError(f"{brief(path)} could be any of {listed(sorted(names), _MOST_NAMED)} in {self._where}")
         if names[0] in self._refused:
             raise refusal(names[0], self._where, self._refused[names[0]])
         return names[0]
@@ -78,7 +82,7 @@ def refusal(name: str, where: str, reason: str) -> DataError:
     Returns:
         The error, which the caller raises.
     """
-    return DataError(f"{name!r} in {where} is refused: {reason}")
+    return DataError(f"{shown(name)} in {where} is refused: {reason}")
 
 
 def _endings(path: str) -> list[str]:

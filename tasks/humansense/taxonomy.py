@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .wording import brief, listed
+
 Input = Literal["video", "video+sound", "audio"]
 
 SKIPPED_TASK_TYPES = ("Abnormal_Recognition",)
@@ -110,6 +112,13 @@ class Resolution:
     warnings: tuple[str, ...] = ()
 
 
+_MOST_TYPES = 1000
+"""The most task types that an annotation file may have."""
+
+_MOST_NAMED = 30
+"""The most task types in one message: more than the benchmark has, so that the advice for any real file is complete."""
+
+
 def tasks_named(name: str) -> tuple[Task, ...]:
     """The tasks of a name in lmms-eval ("humansense_ar", "humansense_l3", "humansense_video") or of a code ("AR").
 
@@ -180,6 +189,11 @@ def resolve_task_types(
         TaxonomyError: A type has no task, or two types claim one. The message names the types, their counts and the
             override to type.
     """
+    if len(counts) > _MOST_TYPES:
+        raise TaxonomyError(
+            f"The annotations have {len(counts):,} task types, but the benchmark has {len(TASKS)} tasks; download the "
+            "annotations again."
+        )
     by_name = {normalise(name): code for name, code in (overrides or {}).items()}
     skipped_names = {normalise(name) for name in SKIPPED_TASK_TYPES} - set(by_name)
     skipped = {name: count for name, count in counts.items() if normalise(name) in skipped_names}
@@ -203,8 +217,8 @@ def _refuse_foreign(codes: Mapping[str, str], tasks: tuple[Task, ...]) -> None:
     for name, code in codes.items():
         if code not in {task.code for task in tasks}:
             raise TaxonomyError(
-                f"HUMANSENSE_TASK_TYPES says {name}={code}, but the file that has {name} has no questions of {code}; "
-                f"it has those of {', '.join(task.code for task in tasks)}."
+                f"HUMANSENSE_TASK_TYPES says {brief(name)}={code}, but the file that has this type has no questions of "
+                f"{code}; it has those of {', '.join(task.code for task in tasks)}."
             )
 
 
@@ -258,12 +272,12 @@ def _refuse_unresolved(
     wrong = [name for name in open_types if codes.get(name) is None or codes[name] in clashing]
     if not wrong:
         return
-    listed = ", ".join(f"{name} ({counts[name]} questions)" for name in wrong)
+    types = listed([f"{name} ({counts[name]} questions)" for name in wrong], _MOST_NAMED)
     open_tasks = [task for task in tasks if task.code not in claims or task.code in clashing]
     wanted = ", ".join(f"{task.code} = {task.name} ({task.count})" for task in open_tasks) or "none"
-    example = ",".join(f"{name}=CODE" for name in wrong)
+    example = ",".join(f"{brief(name)}=CODE" for name in wrong[:_MOST_NAMED])
     raise TaxonomyError(
-        f"The tasks of these task types in the annotations cannot be determined: {listed}. Tasks without a type: "
+        f"The tasks of these task types in the annotations cannot be determined: {types}. Tasks without a type: "
         f'{wanted}. Set their codes with HUMANSENSE_TASK_TYPES="{example}".'
     )
 
@@ -272,10 +286,10 @@ def _count_warnings(counts: Mapping[str, int], tasks: tuple[Task, ...], codes: M
     warnings = []
     for task in tasks:
         names = [name for name, code in codes.items() if code == task.code]
-        found = sum(counts[name] for name in names)
+        found, types = sum(counts[name] for name in names), listed(names, _MOST_NAMED)
         if found != task.count:
             warnings.append(
                 f"{task.code} ({task.name}) has {found} questions in these annotations, the paper has {task.count}"
-                + (f" (task_type {', '.join(names)})." if names else ": no task_type of the file belongs to it.")
+                + (f" (task_type {types})." if names else ": no task_type of the file belongs to it.")
             )
     return tuple(warnings)

@@ -273,3 +273,46 @@ def test_a_list_that_cannot_be_read_is_named(content: bytes, tmp_path: Path) -> 
     (tmp_path / LIST).write_bytes(content)
     with pytest.raises(DataError, match=rf"{LIST} cannot be read .*; delete it and prepare the folder again"):
         opened(root).media("VQA")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "large"])
+def test_a_list_that_is_no_list_is_refused_by_name_and_never_read(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = releases.write(tmp_path, "unpacked", releases.small())
+    if kind == "pipe":
+        os.mkfifo(tmp_path / LIST)
+    else:
+        with (tmp_path / LIST).open("wb") as file:
+            file.truncate(3 << 30)
+    monkeypatch.setattr(Path, "read_bytes", None)
+    with pytest.raises(DataError, match=rf"{LIST} (is no regular file|has 3,221,225,472 bytes)"):
+        opened(root).media("VQA")
+
+
+def test_a_large_annotation_file_elsewhere_is_refused_before_it_is_transferred(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release, "MOST_BYTES", 100)
+    releases.write_annotations(tmp_path, releases.small())
+    with hub.serving(hub.folder(tmp_path)) as server:
+        with pytest.raises(DataError, match=r"HumanSense_VQA\.json has [0-9,]{3,} bytes, more than 100; download it"):
+            opened(server.url).annotations("VQA")
+        assert not [sent for sent in server.requests if sent.method == "GET" and "VQA" in sent.path and sent.sent > 100]
+
+
+def test_a_pipe_in_a_list_is_neither_used_nor_opened(tmp_path: Path) -> None:
+    root = releases.write(tmp_path, "unpacked", releases.small())
+    clips = {"action/one.mp4": (None, None), "action/two.mp4": (5, None)}
+    (tmp_path / LIST).write_bytes(PreparedList(root, {"source": "x"}, {}, {"videos": dict(clips)}).to_json())
+    for name in clips:
+        (tmp_path / "videos" / name).unlink()
+        os.mkfifo(tmp_path / "videos" / name)
+    store = opened(root).media("VQA")
+    for name in clips:
+        assert store.find_local(name) is None
+        with pytest.raises(StorageError, match=f"{name} is not in"):
+            store.fetch(name)
+        with pytest.raises(StorageError, match=f"{name} in .* is missing or no regular file"):
+            store.make(name, tmp_path / "made.mp4")
+    assert not (tmp_path / "made.mp4").exists()

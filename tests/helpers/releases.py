@@ -2,11 +2,13 @@
 
 import io
 import json
+import os
 import struct
 import wave
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +97,20 @@ def write(folder: Path, layout: str, content: Content, compression: int = zipfil
     if layout == "repository":
         _write_training_data(folder / "train_data", content)
     return str(folder)
+
+
+def write_snapshot(cache: Path, layout: str, content: Content) -> Path:
+    """Write a release as the Hub's cache keeps it: a snapshot whose files are links to blobs. Return the snapshot."""
+    made, repository = cache / "made", cache / "hub" / "datasets--owner--name"
+    write(made, layout, content)
+    for path in filter(Path.is_file, sorted(made.rglob("*"))):
+        blob = repository / "blobs" / sha256(path.read_bytes()).hexdigest()
+        link = repository / "snapshots" / ("c" * 40) / "bench_data" / path.relative_to(made)
+        for each in (blob, link):
+            each.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(blob)
+        link.symlink_to(os.path.relpath(blob, link.parent))
+    return repository / "snapshots" / ("c" * 40)
 
 
 def write_annotations(folder: Path, content: Content) -> None:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-PURE = ("archive", "errors", "prepared")
+PURE = ("archive", "errors", "folders", "prepared")
 HEAVY = ("torch", "lmms_eval", "datasets", "transformers", "numpy", "PIL", "av", "huggingface_hub", "fsspec")
 
 
@@ -16,7 +16,9 @@ def test_pure_module_imports_nothing_heavy(name: str) -> None:
     assert result.stdout.split() == []
 
 
-@pytest.mark.parametrize("name", ["archive", "cache", "errors", "hub", "prepared", "remote", "stores", "transfer"])
+@pytest.mark.parametrize(
+    "name", ["archive", "cache", "errors", "folders", "hub", "prepared", "remote", "stores", "transfer"]
+)
 def test_no_module_knows_the_benchmark(name: str) -> None:
     program = (
         f"import sys, lmms_humansense.storage.{name}; "

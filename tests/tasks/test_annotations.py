@@ -57,6 +57,7 @@ def refusal(text: str | bytes, key: str = "VQA") -> str:
         pytest.param("null", "must be one JSON array", id="null"),
         pytest.param('"questions"', "must be one JSON array", id="a text"),
         pytest.param("[]", "with at least one question", id="empty array"),
+        pytest.param("[" * 10**6, "is not valid JSON", id="a million arrays in each other"),
     ],
 )
 @pytest.mark.parametrize(("key", "file"), [("VQA", "HumanSense_VQA.json"), ("AQA", "HumanSense_AQA.json")])
@@ -137,6 +138,51 @@ def test_a_field_of_the_wrong_type_or_value_is_named_with_its_value(field: str, 
     assert message.startswith(f"HumanSense_VQA.json, item 1 (the first is 0): the field questions.{field} ")
     if isinstance(value, str) and value.strip():
         assert repr(value) in message
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"options": ["A. one"] * 10**6},
+        {"options": "A. one" * 10**6},
+        {"options": ["A. one", ["B"] * 10**6]},
+        {"options": {str(number): "A" for number in range(10**5)}},
+        {"answer": ["A"] * 10**6},
+        {"question_pattern": "x" * 10**6},
+        {"question": [["x"] * 10**6]},
+        {"fps": "x" * 10**6},
+        {"asr_en": ["Hello."] * 10**6},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_a_vast_value_is_not_shown_whole(changes: dict[str, Any]) -> None:
+    message = refusal(json.dumps([item(**changes)]))
+    assert message.startswith("HumanSense_VQA.json, item 0 (the first is 0): the field questions.")
+    assert "..." in message
+    assert len(message) < 1000
+
+
+def test_more_options_than_letters_are_refused_with_their_limit() -> None:
+    assert "must be a list of 2 to 26 options, not ['A', 'A', 'A', 'A', 'A', 'A', ...]" in refusal(
+        json.dumps([item(options=["A"] * 27)])
+    )
+    assert len(read(item(options=["A"] * 26))[0]["options"]) == 26
+
+
+def test_a_path_that_no_system_takes_is_refused() -> None:
+    assert read(item("a/" * 2048))[0]["media"] == "a/" * 2048
+    message = refusal(json.dumps([item("a/" * 10**6)]))
+    assert "the field video_path must be a path of at most 4,096 characters, not 'a/a/" in message
+    assert len(message) < 500
+
+
+def test_a_vast_number_of_task_types_is_counted_and_not_listed() -> None:
+    with pytest.raises(TaxonomyError, match=r"^The annotations have 5,000 task types, but") as error:
+        read(*(item(task_type=f"Type_{number}") for number in range(5000)))
+    assert len(str(error.value)) < 200
+    with pytest.raises(TaxonomyError, match=r"Type_29 \(1 questions\), and 870 more\. ") as error:
+        read(*(item(task_type=f"Type_{number}") for number in range(900)))
+    assert len(str(error.value)) < 3000
 
 
 def test_an_unknown_question_pattern_is_refused_with_the_known_ones() -> None:

@@ -1,5 +1,6 @@
 """The docs of a task and the local file of a doc, from a release in any layout, with both sources."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -227,3 +228,120 @@ def test_ambiguous_media_are_reported_with_all_candidates(tmp_path: Path) -> Non
 def test_missing_media_of_another_task_do_not_matter(tmp_path: Path) -> None:
     root = written(tmp_path, item(), item("lost.mp4", task_type="Gesture_Recognition"))
     assert len(data.load("AR", root, complete=False)) == 1
+
+
+# Folders that a stranger made.
+
+
+def test_a_vast_number_of_warnings_is_cut_and_counted(tmp_path: Path, logged: list[str]) -> None:
+    data.load("AR", written(tmp_path, *(item(answer="Z") for _ in range(500))))
+    warnings = [line for line in logged if line.startswith("WARNING")]
+    assert len(warnings) == 51
+    all_of_them = sum(not task.is_audio for task in TASKS) + 500
+    assert warnings[-1] == f"WARNING HumanSense_VQA.json: {all_of_them - 50} more warnings."
+
+
+def test_missing_media_of_vast_names_are_reported_in_a_short_message(tmp_path: Path) -> None:
+    root = written(tmp_path, *(item(f"{'a' * 250}/" * 16 + f"{number}.mp4") for number in range(7)))
+    with pytest.raises(DataError, match="the media of 7 questions") as error:
+        data.load("AR", root, complete=False)
+    assert len(str(error.value)) < 2500
+
+
+def hostile(path: Path, kind: str) -> None:
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "circle":
+        path.symlink_to(path.name)
+    else:
+        with path.open("wb") as file:
+            file.truncate(3 << 30)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("pipe", "is no regular file"),
+        ("device", "is no regular file"),
+        ("folder", "is no regular file"),
+        ("large", "has 3,221,225,472 bytes, more than 256,000,000"),
+    ],
+)
+def test_an_annotation_file_that_is_none_is_refused_by_name_and_never_read(
+    kind: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = written(tmp_path, item())
+    hostile(tmp_path / "HumanSense_VQA.json", kind)
+    monkeypatch.setattr(Path, "read_bytes", None)
+    with pytest.raises(DataError, match=rf"{tmp_path}/HumanSense_VQA\.json {reason}"):
+        data.load("AR", root, complete=False)
+
+
+def test_an_annotation_file_that_leads_to_itself_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = releases.write(tmp_path, "unpacked", releases.small())
+    hostile(tmp_path / "HumanSense_VQA.json", "circle")
+    monkeypatch.setattr("time.sleep", None)  # it does not pass, so it is not tried again
+    with pytest.raises(DataError, match=r"Too many levels of symbolic links.*HumanSense_VQA\.json"):
+        data.load("AR", root, complete=False)
+
+
+def test_an_archive_that_is_a_pipe_is_refused_by_name(tmp_path: Path) -> None:
+    root = releases.write(tmp_path, "packed", releases.small())
+    hostile(tmp_path / "videos.zip", "pipe")
+    with pytest.raises(DataError, match=r"videos\.zip is no(t a complete zip| regular) file"):
+        data.load("AR", root, complete=False)
+
+
+def test_links_in_a_circle_change_nothing(tmp_path: Path) -> None:
+    root = written(tmp_path, item())
+    for name in ("x", "y", "action/z"):
+        (tmp_path / "videos" / name).symlink_to(tmp_path / "videos")
+    (doc,) = data.load("AR", root, complete=False)
+    assert data.local_media(doc) == tmp_path / "videos/action/clip.mp4"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_a_clip_that_is_no_file_is_refused_with_its_question(kind: str, tmp_path: Path) -> None:
+    root = written(tmp_path, item())
+    hostile(tmp_path / "videos/action/clip.mp4", kind)
+    with pytest.raises(DataError, match=r"item 0: 'action/clip\.mp4' in .* is refused: it is no regular file\. Add"):
+        data.load("AR", root, complete=False)
+
+
+@pytest.mark.parametrize("target", ["clip.mp4", "not fetched yet"])
+def test_a_link_that_leads_nowhere_fails_only_its_own_question(target: str, tmp_path: Path) -> None:
+    root = written(tmp_path, item(), item("data/videos/action/two.mp4"), videos=("action/clip.mp4", "action/two.mp4"))
+    (tmp_path / "videos/action/clip.mp4").unlink()
+    (tmp_path / "videos/action/clip.mp4").symlink_to(target)
+    first, second = data.load("AR", root, complete=False)
+    assert data.local_media(second).read_bytes() == b"clip"
+    assert data.local_media_if_fetched(first) is None
+    with pytest.raises(DataError, match=r"action/clip\.mp4 is not in "):
+        data.local_media(first)
+
+
+@pytest.mark.parametrize("layout", ["unpacked", "packed"])
+@pytest.mark.parametrize("below", ["", "bench_data"])
+def test_a_snapshot_of_links_as_in_the_hubs_cache_is_read(layout: str, below: str, tmp_path: Path) -> None:
+    root = releases.write_snapshot(tmp_path, layout, releases.small())
+    docs = data.load("AR", str(root / below), complete=False)
+    assert [data.local_media(doc).read_bytes() for doc in docs] == [
+        releases.small().videos[name] for name in ("action/one.mp4", "action/two.mp4")
+    ]
+
+
+def test_a_release_may_be_a_link_and_consist_of_links(tmp_path: Path) -> None:
+    releases.write(tmp_path / "real", "unpacked", releases.small())
+    (tmp_path / "release").mkdir()
+    for path in (tmp_path / "real").iterdir():
+        (tmp_path / "release" / path.name).symlink_to(path)
+    (tmp_path / "link").symlink_to("release")
+    docs = data.load("AR", str(tmp_path / "link"), complete=False)
+    assert data.local_media(docs[0]).read_bytes() == releases.small().videos["action/one.mp4"]

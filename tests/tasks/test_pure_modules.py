@@ -15,6 +15,8 @@ PURE = (
     "results",
     "messages",
     "annotations",
+    "wording",
+    "folders",
     "lookup",
     "source",
     "local_source",
