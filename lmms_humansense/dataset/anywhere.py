@@ -109,6 +109,26 @@ class AnywhereSource:
 
         return StoredMedia(open_media_store(root, key))
 
+    def waveform(self, path: Path) -> Any:
+        """Decode the sound of a file as this package's models hear it.
+
+        Args:
+            path: A media file.
+
+        Returns:
+            Samples of shape (samples,), float32, mono, 16 kHz.
+
+        Raises:
+            DataError: The file has no sound, or its sound cannot be decoded.
+        """
+        from ..models.media.audio import read_waveform
+        from ..models.media.errors import MediaError
+
+        try:
+            return read_waveform(path).samples
+        except MediaError as error:
+            raise DataError(str(error)) from error
+
 
 class StoredMedia:
     """The media in a store, for the tasks. Errors of the store become errors of the data.

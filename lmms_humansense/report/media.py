@@ -10,6 +10,8 @@ from typing import Any, Literal
 import av
 from av.audio.resampler import AudioResampler
 
+from ..models.media.container import sound_stream
+
 Mode = Literal["link", "embed", "none"]
 """How clips come into the page."""
 
@@ -67,8 +69,9 @@ def preview(file: Path) -> bytes:
     made = io.BytesIO()
     with av.open(str(file)) as source, av.open(made, "w", format="webm") as target:
         pictures = _Pictures(source, target) if source.streams.video else None
-        sound = _Sound(target) if source.streams.audio else None
-        streams = [found[0] for found in (source.streams.video, source.streams.audio) if found]
+        track = sound_stream(source)
+        sound = _Sound(target) if track is not None and track.codec_context is not None else None
+        streams = [*source.streams.video[:1], *([track] if sound is not None else [])]
         for packet in source.demux(streams):
             if packet.dts is not None and float(packet.dts * packet.time_base) > _SECONDS:
                 break

@@ -14,14 +14,15 @@ from pathlib import Path
 import av
 import numpy as np
 import soxr
-from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.container import InputContainer
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from .container import open_media
+from .container import open_media, sound_stream
 from .errors import MediaError
+from .sound_blocks import BlockMaker, Samples
+from .sound_decoder import SoundDecoder
 from .types import SAMPLE_RATE, Waveform
 
 logger = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ _INTEGERS = {"u8": (128, 2**7), "s16": (0, 2**15), "s32": (0, 2**31)}
 """FFmpeg's integer sample formats: the value of silence, and its distance from full scale, as in libsndfile."""
 
 _LIBSNDFILE = frozenset({"aiff", "au", "caf", "flac", "mp3", "ogg", "w64", "wav"})
-"""FFmpeg's names of the formats for which librosa needs no ffmpeg."""
+"""FFmpeg's names of the formats for which librosa needs no ffmpeg, except for Speex in Ogg."""
 
 _BITS = 2**15
 """Full scale of the 16-bit samples that ffmpeg passes to librosa."""
@@ -42,9 +43,6 @@ _BITS = 2**15
 _LEAST_RATE = 2_000
 """Least number of samples per second: the lowest rate of any format in use is 4,000. With the lower rate of a damaged
 header, a small file would last for days."""
-
-_BLOCK = 2**16
-"""Samples that are turned into an array at once: enough for few calls, and few enough for a processor's cache."""
 
 
 def sound_seconds(path: str | Path) -> float | None:
@@ -62,9 +60,9 @@ def sound_seconds(path: str | Path) -> float | None:
 
 def stated_seconds(container: InputContainer) -> float | None:
     """Do the same as `sound_seconds` for an open file."""
-    if not container.streams.audio:
+    stream = sound_stream(container)
+    if stream is None:
         return None
-    stream = container.streams.audio[0]
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
     return (container.duration or 0) / av.time_base
@@ -73,7 +71,7 @@ def stated_seconds(container: InputContainer) -> float | None:
 def read_waveform(
     path: str | Path, start: float | None = None, end: float | None = None, align: bool = False
 ) -> Waveform:
-    """Load the first sound stream of an audio or video file.
+    """Load the sound of an audio or video file: of several tracks the default one, as `container.sound_stream` says.
 
     The padding that encoders put before a sound is cut off where the file states it (edit lists, LAME and Opus
     headers), as FFmpeg does.
@@ -104,7 +102,7 @@ def read_waveform(
 
 
 class AudioDecoder:
-    """Decodes the first sound stream of an open file, packet by packet. Leaves out damaged packets, as ffmpeg does.
+    """Decodes the sound track of an open file, packet by packet. Leaves out damaged packets, as ffmpeg does.
 
     Attributes:
         stream: The sound stream, whose packets `feed` takes.
@@ -114,18 +112,19 @@ class AudioDecoder:
     """
 
     def __init__(self, file: Path, container: InputContainer) -> None:
-        if not container.streams.audio:
+        stream = sound_stream(container)
+        if stream is None:
             raise MediaError(f"{file} has no sound stream.")
-        self.stream = container.streams.audio[0]
-        if self.stream.codec_context is None:
+        if stream.codec_context is None:
             raise MediaError(f"{file} has a sound stream for which FFmpeg has no decoder.")
+        self.stream = stream
+        self._decoder = SoundDecoder(stream)
         self._file = file
-        self._coarse = container.format.name not in _LIBSNDFILE
+        self._coarse = container.format.name not in _LIBSNDFILE or stream.codec_context.name == "speex"
         self._picture_start = _picture_start(container)
         self._lead = 0.0
         self._packets = self._lost = self._samples = 0
-        self._kind: tuple[int, str, str] | None = None
-        self._waiting = AudioFifo()
+        self._maker = BlockMaker(file)
         self._blocks: list[tuple[int, NDArray[np.float32]]] = []
 
     def feed(self, packet: av.Packet) -> None:
@@ -136,7 +135,7 @@ class AudioDecoder:
         """
         self._packets += packet.size > 0
         try:
-            for frame in self.stream.codec_context.decode(packet if packet.size else None):
+            for frame in self._decoder.decode(packet):
                 self._keep(frame)
         except av.FFmpegError:
             self._lost += 1
@@ -156,7 +155,7 @@ class AudioDecoder:
             MediaError: There are no samples (between `start` and `end`), or too many packets are damaged.
         """
         self._refuse_losses()
-        self._empty()
+        self._take(self._maker.end())
         rate = self._blocks[0][0]
         samples = _joined(self._blocks, rate)
         if align:
@@ -175,21 +174,10 @@ class AudioDecoder:
         if not self._samples and self._picture_start is not None:
             self._lead = (frame.time or 0.0) - self._picture_start
         self._samples += frame.samples
-        kind = (rate, frame.format.name, frame.layout.name)
-        if kind != self._kind:
-            self._empty()
-            self._kind, self._waiting = kind, AudioFifo()
-        frame.pts = None  # gaps in the times of presentation are not filled, as in ffmpeg
-        self._waiting.write(frame)
-        # A frame lasts some 20 ms. Turning many of them into one array takes half the time.
-        if self._waiting.samples >= _BLOCK:
-            self._empty()
+        self._take(self._maker.add(frame))
 
-    def _empty(self) -> None:
-        """Turn the waiting frames into one block of samples."""
-        block = self._waiting.read()
-        if block is not None:
-            self._blocks.append((block.sample_rate, _mono(block, self._coarse)))
+    def _take(self, made: Iterable[Samples]) -> None:
+        self._blocks += [(block.rate, _mono(block, self._coarse)) for block in made]
 
     def _refuse_losses(self) -> None:
         lost, packets = self._lost, self._packets
@@ -200,6 +188,9 @@ class AudioDecoder:
         if lost:
             what = "%s: %d of %d packets of its sound cannot be decoded and are left out"
             logger.warning(what, self._file, lost, packets)
+        if self._decoder.shortened:
+            what = "%s: %d of %d packets of its sound hold something else at their end, which is left out"
+            logger.warning(what, self._file, self._decoder.shortened, packets)
 
 
 def _picture_start(container: InputContainer) -> float | None:
@@ -219,14 +210,10 @@ def _joined(blocks: Iterable[tuple[int, NDArray[np.float32]]], rate: int) -> NDA
     return np.concatenate(parts)
 
 
-def _mono(frame: AudioFrame, coarse: bool) -> NDArray[np.float32]:
+def _mono(block: Samples, coarse: bool) -> NDArray[np.float32]:
     """The samples as float32 (N,): the plain mean of the channels, as in librosa (FFmpeg would weight them)."""
-    channels = frame.layout.nb_channels
-    values = frame.to_ndarray()
-    if frame.format.is_packed:
-        values = values.reshape(-1, channels).T
-    zero, full = _INTEGERS.get(frame.format.packed.name, (0, 1))
-    sound = (values.astype(np.float32) - zero) / np.float32(full)
+    zero, full = _INTEGERS.get(block.format, (0, 1))
+    sound = (block.values.astype(np.float32, order="C") - zero) / np.float32(full)
     if coarse:
         # What librosa gets from ffmpeg: rounded, and cut off where a lossy codec exceeds full scale.
         sound = np.clip(np.rint(sound * _BITS), -_BITS, _BITS - 1) / np.float32(_BITS)

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.stream import Disposition
 
 from .errors import MediaError
 
@@ -34,6 +36,23 @@ def open_media(path: Path) -> Iterator[InputContainer]:
         raise MediaError(_why_unreadable(path, error)) from error
     with container:
         yield container
+
+
+def sound_stream(container: InputContainer) -> AudioStream | None:
+    """Choose the sound track that a player plays: the one that the file marks as its default, or else the first.
+
+    A track for which FFmpeg has no decoder (AC-4, MPEG-H) is chosen only if there is no other.
+
+    Args:
+        container: The open file.
+
+    Returns:
+        The track; None if the file has no sound.
+    """
+    tracks = container.streams.audio
+    readable = [track for track in tracks if track.codec_context is not None] or tracks
+    marked = [track for track in readable if track.disposition & Disposition.default]
+    return next(iter(marked or readable), None)
 
 
 def _check_file(path: Path) -> None:

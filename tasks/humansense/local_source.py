@@ -99,6 +99,22 @@ class LocalSource:
             f"There is neither {unpacked.name}/ nor {archive.name} in {root}; the questions of {FILES[key]} need it."
         )
 
+    def waveform(self, path: Path) -> Any:
+        """Decode the sound of a file.
+
+        Args:
+            path: A media file.
+
+        Returns:
+            What `sound.waveform` returns.
+
+        Raises:
+            DataError: The file has no sound, or its sound cannot be decoded.
+        """
+        from .sound import waveform
+
+        return waveform(path)
+
 
 @dataclass(frozen=True)
 class LocalMedia:

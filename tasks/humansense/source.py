@@ -90,6 +90,16 @@ class Source(Hashable, Protocol):
             The media, whose names are known and which are not fetched yet.
         """
 
+    def waveform(self, path: Path) -> Any:
+        """Decode the sound of a fetched file for simple models, as `sound.waveform` says.
+
+        Args:
+            path: A media file.
+
+        Returns:
+            Samples of shape (samples,), float32, mono, `sound.SAMPLING_RATE` per second.
+        """
+
 
 _current: Source = LocalSource()
 

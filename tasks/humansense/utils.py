@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import datasets
 from loguru import logger
 
-from . import data, messages, results, sound, variants
+from . import data, messages, results, sound, source, variants
 from .annotations import DataError
 from .data import LocatedDoc
 from .taxonomy import BY_CODE
@@ -122,7 +122,7 @@ def doc_to_visual(doc: AskedDoc, lmms_eval_specific_kwargs: dict[str, Any] | Non
     path = data.local_media(doc)
     if not BY_CODE[doc["code"]].is_audio:
         return [str(path)]
-    return [{"array": sound.waveform(path), "sampling_rate": sound.SAMPLING_RATE}]
+    return [{"array": source.current().waveform(path), "sampling_rate": sound.SAMPLING_RATE}]
 
 
 def doc_to_messages(doc: AskedDoc, lmms_eval_specific_kwargs: dict[str, Any] | None = None) -> list[dict[str, Any]]:

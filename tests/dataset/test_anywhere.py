@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lmms_humansense.dataset.anywhere import AnywhereSource, install
+from lmms_humansense.models.media.audio import read_waveform
 from lmms_humansense.storage import archive
 from lmms_humansense.tasks.humansense import data, lookup, source
 from lmms_humansense.tasks.humansense.annotations import DataError
 from lmms_humansense.tasks.humansense.local_source import LocalSource
-from tests.helpers import hub, releases, sources
+from tests.helpers import clips, hub, releases, sources
 from tests.helpers.releases import Content, item
 
 
@@ -70,6 +71,13 @@ def test_it_is_used_once_it_is_installed_however_often() -> None:
         install()
         assert source.current() is first
         assert isinstance(first, AnywhereSource)
+
+
+def test_simple_models_hear_what_this_packages_models_hear(tmp_path: Path) -> None:
+    path = clips.write_sound(tmp_path / "a.ogg", clips.tones(16_000, 1), 16_000, "libspeex")
+    assert (AnywhereSource().waveform(path) == read_waveform(path).samples).all()
+    with pytest.raises(DataError, match=r"nowhere\.wav does not exist"):
+        AnywhereSource().waveform(tmp_path / "nowhere.wav")
 
 
 def test_to_install_it_loads_nothing_heavy() -> None:

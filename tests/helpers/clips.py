@@ -10,6 +10,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.stream import Disposition
 from numpy.typing import NDArray
 
 from lmms_humansense.models.media.types import FrameRule, Frames
@@ -154,7 +155,7 @@ def tones(rate: int, channels: int, seconds: float = 1.5) -> NDArray[np.float32]
     return np.stack([(0.8 - 0.1 * channel) * fade * sweep for channel, sweep in enumerate(sweeps)]).astype(np.float32)
 
 
-_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
+_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1", 16: "hexadecagonal"}
 
 
 def write_sound(
@@ -180,10 +181,44 @@ def write_sound(
             container.mux(video.encode())
         container.start_encoding()
         if samples.size:
-            frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout=_LAYOUTS[len(samples)])
+            # Interleaved, because PyAV counts nine planes in a frame of eight.
+            interleaved = np.ascontiguousarray(samples.T).reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(interleaved, format="flt", layout=_LAYOUTS[len(samples)])
             frame.sample_rate, frame.pts, frame.time_base = rate, round(late * rate), Fraction(1, rate)
             container.mux(sound.encode(frame))
             container.mux(sound.encode())
+    return path
+
+
+def custom_layout(source: Path, target: Path) -> Path:
+    """Give a MOV file of six channels another order of them: L, R, Ls, Rs, C, LFE (tag `MPEG_5_1_B` of QuickTime)."""
+    content = source.read_bytes()
+    tag = content.index(b"chan") + 8  # behind the name, the version and the flags; then the bitmap of the channels
+    target.write_bytes(content[:tag] + (122 << 16 | 6).to_bytes(4, "big") + bytes(4) + content[tag + 8 :])
+    return target
+
+
+def without_decoder(source: Path, target: Path) -> Path:
+    """Name the AAC of an MP4 file AC-4, for which FFmpeg has no decoder."""
+    content = source.read_bytes()
+    place = content.rindex(b"mp4a")
+    described = content[place:].replace(b"mp4a", b"ac-4", 1).replace(b"esds", b"dac4", 1)
+    target.write_bytes(content[:place] + described)
+    return target
+
+
+def write_tracks(path: Path, sounds: Sequence[NDArray[np.float32]], default: int | None, rate: int = 16_000) -> Path:
+    """Write a Matroska file with a FLAC track for each sound; `default` is the one that has the flag."""
+    with av.open(str(path), "w", options={"default_mode": "passthrough"}) as container:
+        streams = [container.add_stream("flac", rate=rate, layout=_LAYOUTS[len(sound)]) for sound in sounds]
+        for number, stream in enumerate(streams):
+            stream.disposition = Disposition.default.value if number == default else 0
+        for stream, sound in zip(streams, sounds, strict=True):
+            interleaved = np.ascontiguousarray(sound.T).reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(interleaved, format="flt", layout=_LAYOUTS[len(sound)])
+            frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode())
     return path
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import av
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -15,7 +17,7 @@ from lmms_humansense.report.command import report
 from lmms_humansense.report.media import preview
 from lmms_humansense.tasks.humansense.annotations import Doc
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
-from tests.helpers import logged
+from tests.helpers import clips, logged
 
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
@@ -241,6 +243,21 @@ def test_a_clip_is_played_as_it_was_asked_for(mode: Any, task: str, file: str, b
 def test_previews_are_small() -> None:
     for file in sorted(ROOT.rglob("*.mp4"))[:3] + sorted(ROOT.rglob("*.wav"))[:2]:
         assert 1000 < len(preview(file)) < 250_000
+
+
+@pytest.mark.parametrize("default", [0, 1])
+def test_a_preview_has_the_default_sound_track(default: int, tmp_path: Path) -> None:
+    tracks = [clips.tones(16_000, 1) * loud for loud in (0.1, 1.0)]
+    made = tmp_path / "preview.webm"
+    made.write_bytes(preview(clips.write_tracks(tmp_path / "tracks.mkv", tracks, default)))
+    with av.open(str(made)) as container:
+        loudest = max(np.abs(frame.to_ndarray()).max() for frame in container.decode(audio=0))
+    assert (loudest > 0.5) == (default == 1)
+
+
+def test_a_preview_needs_no_decoder_for_the_sound(tmp_path: Path) -> None:
+    readable = clips.write_sound(tmp_path / "a.mp4", clips.tones(16_000, 1), 16_000, "aac", pictures=5)
+    assert len(preview(clips.without_decoder(readable, tmp_path / "ac4.mp4"))) > 200
 
 
 def test_the_page_needs_nothing_but_itself(large: Path) -> None:

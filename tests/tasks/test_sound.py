@@ -1,5 +1,7 @@
 """The sound of a file: from every format the same signal at 16 kHz, on one channel, as loud as it was."""
 
+import subprocess
+import sys
 import wave
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from lmms_humansense.tasks.humansense import sound
 from lmms_humansense.tasks.humansense.annotations import DataError
+from tests.helpers import clips
 from tests.helpers.releases import sine, wav
 
 SECONDS = 1.5
@@ -148,3 +151,69 @@ def test_a_title_that_is_not_utf8_hides_neither_sound_nor_length(tmp_path: Path)
         pass
     assert len(sound.waveform(path)) == 16_000
     assert sound.duration(path) == pytest.approx(1.0, abs=0.02)
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+import numpy as np
+from lmms_humansense.tasks.humansense import sound
+from lmms_humansense.tasks.humansense.annotations import DataError
+try:
+    np.save(sys.argv[2], sound.waveform(Path(sys.argv[1])))
+except DataError as error:
+    sys.exit(str(error))
+"""
+
+
+def run_apart(path: Path, status: int) -> str:
+    """Read the waveform of a file in a process of its own, which may crash, and return what it wrote to stderr."""
+    command = [sys.executable, "-c", PROGRAM, str(path), str(path.with_suffix(".npy"))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stderr
+    return done.stderr
+
+
+def read_apart(path: Path) -> NDArray[np.float32]:
+    run_apart(path, status=0)
+    samples: NDArray[np.float32] = np.load(path.with_suffix(".npy"))
+    return samples
+
+
+@pytest.mark.parametrize("channels", [8, 16])
+@pytest.mark.parametrize("name, codec", [("sound.wav", "pcm_s16le"), ("sound.mkv", "wavpack")])
+def test_many_channels_are_averaged(name: str, codec: str, channels: int, tmp_path: Path) -> None:
+    tones = clips.tones(sound.SAMPLING_RATE, channels)
+    path = clips.write_sound(tmp_path / name, tones, sound.SAMPLING_RATE, codec)
+    np.testing.assert_allclose(read_apart(path), tones.mean(axis=0), atol=1e-4 if codec == "pcm_s16le" else 0.008)
+
+
+def test_channels_in_an_order_of_their_own_are_averaged(tmp_path: Path) -> None:
+    tones = clips.tones(sound.SAMPLING_RATE, 6)
+    usual = clips.write_sound(tmp_path / "usual.mov", tones, sound.SAMPLING_RATE, "pcm_s16le")
+    heard = read_apart(clips.custom_layout(usual, tmp_path / "custom.mov"))
+    np.testing.assert_allclose(heard, tones.mean(axis=0), atol=1e-4)
+
+
+def test_mono_after_stereo_is_mixed_as_ffmpeg_does(tmp_path: Path) -> None:
+    tones = clips.tones(48_000, 1)
+    parts = [np.repeat(tones, channels, axis=0) for channels in (2, 1)]
+    files = [clips.write_sound(tmp_path / f"{len(part)}.ac3", part, 48_000, "ac3", b="256000") for part in parts]
+    path = tmp_path / "both.ac3"
+    path.write_bytes(b"".join(file.read_bytes() for file in files))
+    before, after = np.array_split(sound.waveform(path), 2)
+    quieter = np.abs(after[4_000:-4_000]).max() / np.abs(before[4_000:-4_000]).max()
+    assert quieter == pytest.approx(np.sqrt(0.5), abs=0.02)
+
+
+def test_a_track_without_a_decoder_is_refused_by_name(tmp_path: Path) -> None:
+    readable = clips.write_sound(tmp_path / "a.mp4", clips.tones(16_000, 1), 16_000, "aac", pictures=5)
+    why = run_apart(clips.without_decoder(readable, tmp_path / "ac4.mp4"), status=1)
+    assert "ac4.mp4 has a sound track for which FFmpeg has no decoder" in why
+
+
+@pytest.mark.parametrize("default, heard", [(None, 0), (0, 0), (1, 1)])
+def test_of_several_tracks_the_default_one_is_read(default: int | None, heard: int, tmp_path: Path) -> None:
+    tracks = [clips.tones(16_000, 1) * loud for loud in (0.2, 1.0)]
+    path = clips.write_tracks(tmp_path / "tracks.mkv", tracks, default)
+    np.testing.assert_allclose(sound.waveform(path), tracks[heard][0], atol=1e-4)

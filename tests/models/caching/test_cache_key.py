@@ -470,6 +470,7 @@ def test_a_change_of_a_module_is_noticed_unless_it_is_without_effect(name: str, 
     [
         *("media/types.py", "media/video.py", "media/video_index.py", "media/video_decoder.py", "media/readers.py"),
         *("media/audio.py", "media/audio_memory.py", "media/image.py", "media/container.py", "inputs/conversation.py"),
+        *("media/sound_blocks.py", "media/sound_decoder.py"),
         *("inputs/decoding.py", "inputs/policy.py", "inputs/generation.py", "inputs/docs.py", "local/encoder.py"),
         *("local/collation.py", "local/engine.py", "local/loading.py", "local/families/base.py"),
         *("endpoint/encoder.py", "endpoint/payload.py", "endpoint/vllm.py", "endpoint/client.py"),
