@@ -6,7 +6,7 @@ remote.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cached_property, lru_cache
 from http import HTTPStatus
 from pathlib import Path
@@ -22,7 +22,7 @@ from ..storage.errors import StorageError, naming, without_credentials
 from ..storage.remote import retrying, status_of
 from ..storage.stores import ListedFile, MediaStore, open_archive, open_folder
 from ..tasks.humansense.annotations import FILES, FOLDER, MEDIA, DataError
-from ..tasks.humansense.folders import MOST_BYTES, read_small
+from ..tasks.humansense.folders import read_small, refuse_large
 from .anywhere import as_data_errors
 
 T = TypeVar("T")
@@ -67,7 +67,7 @@ class Release:
         path = f"{self.root}/{prepared.LIST}"
         with naming(path):
             if self.is_local:
-                content = _small(path) if os.path.exists(path) else None
+                content = _passing(lambda: read_small(Path(path))) if os.path.exists(path) else None
             else:
                 content = self._if_there(lambda: self.fs.cat_file(path))
         return None if content is None else prepared.read(content, without_credentials(self.address))
@@ -110,8 +110,8 @@ class Release:
             if info is None:
                 return None
             if self.is_local:
-                return _small(path)
-            _refuse_large(path, info)
+                return _passing(lambda: read_small(Path(path)))
+            _passing(lambda: refuse_large(without_credentials(path), info.get("size") or 0))
             return retrying(lambda: self.fs.cat_file(path))
 
     @as_data_errors()
@@ -246,17 +246,9 @@ def _info(fs: fsspec.AbstractFileSystem, path: str) -> dict[str, Any] | None:
     return found
 
 
-def _small(path: str) -> bytes:
-    """The content of a local file of questions, or of a list."""
+def _passing(read: Callable[[], T]) -> T:
+    """Turn a DataError, which names its file already, into a StorageError, which `naming` passes on unchanged."""
     try:
-        return read_small(Path(path))
+        return read()
     except DataError as error:
         raise StorageError(str(error)) from error
-
-
-def _refuse_large(path: str, info: Mapping[str, Any]) -> None:
-    size = info.get("size") or 0
-    if size > MOST_BYTES:
-        raise StorageError(
-            f"{without_credentials(path)} has {size:,} bytes, more than {MOST_BYTES:,}; download it again."
-        )

@@ -10,6 +10,7 @@ from fsspec.implementations.local import LocalFileSystem
 from ..dataset.release import Release
 from ..storage.stores import MediaStore
 from ..tasks.humansense.annotations import FILES, MEDIA, DataError
+from ..tasks.humansense.wording import listed
 
 _BLOB = re.compile(r"[\\/](?:datasets|models|spaces)--[^\\/]+[\\/]blobs[\\/][0-9a-f]{40,64}$")
 """Where the Hub's cache keeps the files that the links in its snapshots, and in folders of older clients, lead to.
@@ -38,10 +39,9 @@ def refuse_links_out(release: Release, media: Iterable[tuple[MediaStore, str]]) 
     inside = {os.path.realpath(folder) for folder in (named, release.root, *media_folders)}
     out = [path for path in _read(release, media) if not _is_inside(os.path.realpath(path), inside)]
     if out:
-        links = ", ".join(f"{path} leads to {os.path.realpath(path)}" for path in out[:_MOST_NAMED])
-        more = f", and {len(out) - _MOST_NAMED} more" if len(out) > _MOST_NAMED else ""
+        links = listed([f"{path} leads to {os.path.realpath(path)}" for path in out], _MOST_NAMED)
         raise DataError(
-            f"Links in {release.root} lead outside it, and what they lead to is not copied ({links}{more}): "
+            f"Links in {release.root} lead outside it, and what they lead to is not copied ({links}): "
             "if these are the right files, copy them into the folder."
         )
 

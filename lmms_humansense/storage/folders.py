@@ -28,7 +28,7 @@ def size_of(path: str | Path) -> int | None:
         The size; None if nothing is there, or something that is no regular file.
 
     Raises:
-        OSError: The system does not tell.
+        OSError: The system does not say it.
     """
     try:
         found = os.stat(path)

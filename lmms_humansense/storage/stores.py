@@ -211,7 +211,7 @@ class _Folder(MediaStore):
         self._is_listed = listed is not None
 
     @abstractmethod
-    def _search(self) -> "tuple[Mapping[str, ListedFile], dict[str, str]]":
+    def _search(self) -> tuple[Mapping[str, ListedFile], dict[str, str]]:
         """All files in the folder, and the reason for each name that is no file."""
 
     @property

@@ -114,18 +114,7 @@ class AnswerCache(ResponseCache):
         return list(lm.generate_until(requests, self))
 
     def recall(self, request: Request, conversation: Conversation) -> Recalled:
-        """Look up the answer that an earlier run gave to a request, as `Ledger.recall` says.
-
-        Args:
-            request: The request to look up. Its generation arguments are part of the key.
-            conversation: The conversation that was made from its messages.
-
-        Returns:
-            The key of the answer, and the response if there is one.
-
-        Raises:
-            StalledError: A file of the conversation could not be read within `media_timeout`.
-        """
+        """Look up the answer that an earlier run gave to a request, as `Ledger.recall` says."""
         media = tuple(paths_of([conversation]))
         key = self._key(request, conversation, media)
         found = self._earlier.find(key) if key else None

@@ -1,7 +1,7 @@
 """From a conversation to decoded media and the messages of a chat template."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -81,8 +81,7 @@ class _DecodedPart:
     rate: float | None = None
     sound: NDArray[np.float32] | None = None
     seconds_present: float = 0.0
-    remark: str | None = None
-    damage: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def decode(conversation: Conversation, frame_factor: int, media: MediaCache | None = None) -> DecodedConversation:
@@ -109,8 +108,7 @@ def decode(conversation: Conversation, frame_factor: int, media: MediaCache | No
     clips = [one for one in everything if one.frames is not None]
     alike = all(one.sound is not None for one in clips) and len({one.rate for one in clips}) == 1
     decoded = DecodedConversation(stats=_stats(everything))
-    decoded.remarks += [(one.remark, _name(one.part)) for one in everything if one.remark]
-    decoded.remarks += [(damage, _name(one.part)) for one in everything for damage in one.damage]
+    decoded.remarks += [(remark, _name(one.part)) for one in everything for remark in one.remarks]
     if not alike:
         decoded.remarks += [(_APART, _name(one.part)) for one in clips if one.sound is not None]
     for turn, parts in turns:
@@ -122,11 +120,10 @@ def decode(conversation: Conversation, frame_factor: int, media: MediaCache | No
 def _decoded(part: Part, media: MediaCache) -> _DecodedPart:
     if isinstance(part, ImagePart):
         image, is_animated = read_image(part.image, _name(part))
-        return _DecodedPart(part, image=image, remark=_STILL if is_animated else None)
+        return _DecodedPart(part, image=image, remarks=(_STILL,) if is_animated else ())
     if isinstance(part, AudioPart) and part.clip is not None and has_pictures(part.clip.path):
         clip = _clip(part.clip, media)
-        clip.remark = clip.remark or _BOTH
-        return clip
+        return clip if SOUNDLESS in clip.remarks else replace(clip, remarks=(_BOTH, *clip.remarks))
     if isinstance(part, AudioPart):
         sound, seconds = _waveform(part.source, media)
         return _DecodedPart(part, sound=_audible(sound, part.source), seconds_present=seconds)
@@ -138,13 +135,13 @@ def _decoded(part: Part, media: MediaCache) -> _DecodedPart:
 def _clip(video: VideoPart, media: MediaCache) -> _DecodedPart:
     clip = media.clip(video, lambda seconds: hears(video, seconds))
     decoded = _DecodedPart(video, frames=clip.frames.pixels, seconds_present=clip.sound_seconds or 0.0)
-    decoded.damage = clip.frames.remarks
+    decoded.remarks = clip.frames.remarks
     if video.true_time:
         decoded.rate = snapped(clip.frames.sample_fps, len(clip.frames.indices))
     if clip.sound is not None:
         decoded.sound = _audible(clip.sound.samples, video.path)
     elif video.heard:
-        decoded.remark = SOUNDLESS
+        decoded.remarks = (SOUNDLESS, *decoded.remarks)
     return decoded
 
 

@@ -73,8 +73,8 @@ class SoundDecoder:
         """The packet, or the longest beginning of it that can be decoded; None if there is none."""
         if self._tried(packet, packet.size):
             return packet
-        # As much behind the sound as last time? One byte more has to fail, because some decoders fill up a frame that
-        # is too short, and so accept any beginning of it.
+        # First try to leave out as many bytes as last time. With one byte more it has to fail: some decoders fill up a
+        # frame that is too short, and so accept any beginning of it.
         size = packet.size - self._behind
         if self._behind > 1 and size > 0 and self._tried(packet, size) and not self._tried(packet, size + 1):
             return _shortened(packet, size)
@@ -105,10 +105,9 @@ def _shortened(packet: av.Packet, size: int) -> av.Packet:
 
 def _fresh(stream: AudioStream) -> AudioCodecContext:
     """A new decoder for the stream."""
-    if _has_wide_speex(stream):
-        return _without_header(stream)
     decoder = _without_header(stream)
-    decoder.extradata = stream.codec_context.extradata
+    if not _has_wide_speex(stream):
+        decoder.extradata = stream.codec_context.extradata
     return decoder
 
 

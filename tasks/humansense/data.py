@@ -137,7 +137,7 @@ def _read(current: Source, root: str, key: str, overrides: str, complete: bool) 
 def _log(read: annotations.Annotations, file: str, complete: bool) -> None:
     resolution = read["resolution"]
     for how in dict.fromkeys(resolution.how.values()):
-        names = [f"{name} = {code}" for name, code in resolution.codes.items() if resolution.how[name] == how]
+        names = [f"{brief(name)} = {code}" for name, code in resolution.codes.items() if resolution.how[name] == how]
         types = listed(names, _MOST_LOGGED)
         # A guessed type is worth a warning, which lmms-eval shows at every verbosity.
         level = "INFO" if how in ("name", "override") else "WARNING"
@@ -161,10 +161,9 @@ def _located(current: Source, docs: Iterable[Doc], root: str, key: str) -> list[
         except DataError as error:
             problems.append(f"item {doc['id'].partition('-')[2]}: {str(error).rstrip('.')}")
     if problems:
-        more = f"; and {len(problems) - _MOST_NAMED} more" if len(problems) > _MOST_NAMED else ""
         raise DataError(
             f"{annotations.FILES[key]}: the media of {_questions(len(problems))} (field video_path) cannot be found: "
-            f"{'; '.join(problems[:_MOST_NAMED])}{more}. Add the files or correct the paths."
+            f"{listed(problems, _MOST_NAMED, '; ')}. Add the files or correct the paths."
         )
     return located
 

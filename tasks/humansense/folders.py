@@ -34,9 +34,22 @@ def read_small(path: Path) -> bytes:
     found = os.stat(path)
     if not stat.S_ISREG(found.st_mode):
         raise DataError(f"{path} is no regular file; put the file itself there.")
-    if found.st_size > MOST_BYTES:
-        raise DataError(f"{path} has {found.st_size:,} bytes, more than {MOST_BYTES:,}; download it again.")
+    refuse_large(str(path), found.st_size)
     return path.read_bytes()
+
+
+def refuse_large(name: str, size: int) -> None:
+    """Refuse what is too large for an annotation file, before it is read.
+
+    Args:
+        name: The path or address of the file, for the message.
+        size: Its size in bytes.
+
+    Raises:
+        DataError: It has more than `MOST_BYTES` bytes.
+    """
+    if size > MOST_BYTES:
+        raise DataError(f"{name} has {size:,} bytes, more than {MOST_BYTES:,}; download it again.")
 
 
 def files_below(folder: str | Path) -> tuple[list[str], dict[str, str]]:

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from .annotations import LONGEST_PATH, DataError
 from .wording import brief, listed, shown
 
+_MOST_NAMED = 10
+"""The most files that one message names."""
+
 
 def parts(path: str) -> list[str]:
     """Split a path into its folders and its name, in normal form.
@@ -20,9 +23,6 @@ def leads_out(name: str) -> bool:
     pieces = parts(name)
     absolute = name.startswith(("/", "\\")) or ":" in pieces[0]
     return absolute or "\0" in name or not {"", ".", ".."}.isdisjoint(pieces)
-
-
-_MOST_NAMED = 10
 
 
 class MediaIndex:
@@ -65,7 +65,8 @@ class MediaIndex:
 
     def _allowed(self, path: str, names: list[str]) -> str:
         if len(names) > 1:
-            raise DataError(f"{brief(path)} could be any of {listed(sorted(names), _MOST_NAMED)} in {self._where}")
+            candidates = listed([brief(name) for name in sorted(names)], _MOST_NAMED)
+            raise DataError(f"{brief(path)} could be any of {candidates} in {self._where}")
         if names[0] in self._refused:
             raise refusal(names[0], self._where, self._refused[names[0]])
         return names[0]

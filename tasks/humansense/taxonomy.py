@@ -272,7 +272,7 @@ def _refuse_unresolved(
     wrong = [name for name in open_types if codes.get(name) is None or codes[name] in clashing]
     if not wrong:
         return
-    types = listed([f"{name} ({counts[name]} questions)" for name in wrong], _MOST_NAMED)
+    types = listed([f"{brief(name)} ({counts[name]} questions)" for name in wrong], _MOST_NAMED)
     open_tasks = [task for task in tasks if task.code not in claims or task.code in clashing]
     wanted = ", ".join(f"{task.code} = {task.name} ({task.count})" for task in open_tasks) or "none"
     example = ",".join(f"{brief(name)}=CODE" for name in wrong[:_MOST_NAMED])
@@ -286,7 +286,7 @@ def _count_warnings(counts: Mapping[str, int], tasks: tuple[Task, ...], codes: M
     warnings = []
     for task in tasks:
         names = [name for name, code in codes.items() if code == task.code]
-        found, types = sum(counts[name] for name in names), listed(names, _MOST_NAMED)
+        found, types = sum(counts[name] for name in names), listed([brief(name) for name in names], _MOST_NAMED)
         if found != task.count:
             warnings.append(
                 f"{task.code} ({task.name}) has {found} questions in these annotations, the paper has {task.count}"

@@ -24,15 +24,15 @@ def brief(text: str) -> str:
 
 
 def listed(names: Sequence[str], most: int, separator: str = ", ") -> str:
-    """The first names of a list, and how many there are more.
+    """The first texts of a list as they stand, and how many there are more.
 
     Args:
-        names: The names.
-        most: How many names to give.
+        names: The texts.
+        most: How many of them to give.
         separator: What stands between them.
 
     Returns:
-        All names, or the first `most` and the number of the others.
+        All texts, or the first `most` and the number of the others.
     """
     more = f"{separator}and {len(names) - most:,} more" if len(names) > most else ""
-    return separator.join(map(brief, names[:most])) + more
+    return separator.join(names[:most]) + more

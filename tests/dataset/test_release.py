@@ -17,6 +17,7 @@ from lmms_humansense.dataset.release import Release
 from lmms_humansense.storage.errors import StorageError
 from lmms_humansense.storage.prepared import LIST, PreparedList
 from lmms_humansense.storage.stores import MediaStore
+from lmms_humansense.tasks.humansense import folders
 from lmms_humansense.tasks.humansense.annotations import DataError
 from lmms_humansense.tasks.humansense.lookup import MediaIndex
 from tests.helpers import hub, releases
@@ -293,7 +294,7 @@ def test_a_list_that_is_no_list_is_refused_by_name_and_never_read(
 def test_a_large_annotation_file_elsewhere_is_refused_before_it_is_transferred(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(release, "MOST_BYTES", 100)
+    monkeypatch.setattr(folders, "MOST_BYTES", 100)
     releases.write_annotations(tmp_path, releases.small())
     with hub.serving(hub.folder(tmp_path)) as server:
         with pytest.raises(DataError, match=r"HumanSense_VQA\.json has [0-9,]{3,} bytes, more than 100; download it"):
