@@ -102,10 +102,12 @@ class FrameConverter:
         self._reformatter = VideoReformatter()
         self._graph: Graph | None = None
         self._graph_takes: tuple[object, ...] = ()
+        self._orientation: tuple[int, bool] | None = None
+        self._rotation = 0
 
     def convert(self, frame: VideoFrame) -> torch.Tensor:
         """Convert a decoded picture to uint8 (H, W, 3), RGB, as a player shows it: upright, and not mirrored."""
-        orientation = _orientation(frame)
+        orientation = self._oriented(frame)
         width, height = self._size[::-1] if orientation[0] in (90, 270) else self._size
         rgb = self._reformatter.reformat(
             self._upright(frame, orientation),
@@ -118,6 +120,16 @@ class FrameConverter:
             src_color_range=ColorRange.JPEG if frame.color_range == ColorRange.JPEG else ColorRange.MPEG,
         )
         return torch.from_numpy(rgb.to_ndarray())
+
+    def _oriented(self, frame: VideoFrame) -> tuple[int, bool]:
+        """The orientation of the picture, which is looked up only where its rotation changes.
+
+        A frame and its side data refer to each other in PyAV, so that a frame whose side data were looked at keeps its
+        memory until the garbage collector runs.
+        """
+        if self._orientation is None or frame.rotation != self._rotation:
+            self._orientation, self._rotation = _orientation(frame), frame.rotation
+        return self._orientation
 
     def _upright(self, frame: VideoFrame, orientation: tuple[int, bool]) -> VideoFrame:
         """The frame rotated clockwise by the degrees of `orientation`, and mirrored if it says so."""

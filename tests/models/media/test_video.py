@@ -1,5 +1,6 @@
 """Files become what the release's own reader would return, or an exception that says what is wrong."""
 
+import gc
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -768,6 +769,20 @@ def test_files_are_closed(open_files: Callable[[], int], tmp_path: Path) -> None
         with pytest.raises(MediaError):
             read_waveform(path)
     assert open_files() == before
+
+
+def test_decoded_pictures_are_freed_without_the_garbage_collector() -> None:
+    def alive() -> int:
+        return sum(isinstance(one, av.VideoFrame) for one in gc.get_objects())
+
+    gc.collect()
+    before = alive()
+    gc.disable()
+    try:
+        read_frames(written("turned_90.mp4"), FrameRule(nframes=40, **SMALL))
+        assert alive() <= before + 2  # of which PyAV lets the first one live: its side data were looked at
+    finally:
+        gc.enable()
 
 
 def test_torch_keeps_its_threads() -> None:
