@@ -125,6 +125,7 @@ def _shown(run: Run) -> Iterator[Setting]:
         "fps": (None, "see frames"),
         "nframes": (None, "see frames"),
         "max_pixels": (None, "360×420 per frame"),
+        "video_reader": ("decord", "decord, which also counts what a cut left in a file and no player shows"),
         "use_audio_in_video": ("auto", "heard in the tasks that have it"),
     }
     for name, (usual, release) in wanted.items():

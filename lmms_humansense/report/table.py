@@ -127,7 +127,12 @@ def _protocol_notes(run: Run) -> list[str]:
     for name in ("fps", "nframes", "max_pixels", "quantization"):
         if run.settings.get(name) not in (None, "", "None"):
             found.append(f"{name} {run.settings[name]}")
-    for name, usual, label in (("frames", "release", "frames"), ("use_audio_in_video", "auto", "sound")):
+    usual_values = (
+        ("frames", "release", "frames"),
+        ("video_reader", "player", "clips read with"),
+        ("use_audio_in_video", "auto", "sound"),
+    )
+    for name, usual, label in usual_values:
         if run.settings.get(name) not in (None, usual):
             found.append(f"{label} {run.settings[name]}")
     generation = run.settings.get("generation") or {}

@@ -173,8 +173,8 @@ _OF_QUESTION = (
 
 _OF_MODEL = (
     "pretrained", "checkpoint", "model_type", "dtype", "quantization", "attn_implementation", "system_prompt", "frames",
-    "fps", "nframes", "max_pixels", "time_axis", "use_audio_in_video", "random_weights", "base_url", "media",
-    "frame_format",
+    "fps", "nframes", "max_pixels", "time_axis", "video_reader", "use_audio_in_video", "random_weights", "base_url",
+    "media", "frame_format",
 )  # fmt: skip
 """What a model says about itself that scores depend on."""
 

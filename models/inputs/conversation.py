@@ -188,6 +188,7 @@ def _rule(item: Mapping[str, Any], policy: Policy) -> FrameRule:
         fps=policy.fps if counted else hints.get("fps"),
         nframes=policy.nframes,
         max_pixels=hints.get("max_pixels") if policy.max_pixels is None else policy.max_pixels,
+        reader=policy.video_reader,
     )
 
 

@@ -7,6 +7,9 @@ from ..media.types import Clip, Waveform
 from ..media.video import read_clip
 from .conversation import VideoPart
 
+_Heard = tuple[str, float | None, float | None, float | None]
+"""The arguments of `read_waveform`."""
+
 
 class MediaCache:
     """Decoded clips and sounds. The keys are the file, the part of it, and the rule that chooses its frames.
@@ -19,7 +22,7 @@ class MediaCache:
         """Create an empty cache of clips whose frames have multiples of `frame_factor` pixels as height and width."""
         self._frame_factor = frame_factor
         self._clips: dict[Hashable, Clip] = {}
-        self._clip_sounds: dict[Hashable, Waveform] = {}
+        self._clip_sounds: dict[_Heard, Waveform] = {}
         self._sounds: dict[str, tuple[Waveform, float | None]] = {}
 
     def clip(self, video: VideoPart, hears: Callable[[float | None], bool]) -> Clip:
@@ -36,17 +39,17 @@ class MediaCache:
             MediaError: The clip cannot be read. An exception of `hears` is not changed.
         """
         shown = (video.path, video.rule, video.start, video.end)
-        heard = (video.path, video.start, video.end, video.true_time)
         if shown not in self._clips:
             clip = read_clip(video.path, video.rule, self._frame_factor, video.start, video.end, hears, video.true_time)
             self._clips[shown] = clip
             if clip.sound is not None:
-                self._clip_sounds[heard] = clip.sound
+                self._clip_sounds[_heard(video, clip)] = clip.sound
         clip = self._clips[shown]
+        heard = _heard(video, clip)
         if not hears(clip.sound_seconds):
             return Clip(clip.frames, None, clip.sound_seconds)
         if heard not in self._clip_sounds:  # the clip was silent before, or heard on the other time axis
-            self._clip_sounds[heard] = read_waveform(video.path, video.start, video.end, align=video.true_time)
+            self._clip_sounds[heard] = read_waveform(*heard)
         return Clip(clip.frames, self._clip_sounds[heard], clip.sound_seconds)
 
     def sound(self, path: str) -> tuple[Waveform, float | None]:
@@ -61,3 +64,7 @@ class MediaCache:
         if path not in self._sounds:
             self._sounds[path] = read_waveform(path), sound_seconds(path)
         return self._sounds[path]
+
+
+def _heard(video: VideoPart, clip: Clip) -> _Heard:
+    return video.path, video.start, video.end, clip.frames.first_time if video.true_time else None

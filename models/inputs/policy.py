@@ -27,6 +27,8 @@ class Policy:
         max_pixels: Largest height x width of one frame. Overrides `frames`.
         time_axis: Whether the model is given the rate of the frames. "release": no, as in the release. "true": yes.
             "auto": yes, unless the task asks for "release".
+        video_reader: Whose frames of a clip are counted and shown. "player": those that a player shows. "decord": those
+            of decord, the reader of the release. They differ mostly in clips that were cut without being encoded again.
         use_audio_in_video: Whether the sound of videos is heard. "auto" follows the messages; "always" and "never"
             override them.
     """
@@ -36,6 +38,7 @@ class Policy:
     nframes: Annotated[int, Field(ge=_LEAST_FRAMES)] | None = None
     max_pixels: Annotated[int, Field(ge=_LEAST_PIXELS)] | None = None
     time_axis: Literal["auto", "release", "true"] = "auto"
+    video_reader: Literal["player", "decord"] = "player"
     use_audio_in_video: Literal["auto", "always", "never"] = "auto"
 
 

@@ -16,7 +16,6 @@ import numpy as np
 import soxr
 from av.audio.frame import AudioFrame
 from av.container import InputContainer
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from .container import open_media, sound_stream
@@ -69,7 +68,7 @@ def stated_seconds(container: InputContainer) -> float | None:
 
 
 def read_waveform(
-    path: str | Path, start: float | None = None, end: float | None = None, align: bool = False
+    path: str | Path, start: float | None = None, end: float | None = None, begin: float | None = None
 ) -> Waveform:
     """Load the sound of an audio or video file: of several tracks the default one, as `container.sound_stream` says.
 
@@ -80,9 +79,9 @@ def read_waveform(
         path: An audio or video file that FFmpeg can read.
         start: Start of the part to load, in seconds. None means the start of the waveform.
         end: End of the part to load, in seconds. None means the end of the waveform.
-        align: If False, the waveform starts with the stream's first sample, at whatever time it is heard: this is what
-            `ffmpeg -i` passes to librosa. If True, it starts with the first picture: silence is put before a sound
-            that starts later, and sound before the first picture is cut off.
+        begin: The time in the file, in seconds, with which the waveform starts (of the first picture, for example):
+            silence is put before a sound that starts later, and sound before it is cut off. None means the time of the
+            stream's first sample: this is what `ffmpeg -i` passes to librosa.
 
     Returns:
         The sound, mono, at 16 kHz.
@@ -98,7 +97,7 @@ def read_waveform(
                 sound.feed(packet)
         except (av.FFmpegError, IndexError) as error:  # PyAV stumbles over streams that show up late in damaged files
             logger.warning("%s cannot be read to its end (%s)", file, error)
-        return sound.waveform(start, end, align)
+        return sound.waveform(start, end, begin)
 
 
 class AudioDecoder:
@@ -121,8 +120,7 @@ class AudioDecoder:
         self._decoder = SoundDecoder(stream)
         self._file = file
         self._coarse = container.format.name not in _LIBSNDFILE or stream.codec_context.name == "speex"
-        self._picture_start = _picture_start(container)
-        self._lead = 0.0
+        self._first_time = 0.0
         self._packets = self._lost = self._samples = 0
         self._maker = BlockMaker(file)
         self._blocks: list[tuple[int, NDArray[np.float32]]] = []
@@ -140,13 +138,13 @@ class AudioDecoder:
         except av.FFmpegError:
             self._lost += 1
 
-    def waveform(self, start: float | None, end: float | None, align: bool) -> Waveform:
+    def waveform(self, start: float | None, end: float | None, begin: float | None) -> Waveform:
         """Return what was decoded, after all packets were fed.
 
         Args:
             start: See `read_waveform`.
             end: See `read_waveform`.
-            align: See `read_waveform`.
+            begin: See `read_waveform`.
 
         Returns:
             The sound, mono, at 16 kHz.
@@ -158,8 +156,8 @@ class AudioDecoder:
         self._take(self._maker.end())
         rate = self._blocks[0][0]
         samples = _joined(self._blocks, rate)
-        if align:
-            lead = round(self._lead * rate)
+        if begin is not None:
+            lead = round((self._first_time - begin) * rate)
             samples = np.pad(samples, (lead, 0)) if lead > 0 else samples[-lead:]
         samples = samples[round((start or 0) * rate) : None if end is None else round(end * rate)]
         if not len(samples):
@@ -171,8 +169,8 @@ class AudioDecoder:
         rate = frame.sample_rate
         if rate < _LEAST_RATE:
             raise MediaError(f"{self._file} has a damaged sound: {rate} samples per second are too few for a sound.")
-        if not self._samples and self._picture_start is not None:
-            self._lead = (frame.time or 0.0) - self._picture_start
+        if not self._samples:
+            self._first_time = frame.time or 0.0
         self._samples += frame.samples
         self._take(self._maker.add(frame))
 
@@ -191,14 +189,6 @@ class AudioDecoder:
         if self._decoder.shortened:
             what = "%s: %d of %d packets of its sound hold something else at their end, which is left out"
             logger.warning(what, self._file, self._decoder.shortened, packets)
-
-
-def _picture_start(container: InputContainer) -> float | None:
-    """The time of the first picture, in seconds; None where there is no picture."""
-    stream = container.streams.best("video")
-    if not isinstance(stream, VideoStream) or stream.start_time is None or stream.time_base is None:
-        return None
-    return float(stream.start_time * stream.time_base)
 
 
 def _joined(blocks: Iterable[tuple[int, NDArray[np.float32]]], rate: int) -> NDArray[np.float32]:

@@ -17,6 +17,7 @@ from .container import open_media
 from .errors import MediaError, UnsuitableReaderError
 from .video_decoder import FrameConverter, VideoDecoder, starts_a_group
 from .video_index import DecodeSpan, decode_spans, demux, frame_rate, read_index, video_stream
+from .video_start import without_undecodable_start
 
 logger = logging.getLogger(__name__)
 
@@ -28,11 +29,15 @@ class FrameReader(Protocol):
         count: Number of frames of the file.
         fps: Frames per second of the file.
         broken_off: Whether the file ends in the middle of a frame, which is not counted.
+        is_cut: Whether the file holds packets that a player does not show, and which are not counted.
+        first_time: The time of the first frame in seconds; None if the file does not say it.
     """
 
     count: int
     fps: float
     broken_off: bool
+    is_cut: bool
+    first_time: float | None
 
     def pictures(self, numbers: Sequence[int]) -> Iterator[tuple[int, torch.Tensor]]:
         """Read frames.
@@ -61,19 +66,28 @@ class PyavReader:
             sound: A decoder that gets the packets of its sound stream in the same pass.
 
         Raises:
-            MediaError: There is no video stream, or it has no frames.
+            MediaError: There is no video stream, or it has no frames, or none that are shown.
             UnsuitableReaderError: FFmpeg has no decoder for the video stream.
         """
         self._file = file
         self._container = container
         self._stream = video_stream(file, container)
-        self._index = read_index(file, container, self._stream, sound)
+        self._index = without_undecodable_start(file, read_index(file, container, self._stream, sound))
         self._decoder = VideoDecoder(self._stream)
         self._converter = FrameConverter(self._stream)
-        self.count = len(self._index.seeks)
-        self.broken_off = self._index.broken_off
         self._from_first: VideoDecoder | None = None
+        self.count = self._index.count
+        if not self.count:
+            raise MediaError(f"{file} has an edit list that hides all its frames.")
         self.fps = frame_rate(container, self._stream, self._index)
+        self.broken_off = self._index.broken_off
+        self.is_cut = bool(self._index.hidden or self._index.skipped)
+        self.first_time = self._first_time()
+
+    def _first_time(self) -> float | None:
+        unit = self._stream.time_base
+        first = self._index.shown[0] if self._index.timed else self._index.seeks[0]
+        return None if unit is None else float(first * unit)
 
     def pictures(self, numbers: Sequence[int]) -> Iterator[tuple[int, torch.Tensor]]:
         """Read frames, as `FrameReader.pictures` says."""
@@ -190,7 +204,8 @@ class PyavReader:
             stream = video_stream(self._file, container)
             decoder = self._from_first = VideoDecoder(stream)
             packets = demux(self._file, container, stream, field=self._index.field)
-            for frame in decoder.decode(islice(packets, self.count)):
+            skipped = self._index.skipped
+            for frame in decoder.decode(islice(packets, skipped, skipped + self.count)):
                 if counted in wanted:
                     yield counted, self._converter.convert(frame)
                 counted += 1
@@ -203,10 +218,15 @@ class PyavReader:
 class DecordReader:
     """Reads frames with decord, which has its own FFmpeg."""
 
-    broken_off = False
+    broken_off = is_cut = False
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, first_time: float | None, reason: str = "decord was requested") -> None:
         """Open the file.
+
+        Args:
+            file: The path of the file.
+            first_time: The time of its first frame in seconds, which decord does not tell; None if it is not known.
+            reason: Why the file is not read with PyAV, for messages.
 
         Raises:
             MediaError: decord is not installed, or cannot read the file.
@@ -214,7 +234,8 @@ class DecordReader:
         try:
             import decord
         except ImportError as error:
-            raise MediaError(f"{file} cannot be read with PyAV, and decord is not installed.") from error
+            raise MediaError(f"{file} cannot be read: {reason}, and decord is not installed.") from error
+        self.first_time = first_time
         self._file = file
         self._failure = decord.DECORDError
         try:
@@ -222,15 +243,18 @@ class DecordReader:
             self.count = len(self._video)
             self.fps = float(self._video.get_avg_fps())
         except (self._failure, RuntimeError) as error:
-            raise MediaError(f"{file} can be read neither with PyAV nor with decord.") from error
+            raise MediaError(f"{file} cannot be read: {reason}, and decord cannot read it.") from error
 
     def pictures(self, numbers: Sequence[int]) -> Iterator[tuple[int, torch.Tensor]]:
         """Read frames, as `FrameReader.pictures` says."""
+        unread = []
         for number in numbers:
             try:
                 yield number, torch.from_numpy(self._video[number].asnumpy())
-            except self._failure:
-                logger.warning("%s: decord cannot read frame %d", self._file, number)
+            except (self._failure, RuntimeError):
+                unread.append(number)
+        if unread:
+            logger.warning("%s: decord cannot read %d frames, the first is %d", self._file, len(unread), unread[0])
 
     def doubtful(self, number: int) -> bool:
         """Say whether a picture may be wrong, as `FrameReader.doubtful` does: decord reports each one by itself."""

@@ -1,6 +1,7 @@
 """What a file is turned into, frames and a waveform, and the rule that chooses the frames."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -18,6 +19,8 @@ class FrameRule:
         fps: Frames per second of the clip. If `fps` and `nframes` are None, the default of qwen-omni-utils is used.
         nframes: Frames of the whole clip. Excludes `fps`.
         max_pixels: Largest height x width of one frame. None means the default of qwen-omni-utils.
+        reader: Whose frames are counted and shown. "player": those that a player shows, and so a person sees. "decord":
+            those of decord, the reader of the release, which counts packets that a player does not show.
 
     Raises:
         ValueError: Both `fps` and `nframes` are given.
@@ -26,6 +29,7 @@ class FrameRule:
     fps: float | None = None
     nframes: int | None = None
     max_pixels: int | None = None
+    reader: Literal["player", "decord"] = "player"
 
     def __post_init__(self) -> None:
         if self.fps is not None and self.nframes is not None:
@@ -42,6 +46,7 @@ class Frames:
         video_fps: Frames per second of the whole file.
         total_frames: Number of frames of the whole file.
         sample_fps: Shown frames per second of the requested part.
+        first_time: The time of the file's first frame in seconds; None if the file does not say it.
         remarks: What is shown in another way than requested, each as a sentence without its full stop.
     """
 
@@ -50,6 +55,7 @@ class Frames:
     video_fps: float
     total_frames: int
     sample_fps: float
+    first_time: float | None = None
     remarks: tuple[str, ...] = ()
 
 

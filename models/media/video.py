@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from av.container import InputContainer
 from qwen_omni_utils.v2_5 import vision_process as qwen
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.functional import resize
@@ -20,7 +21,7 @@ from .container import open_media
 from .errors import MediaError, UnsuitableReaderError
 from .readers import DecordReader, FrameReader, PyavReader
 from .types import Clip, FramePlan, FrameRule, Frames
-from .video_index import video_stream
+from .video_index import stated_start, video_stream
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ _MIN_PIXELS_SLACK = 1.05
 _LOSS_ALLOWED = 0.02
 """Fewer than this share of the shown frames may be replaced by pictures beside them in the file."""
 
+CUT = "Shown without the pictures that were cut off and are still in the file, which decord would count"
 DAMAGED = "A picture that cannot be decoded is replaced by the one beside it in the file"
 BROKEN_OFF = "Shown up to the place where the file breaks off"
 
@@ -54,12 +56,14 @@ def read_clip(
     where decord counts wrongly (below).
 
     Frames are numbered as in decord: one for each packet of the stream, in the order of presentation. A packet without
-    a picture of its own (cut off by an edit list, or before the first key frame) stands for the picture that is on the
-    screen at its time. Where decord itself counts wrongly (such packets, open groups of pictures, MPEG-TS, AVI), this
-    function gives the frame that decord should have given. `fetch_video` refuses a file of one frame, which is shown
-    twice here, and a file of fewer than `nframes` frames, which is shown whole here.
+    a picture of its own stands for the picture that is on the screen at its time. Where decord itself counts wrongly
+    (such packets, open groups of pictures, MPEG-TS, AVI), this function gives the frame that decord should have given.
+    `fetch_video` refuses a file of one frame, which is shown twice here, and a file of fewer than `nframes` frames,
+    which is shown whole here.
 
-    Some files are read otherwise than by decord on purpose. Mirrored clips are shown as a player shows them. A frame
+    Some files are read otherwise than by decord on purpose, unless `rule` asks for decord. The packets of a clip that
+    was cut without being encoded again, and which a player does not show (an edit list hides them, or they stand before
+    the first picture that can be decoded), are not counted. Mirrored clips are shown as a player shows them. A frame
     rate that the file does not state, or that its timestamps contradict, is taken from the timestamps. The two fields
     of an interlaced picture are one frame, also where they are two packets. An isolated picture that cannot be decoded
     is replaced by the one beside it, what follows after a file breaks off is left out, and `Frames.remarks` says so.
@@ -72,7 +76,7 @@ def read_clip(
         end: End of the part to show, in seconds. None means the end of the clip.
         hears: Says whether to read the sound. It is called once, before anything is decoded, with
             `Clip.sound_seconds`.
-        align: Whether the sound starts with the picture, as in `audio.read_waveform`.
+        align: Whether the sound starts with the first picture, and not with the first sample.
 
     Returns:
         The frames and the sound.
@@ -81,17 +85,21 @@ def read_clip(
         MediaError: The file cannot be used, or not with this rule and part. An exception of `hears` is passed on.
     """
     file = Path(path)
-    sound: AudioDecoder | None = None
-    try:
-        with open_media(file) as container:
-            seconds = stated_seconds(container)
-            sound = AudioDecoder(file, container) if hears(seconds) else None
-            frames = _read(file, PyavReader(file, container, sound), rule, factor, start, end)
-            return Clip(frames, sound.waveform(start, end, align) if sound else None, seconds)
-    except UnsuitableReaderError as reason:
-        logger.warning("%s is read with decord, because %s", file, reason)
-    frames = _read(file, DecordReader(file), rule, factor, start, end)
-    return Clip(frames, read_waveform(file, start, end, align) if sound else None, seconds)
+    with open_media(file) as container:
+        seconds = stated_seconds(container)
+        heard = hears(seconds)
+        why: dict[str, str] = {}
+        if rule.reader == "player":
+            try:
+                sound = AudioDecoder(file, container) if heard else None
+                frames = _read(file, PyavReader(file, container, sound), rule, factor, start, end)
+                return Clip(frames, sound.waveform(start, end, _begin(frames, align)) if sound else None, seconds)
+            except UnsuitableReaderError as reason:
+                logger.warning("%s is read with decord, because %s", file, reason)
+                why = {"reason": str(reason)}
+        first_time = stated_start(container)
+    frames = _read(file, DecordReader(file, first_time, **why), rule, factor, start, end)
+    return Clip(frames, read_waveform(file, start, end, _begin(frames, align)) if heard else None, seconds)
 
 
 def plan_frames(path: str | Path, rule: FrameRule, factor: int = 28) -> FramePlan:
@@ -111,10 +119,7 @@ def plan_frames(path: str | Path, rule: FrameRule, factor: int = 28) -> FramePla
     file = Path(path)
     with open_media(file) as container:
         seconds = stated_seconds(container)
-        try:
-            reader: FrameReader = PyavReader(file, container)
-        except UnsuitableReaderError:
-            reader = DecordReader(file)
+        reader = _reader(file, container, rule)
         indices, sample_fps = _choose(file, reader, rule, None, None)
         return FramePlan(len(indices), sample_fps, _pixels(len(indices), rule, factor), seconds)
 
@@ -133,6 +138,19 @@ def has_pictures(path: str | Path) -> bool:
             return False
         except UnsuitableReaderError:  # another reader may decode it
             return True
+
+
+def _begin(frames: Frames, align: bool) -> float | None:
+    return frames.first_time if align else None
+
+
+def _reader(file: Path, container: InputContainer, rule: FrameRule) -> FrameReader:
+    if rule.reader == "decord":
+        return DecordReader(file, stated_start(container))
+    try:
+        return PyavReader(file, container)
+    except UnsuitableReaderError as reason:
+        return DecordReader(file, stated_start(container), str(reason))
 
 
 def _read(
@@ -162,13 +180,14 @@ def _read(
             shown.update((number, beside[near]) for near in (number + 1, number - 1) if near in beside)
     if len(shown) < len(wanted):
         raise MediaError(f"{file} is damaged: {len(wanted)} of its frames are wanted and {decoded} can be decoded.")
-    remarks = {BROKEN_OFF: reader.broken_off, DAMAGED: bool(missing)}
+    remarks = {CUT: reader.is_cut, BROKEN_OFF: reader.broken_off, DAMAGED: bool(missing)}
     return Frames(
         pixels=torch.stack([shown[number] for number in indices]),
         indices=tuple(indices),
         video_fps=reader.fps,
         total_frames=reader.count,
         sample_fps=sample_fps,
+        first_time=reader.first_time,
         remarks=tuple(remark for remark, applies in remarks.items() if applies),
     )
 

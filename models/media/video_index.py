@@ -47,11 +47,14 @@ class VideoIndex:
         pts: Times of presentation of the packets.
         seeks: Times that a seek needs to reach the packets: those of decoding where the file has them.
         keys: Places of the key frames.
-        hidden: Times of presentation of the packets that an edit list cuts off.
+        hidden: Times of presentation of the packets that a player decodes at most: an edit list cuts them off, or the
+            file starts between key frames, so that they cannot be decoded.
         timed: Whether `pts` can be relied on.
         broken_off: Whether the file ends in the middle of a packet, which is then not one of these.
         field: Duration of a packet with one field of an interlaced picture; None if each packet has a whole picture.
             Two such packets count as one.
+        skipped: Packets at the start of the file that cannot be decoded and are not among these: instead of `hidden`,
+            where `pts` cannot be relied on.
     """
 
     pts: tuple[int, ...]
@@ -61,6 +64,7 @@ class VideoIndex:
     timed: bool
     broken_off: bool = False
     field: float | None = None
+    skipped: int = 0
 
     @cached_property
     def place(self) -> dict[int, int]:
@@ -69,14 +73,13 @@ class VideoIndex:
 
     @cached_property
     def shown(self) -> list[int]:
-        """By frame number, the time of presentation of the picture that is on the screen at that frame."""
-        times = sorted(self.pts)
-        on_screen = next((pts for pts in times if pts not in self.hidden), times[0])
-        result = []
-        for pts in times:
-            on_screen = on_screen if pts in self.hidden else pts
-            result.append(on_screen)
-        return result
+        """Times of presentation of the frames that a player shows, by frame number."""
+        return sorted(set(self.pts) - self.hidden)
+
+    @property
+    def count(self) -> int:
+        """The number of frames that a player shows."""
+        return len(self.shown) if self.timed else len(self.seeks)
 
     def key_before(self, pts: int) -> int:
         """Return the place from which the picture at the time of presentation `pts` can be decoded.
@@ -146,6 +149,14 @@ def video_stream(file: Path, container: InputContainer) -> VideoStream:
     if context.width * context.height > MOST_PIXELS:
         raise MediaError(f"{file} has pictures of {context.width}x{context.height} pixels, too large to be decoded.")
     return stream
+
+
+def stated_start(container: InputContainer) -> float | None:
+    """Read when the video stream of an open file starts, in seconds; None if the file does not say it."""
+    stream = container.streams.best("video")
+    if not isinstance(stream, VideoStream) or stream.start_time is None or stream.time_base is None:
+        return None
+    return float(stream.start_time * stream.time_base)
 
 
 def demux(
@@ -325,6 +336,10 @@ def frame_rate(container: InputContainer, stream: VideoStream, index: VideoIndex
     measured = _measured_rates(stream, index)
     if not measured:
         return float(stated or guessed or 0)
+    if index.hidden:
+        # The stated rate is FFmpeg's quotient of the number of all packets and the duration that is shown.
+        regular = [float(rate) for rate in (stated, guessed) if rate and _near(float(rate), measured[0], 1 + _ROUNDING)]
+        return regular[0] if regular else measured[0]
     if stated and any(_near(float(stated), rate, _CONTRADICTION) for rate in measured):
         return float(stated)
     if guessed and _near(float(guessed), measured[0], 1 + _ROUNDING):
@@ -342,11 +357,11 @@ def _measured_rates(stream: VideoStream, index: VideoIndex) -> list[float]:
 
     The first one is the best. The others are right where the timestamps jump, and where the last frame lasts long.
     """
-    times = sorted(set(index.pts))
+    times = index.shown
     if len(times) < 2 or stream.time_base is None:
         return []
     usual = statistics.median(later - earlier for earlier, later in pairwise(times))
     intervals = [Fraction(times[-1] - times[0], len(times) - 1), Fraction(usual)]
     if stream.duration and stream.duration > 0:
-        intervals.append(Fraction(stream.duration, len(index.seeks)))
+        intervals.append(Fraction(stream.duration, index.count))
     return [float(1 / (interval * stream.time_base)) for interval in intervals]

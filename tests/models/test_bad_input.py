@@ -70,7 +70,7 @@ FAILING: dict[str, tuple[Write, str]] = {
     ),
     "no sound track": (clips.write_video, "has no sound track, but the task needs it"),
     "corrupt sound": (with_corrupt_sound, "has a damaged sound"),
-    "unknown codec": (of_an_unknown_codec, "can be read neither with PyAV nor with decord"),
+    "unknown codec": (of_an_unknown_codec, "PyAV has no decoder for its video stream, and decord cannot read it"),
     "vast pictures": (
         lambda path: clips.write_video(path, 1, codec="libx264", size=(9000, 4000)),
         "has pictures of 9000x4000 pixels, too large to be decoded",

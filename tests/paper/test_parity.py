@@ -20,7 +20,7 @@ from tests.helpers import logged
 
 AS_RELEASED = {
     "frames": "release", "fps": None, "nframes": None, "max_pixels": None, "time_axis": "auto",
-    "use_audio_in_video": "auto", "dtype": "bfloat16", "attn_implementation": "flash_attention_2",
+    "use_audio_in_video": "auto", "video_reader": "decord", "dtype": "bfloat16", "attn_implementation": "flash_attention_2",
     "quantization": None, "system_prompt": SYSTEM_PROMPT, "batch_size": 1, "random_weights": False,
 }  # fmt: skip
 
@@ -125,6 +125,7 @@ def test_of_a_run_as_released_only_what_cannot_be_equal_is_listed(whole: Run) ->
 
 CHANGED: dict[str, tuple[dict[str, Any], str, str]] = {
     "frames": ({"model_info": {**AS_RELEASED, "frames": "model"}}, "frames", "model"),
+    "reader": ({"model_info": {**AS_RELEASED, "video_reader": "player"}}, "video_reader", "player"),
     "fps": ({"model_info": {**AS_RELEASED, "fps": 2.0}}, "fps", "2.0"),
     "pixels": ({"model_info": {**AS_RELEASED, "max_pixels": 9}}, "max_pixels", "9"),
     "sound": ({"model_info": {**AS_RELEASED, "use_audio_in_video": "never"}}, "use_audio_in_video", "never"),

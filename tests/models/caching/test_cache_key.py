@@ -120,6 +120,7 @@ def test_everything_that_messages_and_settings_say_of_a_clip_counts(clip: Path) 
             "heard if there is sound": digest(video(clip), policy=Policy(use_audio_in_video="always")),
             "only heard": digest(audio(clip)),
             "a picture": digest({"type": "image", "url": str(clip)}),
+            "video_reader of the settings": digest(video(clip), policy=Policy(video_reader="decord")),
             "nframes of the settings": digest(video(clip), policy=Policy(nframes=8)),
             "fps of the settings": digest(video(clip), policy=Policy(fps=4.0)),
             "max_pixels of the settings": digest(video(clip), policy=Policy(max_pixels=50_176)),

@@ -110,6 +110,7 @@ def test_a_sound_of_its_own_is_heard_under_every_policy(policy: Any) -> None:
         (Policy(frames="model"), PLAIN),
         (Policy(fps=3.0), FrameRule(fps=3.0, max_pixels=1000)),
         (Policy(nframes=8), FrameRule(nframes=8, max_pixels=1000)),
+        (Policy(video_reader="decord"), FrameRule(fps=0.5, max_pixels=1000, reader="decord")),
         (Policy(max_pixels=500), FrameRule(fps=0.5, max_pixels=500)),
         (Policy(frames="model", nframes=8, max_pixels=500), FrameRule(nframes=8, max_pixels=500)),
     ],
