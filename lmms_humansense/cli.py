@@ -85,6 +85,21 @@ def prepare(
     )
 
 
+@app.command("check-media")
+def check_media(
+    folder: Annotated[Path, typer.Argument(help="A folder with clips and sounds.")],
+    out: Annotated[Path | None, typer.Option(help="A CSV file for the outcome of each file.")] = None,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds that one program may take for one file.")] = 120,
+) -> None:
+    """Read all clips and sounds of a folder, and compare with decord and the ffmpeg program where they are installed.
+
+    Prints for each file whether it is equal, differs (how) or is refused (why). Ends with status 1 if one is refused.
+    """
+    from .check_media.command import check_media as check
+
+    raise typer.Exit(check(folder, out, timeout))
+
+
 @app.command()
 def report(
     results: Annotated[list[Path], typer.Argument(help="Folders or results files of lmms-eval, with samples.")],

@@ -20,8 +20,9 @@ from tests.helpers import logged
 
 AS_RELEASED = {
     "frames": "release", "fps": None, "nframes": None, "max_pixels": None, "time_axis": "auto",
-    "use_audio_in_video": "auto", "video_reader": "decord", "dtype": "bfloat16", "attn_implementation": "flash_attention_2",
-    "quantization": None, "system_prompt": SYSTEM_PROMPT, "batch_size": 1, "random_weights": False,
+    "use_audio_in_video": "auto", "video_reader": "decord", "dtype": "bfloat16",
+    "attn_implementation": "flash_attention_2", "quantization": None, "system_prompt": SYSTEM_PROMPT,
+    "batch_size": 1, "random_weights": False,
 }  # fmt: skip
 
 
