@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A user's folder: whole, cut and broken clips, a sound, and something else."""
     folder = tmp_path_factory.mktemp("media")
     (folder / "clips").mkdir()
-    write_event(folder / "clips" / "whole.mp4", 5.0, {"g": "250"})
+    write_event(folder / "clips" / "whole.mp4", 5.0, {"g": "250", "sc_threshold": "0"})
     ffmpeg("-ss", 4.5, "-i", folder / "clips" / "whole.mp4", "-t", 6, "-c", "copy", folder / "clips" / "cut.MP4")
     clips.write_sound(folder / "sound.wav", clips.tones(16_000, 2), 16_000, "pcm_s16le")
     (folder / "broken.mp4").write_bytes((folder / "clips" / "whole.mp4").read_bytes()[:2000])
