@@ -2,7 +2,7 @@
 
 import weakref
 from abc import abstractmethod
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +28,12 @@ from .runtime.worker_pool import WorkerPool, worker_count
 FAILURE_MARK = "[request failed]"
 """The start of a response that holds an error instead of an answer. Tasks score a response with this mark as failed."""
 
+COMPLETE_MARK, TRUNCATED_MARK = "[response complete]", "[response truncated]"
+"""The start of a response by which a model says how it ended. It is sent only to tasks that take it off again."""
+
+_ENDS_COLUMN = "ends"
+"""The column of docs whose task takes these marks off before it scores."""
+
 _PADDING = "__padding_only__"
 """lmms-eval's key in the metadata of a request that only gives all processes equally many: it is never scored."""
 
@@ -37,13 +43,17 @@ _MAX_FILES = 10
 
 @dataclass
 class SampleCounts(TokenCounts):
-    """What lmms-eval writes beside a response: token counts, and how much was shown and heard.
+    """What lmms-eval writes beside a response: token counts, how much was shown and heard, and how it ended.
 
     Attributes:
         stats: How much of its media the model was shown.
+        truncated: Whether the response was cut off; None if that is not known, and for a failed request.
+        reasoning: What the model thought, if a server sends it beside the response.
     """
 
     stats: MediaStats = field(default_factory=MediaStats)
+    truncated: bool | None = None
+    reasoning: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The counts as lmms-eval writes them into the log of samples, under `token_counts`."""
@@ -53,6 +63,8 @@ class SampleCounts(TokenCounts):
             "seconds_heard": round(self.stats.seconds_heard, 3),
             "seconds_present": round(self.stats.seconds_present, 3),
             "time_axis": self.stats.time_axis,
+            "truncated": self.truncated,
+            **({"reasoning": self.reasoning} if self.reasoning else {}),
         }
 
 
@@ -68,6 +80,7 @@ class ChatModel(lmms):
         known_arguments: The names of `generation_kwargs` that have an effect.
         failures: The failed requests of the last run.
         remarks: The remarks of the last run, each with the files that it is about.
+        truncated: How many responses of the last run were cut off, by task.
     """
 
     is_simple = False
@@ -81,9 +94,11 @@ class ChatModel(lmms):
         decode_audio_without_torchcodec()
         self._time_axes: defaultdict[str, set[str]] = defaultdict(set)
         self._ignored: set[str] = set()
+        self._reads_ends: dict[str, bool] = {}
         self._freed = False
         self.failures: list[Failure] = []
         self.remarks: defaultdict[str, set[str]] = defaultdict(set)
+        self.truncated: Counter[str] = Counter()
         self._media_workers = 0
         self._workers: WorkerPool | None = None
 
@@ -154,7 +169,8 @@ class ChatModel(lmms):
 
         Yields:
             The response to each request, in order, as soon as it and all before it are there. The text of a failed
-            request is the failure mark and the reason.
+            request is the failure mark and the reason. Where a task takes marks off, that of another request begins
+            with the mark of how it ended, if that is known.
 
         Raises:
             RunStopped: The settings do not allow this many failures, answers cannot be written, or the process got
@@ -167,6 +183,7 @@ class ChatModel(lmms):
         ledger = Ledger(self.settings, len(asked), answers)
         self.failures = ledger.failures
         self.remarks.clear()
+        self.truncated.clear()
         stopped = None
         try:
             responses = self._responses(asked, ledger)
@@ -239,6 +256,7 @@ class ChatModel(lmms):
         _, doc_to_messages, generation_kwargs, doc_id, task, split = instance.args
         self._warn_of_ignored(task, generation_kwargs)
         docs = self.task_dict[task][split]
+        self._reads_ends[task] = _ENDS_COLUMN in (getattr(docs, "features", None) or {})
 
         def messages() -> list[dict[str, Any]]:
             made: list[dict[str, Any]] = doc_to_messages(with_decoded_audio(docs[doc_id]))
@@ -250,17 +268,32 @@ class ChatModel(lmms):
         """Turn a response into lmms-eval's. Remarks are collected for the end of the run."""
         stats = response.stats
         if response.text is None:
-            return GenerationResult(f"{FAILURE_MARK} {response.error}", SampleCounts(stats=stats))
+            counts = SampleCounts(stats=stats, reasoning=response.reasoning)
+            return GenerationResult(f"{FAILURE_MARK} {response.error}", counts)
         logger.debug(
-            "{}: {} frames, {:.1f} of {:.1f} s heard, {} prompt tokens, time axis {}",
+            "{}: {} frames, {:.1f} of {:.1f} s heard, {} prompt tokens, time axis {}, truncated: {}",
             response.request, stats.frames, stats.seconds_heard, stats.seconds_present, response.input_tokens,
-            stats.time_axis,
+            stats.time_axis, response.truncated,
         )  # fmt: skip
         if stats.time_axis:
             self._time_axes[response.request.task].add(stats.time_axis)
         for remark, file in response.remarks:
             self.remarks[remark].add(file)
-        return GenerationResult(response.text, SampleCounts(response.input_tokens, response.output_tokens, stats=stats))
+        self.truncated[response.request.task] += response.truncated is True
+        counts = SampleCounts(
+            response.input_tokens,
+            response.output_tokens,
+            stats=stats,
+            truncated=response.truncated,
+            reasoning=response.reasoning,
+        )
+        return GenerationResult(self._marked(response, response.text), counts)
+
+    def _marked(self, response: Response, text: str) -> str:
+        """The text with the mark of how it ended, if this is known and the task takes marks off."""
+        if response.truncated is None or not self._reads_ends.get(response.request.task):
+            return text
+        return f"{TRUNCATED_MARK if response.truncated else COMPLETE_MARK} {text}"
 
     def _warn_of_ignored(self, task: str, generation_kwargs: dict[str, Any]) -> None:
         for name in unknown_arguments(generation_kwargs, self.known_arguments):
@@ -272,6 +305,12 @@ class ChatModel(lmms):
         for remark, files in self.remarks.items():
             more = f" and {len(files) - _MAX_FILES} more" if len(files) > _MAX_FILES else ""
             logger.warning("{}: {}{}", remark, ", ".join(sorted(files)[:_MAX_FILES]), more)
+        if self.truncated.total():
+            logger.warning(
+                "{} of {} responses are truncated, because they reached max_new_tokens: {}",
+                self.truncated.total(), asked,
+                ", ".join(f"{task} {count}" for task, count in sorted(self.truncated.items()) if count),
+            )  # fmt: skip
         if not self.failures:
             return
         logger.error("{} of {} requests failed and count as failed, not as answers:", len(self.failures), asked)

@@ -39,6 +39,13 @@ def test_damaged_files_are_accounted_for(tmp_path: Path) -> None:
     assert sum(found["annotations"]["outcomes"].values()) == 40
 
 
+def test_replies_of_a_server_are_accounted_for(tmp_path: Path) -> None:
+    found = measured("fuzz_replies.py", "--replies", "200", out=tmp_path / "fuzz.json")
+    assert found["taken"] + found["asked again"] + found["failed"] == found["replies"] == 200
+    assert min(found["taken"], found["asked again"], found["failed"]) > 0
+    assert (found["odd"], found["changed when the run was continued"]) == ([], 0)
+
+
 def test_starts_are_measured(tmp_path: Path) -> None:
     seconds = measured("startup.py", "--rounds", "1", out=tmp_path / "startup.json")["seconds"]
     assert [len(taken) for taken in seconds.values()] == [1, 1, 1, 1]

@@ -52,6 +52,9 @@ def _coverage(run: Run) -> Iterator[Setting]:
     failed = {leaf.code: leaf.failed for leaf in run.leaves.values()}
     if any(failed.values()):
         yield Setting("requests", f"failed, so not in the metric paper: {_counted(failed)}", "errors stop the run")
+    truncated = {leaf.code: leaf.truncated for leaf in run.leaves.values()}
+    if any(truncated.values()):
+        yield Setting("responses", f"cut off at max_new_tokens: {_counted(truncated)}", "not counted")
     stopped = {leaf.code: leaf.stopped for leaf in run.leaves.values()}
     if any(stopped.values()):
         yield Setting("scorer", f"counts 0 where the release's stops with an error: {_counted(stopped)}", "stops")

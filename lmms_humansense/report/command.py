@@ -7,7 +7,7 @@ from rich.console import Console
 
 from ..paper.published import Which
 from ..results.reading import load_runs
-from ..results.runs import METRICS, Run
+from ..results.runs import METRICS, TRUNCATED, Run
 from .compare import comparisons
 from .media import Media, Mode
 from .table import Table, table
@@ -88,4 +88,4 @@ def write_report(runs: Sequence[Run], out: Path, which: Which, media: Media, pro
 
 
 def _tables(runs: Sequence[Run], which: Which) -> list[Table]:
-    return [table(runs, metric, which) for metric in METRICS]
+    return [table(runs, metric, which) for metric in (*METRICS, TRUNCATED)]

@@ -99,6 +99,7 @@ def _answer(row: dict[str, Any]) -> dict[str, Any]:
         "heard": row["seconds_heard"],
         "present": row["seconds_present"],
         "tokens": row["output_tokens"],
+        "truncated": row["truncated"] == 1 or None,
         "crash": row["crash"] or None,
     }
     return {key: value for key, value in answer.items() if not pandas.isna(value)}

@@ -6,7 +6,7 @@ from typing import Literal
 
 from ..paper.published import INCONSISTENT, ON_A_SUBSET, Published, Which, rows
 from ..results import statistics
-from ..results.runs import Leaf, Metric, Run
+from ..results.runs import TRUNCATED, Leaf, Metric, Run
 from ..results.statistics import Estimate
 from ..tasks.humansense.taxonomy import LEVELS, TASKS, VIDEO, Task
 
@@ -61,10 +61,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """The table for one metric."""
+    """The table for one metric.
+
+    Attributes:
+        metric: The metric.
+        rows: The rows.
+        blank: What stands in place of a score that is not there.
+    """
 
     metric: Metric
     rows: list[Row]
+    blank: str = ""
 
 
 def table(runs: Sequence[Run], metric: Metric, which: Which) -> Table:
@@ -76,8 +83,11 @@ def table(runs: Sequence[Run], metric: Metric, which: Which) -> Table:
         which: Which rows of the paper follow.
 
     Returns:
-        The table, with people and chance at its end.
+        The table, with people and chance at its end. That of `truncated` has no other rows than those of the runs.
     """
+    if metric == TRUNCATED:
+        found = [Row(run.name, "run", _cells(run, metric), notes(run), is_ranked=False) for run in runs]
+        return Table(metric, found, blank="–")
     ours = [Row(run.name, "run", _cells(run, metric), notes(run), _is_whole(run)) for run in runs]
     theirs = [_published_row(row) for row in rows(which)]
     models = [*ours, *(row for row in theirs if row.kind == "paper")]
@@ -103,6 +113,9 @@ def notes(run: Run) -> list[str]:
     failed = sum(leaf.failed for leaf in run.leaves.values())
     if failed:
         found.append(f"{failed:,} failed")
+    truncated = sum(leaf.truncated for leaf in run.leaves.values())
+    if truncated:
+        found.append(f"{truncated:,} truncated at max_new_tokens")
     stopped = sum(leaf.stopped for leaf in run.leaves.values())
     if stopped:
         found.append(f"{stopped:,} responses would have stopped the release's scorer with an error (counted 0)")
@@ -154,9 +167,12 @@ def _cells(run: Run, metric: Metric) -> dict[str, Cell]:
 
 
 def _cell(whole: Estimate, leaves: Sequence[Leaf]) -> Cell:
-    missing = sum(leaf.missing for leaf in leaves)
-    failed = sum(leaf.failed for leaf in leaves)
-    marks = (*([f"{missing:,} missing"] if missing else []), *([f"{failed:,} failed"] if failed else []))
+    counts = {
+        "missing": sum(leaf.missing for leaf in leaves),
+        "failed": sum(leaf.failed for leaf in leaves),
+        "truncated": sum(leaf.truncated for leaf in leaves),
+    }
+    marks = tuple(f"{count:,} {what}" for what, count in counts.items() if count)
     return Cell(whole.mean, whole.low, whole.high, whole.questions, marks)
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..results.runs import METRICS, Metric, Run
+from ..results.runs import METRICS, TRUNCATED, Metric, Run
 from ..tasks.humansense.taxonomy import TASKS
 from .compare import Comparison
 from .table import COLUMNS, Cell, Row, Table
@@ -26,7 +26,9 @@ def markdown(tables: Sequence[Table]) -> str:
     for table in tables:
         lines = ["| " + " | ".join(["", *COLUMNS]) + " |", "|---" + "|--:" * len(COLUMNS) + "|"]
         for row in table.rows:
-            lines.append("| " + " | ".join([_escape(row.name), *(_plain(row, column) for column in COLUMNS)]) + " |")
+            lines.append(
+                "| " + " | ".join([_escape(row.name), *(_plain(row, column, table.blank) for column in COLUMNS)]) + " |"
+            )
         noted = [f"- {_escape(row.name)}: {_escape('; '.join(row.notes))}" for row in table.rows if row.notes]
         parts.append("\n".join([f"## Metric `{table.metric}`", "", *lines, "", *noted, "", EXPLANATION]))
     return "# HumanSense\n\n" + "\n\n".join(parts) + "\n"
@@ -35,7 +37,8 @@ def markdown(tables: Sequence[Table]) -> str:
 EXPLANATION = (
     "In brackets: 95 % intervals in percentage points, clustered by clip. Avg. is the unweighted mean of the 13 video "
     "tasks, as in the paper; levels are means of their tasks. A mean is given only if there is a score for each of its "
-    "tasks. The paper's rows are by the release's scorer for both metrics; people answered a subset."
+    "tasks. The paper's rows are by the release's scorer for both metrics; people answered a subset. `truncated` is "
+    "the share of responses that were cut off at max_new_tokens; – where the model does not say, or was not asked."
 )
 
 
@@ -43,10 +46,10 @@ def _escape(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
 
 
-def _plain(row: Row, column: str) -> str:
+def _plain(row: Row, column: str, blank: str) -> str:
     cell = row.cells.get(column)
     if cell is None:
-        return ""
+        return blank
     mark = {1: "**", 2: "*"}.get(cell.rank or 0, "")
     star = f" ({', '.join(cell.marks)})" if cell.marks else ""
     return f"{mark}{100 * cell.score:.1f}{mark}{_interval(cell)}{star}"
@@ -107,7 +110,7 @@ def as_json(tables: Sequence[Table], runs: Sequence[Run], comparisons: Sequence[
         The text. `scores` holds the score of each task by run and metric.
     """
     content = {
-        "scores": {run.name: {metric: _by_task(run, metric) for metric in METRICS} for run in runs},
+        "scores": {run.name: {metric: _by_task(run, metric) for metric in (*METRICS, TRUNCATED)} for run in runs},
         "tables": {table.metric: [_row(row) for row in table.rows] for table in tables},
         "runs": [_run(run) for run in runs],
         "comparisons": [asdict(comparison) for comparison in comparisons],

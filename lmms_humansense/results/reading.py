@@ -8,6 +8,7 @@ from typing import Any
 import pandas
 from rich.console import Console
 
+from ..tasks.humansense.metrics.scoring import without_mark
 from ..tasks.humansense.taxonomy import BY_CODE
 from ..tasks.humansense.variants import split
 from .runs import SAMPLE, Leaf, Run
@@ -150,7 +151,7 @@ def _row(sample: Mapping[str, Any]) -> dict[str, Any]:
     response = sample["filtered_resps"]
     while isinstance(response, list):
         response = response[0] if response else ""
-    paper = sample.get("paper")
+    paper, truncated = sample.get("paper"), sample.get("truncated")
     return {
         "doc_id": int(sample["doc_id"]),
         **{key: acc[key] for key in _OF_QUESTION},
@@ -160,7 +161,8 @@ def _row(sample: Mapping[str, Any]) -> dict[str, Any]:
         "crash": (paper or {}).get("crash", ""),
         "answered": float(sample["answered"]["score"]),
         "failed": float(sample["failed"]["score"]),
-        "response": str(response),
+        "truncated": None if truncated is None else float(truncated["score"]),
+        "response": without_mark(str(response))[0],
         "prompt": str(sample.get("input", "")),
         **{key: shown.get(key) for key in ("frames", "seconds_heard", "seconds_present", "time_axis", "output_tokens")},
     }

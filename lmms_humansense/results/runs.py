@@ -18,8 +18,12 @@ RESCORED = "release_file"
 SAMPLE = "sample"
 """The variants of the embedded sample begin with it."""
 
-Metric = Literal["paper", "acc"]
+Metric = Literal["paper", "acc", "truncated"]
 METRICS: tuple[Metric, ...] = ("paper", "acc")
+"""The metrics of which more is better."""
+
+TRUNCATED: Metric = "truncated"
+"""The share of responses that were cut off. It is missing where a model does not say how its responses ended."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Leaf:
     @cached_property
     def estimates(self) -> dict[str, Estimate | None]:
         """The mean of each metric with its interval, computed once for all tables and pictures."""
-        return {metric: statistics.estimate(self.samples, metric) for metric in METRICS}
+        return {metric: statistics.estimate(self.samples, metric) for metric in (*METRICS, TRUNCATED)}
 
     @cached_property
     def chance(self) -> dict[str, float]:
@@ -59,6 +63,11 @@ class Leaf:
     def failed(self) -> int:
         """How many requests failed."""
         return int(self.samples["failed"].sum())
+
+    @property
+    def truncated(self) -> int:
+        """How many responses are known to be cut off."""
+        return int((self.samples[TRUNCATED] == 1).sum())
 
     @property
     def stopped(self) -> int:

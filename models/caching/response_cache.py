@@ -6,8 +6,8 @@ one database for the whole folder, into which a finished run is merged. The diff
 - The key is a digest of everything that an answer depends on (see `cache_key`), and of nothing else. lmms-eval's key
   contains the text of a request, its number and the arguments of the command line, but neither the content of clips nor
   the content of a checkpoint's folder.
-- A response is stored with its token counts and with what was shown, so that a continued run logs the same as a run
-  without interruption.
+- A response is stored with its token counts, with what was shown and with how it ended, so that a continued run logs
+  and scores the same as a run without interruption.
 - An answer is on disk before the next batch starts. This also holds on network folders, and for answers that come in
   any order. lmms-eval keeps up to 256 answers on the local disk of a node, and these are lost if the node is.
 - At its start, a run reads what all other runs have written into the folder, including runs that were killed. It writes
@@ -270,6 +270,8 @@ def _stored(response: Response) -> dict[str, Any]:
         "input_tokens": response.input_tokens,
         "shown": asdict(response.stats),
         "remarks": [list(remark) for remark in response.remarks],
+        "truncated": response.truncated,
+        "reasoning": response.reasoning,
     }
 
 
@@ -286,6 +288,8 @@ def _restored(request: Request, stored: str, media: tuple[str, ...], key: str | 
             tuple((str(what), str(file)) for what, file in found["remarks"]),
             media,
             key,
+            truncated=None if found["truncated"] is None else bool(found["truncated"]),
+            reasoning=str(found["reasoning"]),
         )
     except (ValueError, KeyError, TypeError):
         return None

@@ -2,23 +2,21 @@
 
 import json
 import ssl
+import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any, cast
 
+import httpx
 import openai
 from loguru import logger
 
 from ..inputs.generation import generate_arguments, stops_of
 from .payload import ByteParts, Payload
+from .reply import RefusedError, Reply, TroubleError, UnknownFormError, reply_of, text_of, trouble_of
 from .settings import NO_KEY, EndpointSettings
 
 KNOWN_ARGUMENTS = frozenset({"max_new_tokens", "until", "temperature", "top_p", "do_sample"})
 """The names of `generation_kwargs` that have an effect: those that every endpoint takes."""
-
-_RETRIED = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
-"""The status codes below 500 after which a request is tried again."""
 
 _NO_QUOTA = "insufficient_quota"
 """The error code of OpenAI's endpoint for an empty account. It comes with the status for too many requests."""
@@ -28,43 +26,11 @@ _UNSUPPORTED = ("unsupported_parameter", "unsupported_value")
 
 _LENGTH, _NEW_LENGTH, _TEMPERATURE = "max_tokens", "max_completion_tokens", "temperature"
 
+_MOST_FORMS = 10
+"""How many unknown forms of replies are named at most."""
+
 _LONGEST_MESSAGE = 400
 """The largest number of characters of a server's error message in the reason of a failure."""
-
-
-class RefusedError(Exception):
-    """The server will not answer this request, however often it is tried. The message says why."""
-
-
-class TroubleError(Exception):
-    """This try failed, and another one may succeed. The message says why.
-
-    Attributes:
-        crowded: Whether the server has too much to do.
-        wait: Seconds that the server asks the client to wait; None if it does not ask.
-    """
-
-    def __init__(self, reason: str, crowded: bool = False, wait: float | None = None) -> None:
-        super().__init__(reason)
-        self.crowded = crowded
-        self.wait = wait
-
-
-@dataclass(frozen=True)
-class Reply:
-    """A server's reply to one request.
-
-    Attributes:
-        text: The text of the response.
-        prompt_tokens: Number of tokens of the prompt; 0 if the server does not report it.
-        completion_tokens: Number of tokens of the response; 0 if the server does not report it.
-        cost: What the response cost, in the server's currency; None if the server does not report it.
-    """
-
-    text: str
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost: float | None = None
 
 
 class EndpointClient:
@@ -85,6 +51,8 @@ class EndpointClient:
             base_url=settings.base_url, api_key=settings.api_key, max_retries=0, timeout=settings.timeout
         )
         self.refused_arguments: set[str] = set()
+        self._naming = threading.Lock()
+        self._named: set[str] = set()
 
     def check(self) -> None:
         """Request the list of models, to check the address and the key. A server without such a list passes.
@@ -145,8 +113,8 @@ class EndpointClient:
         """
         headers = {"Content-Type": "application/json", "Content-Length": str(len(content))}
         try:
-            text: str = self._client.post(
-                "/chat/completions", cast_to=str, content=cast(Iterable[bytes], iter(content)),
+            reply: httpx.Response = self._client.post(
+                "/chat/completions", cast_to=httpx.Response, content=cast(Iterable[bytes], iter(content)),
                 options={"timeout": timeout, "headers": headers},
             )  # fmt: skip
         except openai.APITimeoutError as error:
@@ -157,7 +125,26 @@ class EndpointClient:
             raise self._status(error) from None  # its text may contain the key, which the new message does not
         except openai.APIError as error:
             raise TroubleError(f"the reply cannot be read ({self._message(error)})") from error
-        return reply_of(text)
+        except UnicodeError as error:  # the text of an error whose header names an odd encoding
+            raise TroubleError(f"the reply cannot be read ({self._message(error)})", faulty=True) from error
+        try:
+            return reply_of(text_of(reply.content))
+        except (TroubleError, RefusedError) as error:
+            error.args = (self._message(error),)
+            if isinstance(error, UnknownFormError):
+                self._name_form(error)
+            raise
+
+    def _name_form(self, error: UnknownFormError) -> None:
+        """Log a form of replies that is not known, when it comes first."""
+        with self._naming:
+            if error.kind in self._named or len(self._named) == _MOST_FORMS:
+                return
+            self._named.add(error.kind)
+        logger.warning(
+            "{} sent a reply that cannot be used: {}. It begins with: {}",
+            self._settings.shown_url, error, self._message(error.excerpt) or "nothing",
+        )  # fmt: skip
 
     def _connection_failure(self, error: openai.APIConnectionError) -> Exception:
         causes = list(_causes(error))
@@ -173,10 +160,9 @@ class EndpointClient:
         if error.code in _UNSUPPORTED and error.param in (_LENGTH, _TEMPERATURE):
             self._note_refusal(str(error.param))
             return TroubleError(reason)
-        if error.code == _NO_QUOTA or (status < 500 and status not in _RETRIED):
+        if error.code == _NO_QUOTA:
             return RefusedError(reason)
-        crowded = status in (*_RETRIED, HTTPStatus.SERVICE_UNAVAILABLE)
-        return TroubleError(reason, crowded, wait=_seconds(error.response.headers.get("retry-after")))
+        return trouble_of(status, reason, _seconds(error.response.headers.get("retry-after")))
 
     def _note_refusal(self, argument: str) -> None:
         if argument in self.refused_arguments:
@@ -191,35 +177,6 @@ class EndpointClient:
         if self._settings.api_key != NO_KEY:
             text = text.replace(self._settings.api_key, "…")
         return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"
-
-
-def reply_of(text: str) -> Reply:
-    """Parse the body of a reply.
-
-    Args:
-        text: A chat completion of OpenAI's API, as JSON text.
-
-    Returns:
-        The reply.
-
-    Raises:
-        TroubleError: The text is not JSON, or has an unexpected form.
-        RefusedError: The server withholds the answer.
-    """
-    try:
-        reply = json.loads(text)
-        choice = reply["choices"][0]
-        content, reason = choice["message"]["content"], choice.get("finish_reason")
-        usage = reply.get("usage") or {}
-        tokens = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
-        cost = None if usage.get("cost") is None else float(usage["cost"])
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise TroubleError(f"the reply has an unexpected form ({type(error).__name__}: {error})") from error
-    if reason == "content_filter":
-        raise RefusedError("the server withholds the answer (content_filter)")
-    if content is not None and not isinstance(content, str):
-        raise TroubleError(f"the content of the reply is not text but {type(content).__name__}")
-    return Reply(content or "", *tokens, cost)
 
 
 def _decoding(generation_kwargs: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -16,9 +16,12 @@ from ..runtime.ledger import Ledger
 from ..runtime.pipeline import MemoryShare, Pipeline
 from ..runtime.request import EncodedRequest, Request, Response, error_result, in_order
 from ..runtime.signals import WAKE_INTERVAL, SigtermGuard, Terminated
-from .client import EndpointClient, Reply, TroubleError
-from .limiter import Limiter
+from ..runtime.text import storable
+from .client import EndpointClient
+from .limiter import Entry, Limiter
+from .outage import Outage, Tries
 from .payload import ByteParts, Payload
+from .reply import OnlyReasoningError, Reply, TroubleError
 from .settings import EndpointSettings
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
@@ -71,6 +74,8 @@ class _Call:
     reply: Reply | None = None
     error: Exception | None = None
     retries: int = 0
+    tries: Tries = field(default_factory=Tries)
+    hopeless: threading.Event = field(default_factory=threading.Event)
 
 
 _Event = Response | _Call | BaseException | None
@@ -116,6 +121,7 @@ class EndpointRunner:
         self._guard = guard
         self.usage = Usage()
         self.limiter = Limiter(settings.concurrency)
+        self._outage = Outage()
 
     def run(self, requests: Sequence[Request], on_response: Callable[[], Any] = lambda: None) -> Iterator[Response]:
         """Answer requests. Errors that do not concern a single request are raised.
@@ -165,11 +171,12 @@ class EndpointRunner:
         self.usage.retries += call.retries
         if call.reply is None:
             response = request.failed(error_result(call.error or RuntimeError("no reply")))
+            if isinstance(call.error, OnlyReasoningError):
+                response = replace(response, reasoning=storable(call.error.reasoning))
             self._ledger.failed(response)
         else:
             self.usage.add(call.reply)
-            text = cut_at(call.reply.text, stops_of(request.request.generation_kwargs))
-            response = request.answered(text, call.reply.completion_tokens, call.reply.prompt_tokens)
+            response = _response(request, call.reply)
             self._ledger.keep(response)
         self._pipeline.release(call.share)
         return response
@@ -236,12 +243,14 @@ class EndpointRunner:
                 raise TroubleError("the run has ended")
             left = settings.deadline - (time.monotonic() - started)
             content = self._client.content(payload, generation_kwargs)
-            return self._one_try(content, min(settings.timeout, max(_SHORTEST_LIMIT, left)), entry)
+            return self._one_try(call, content, min(settings.timeout, max(_SHORTEST_LIMIT, left)), entry)
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TroubleError),
             wait=_wait,
-            stop=tenacity.stop_before_delay(settings.deadline) | tenacity.stop_when_event_set(state.ended),
+            stop=tenacity.stop_before_delay(settings.deadline)
+            | tenacity.stop_when_event_set(state.ended)
+            | tenacity.stop_when_event_set(call.hopeless),
             sleep=tenacity.sleep_using_event(state.ended),
             before_sleep=partial(_count_retry, call),
             reraise=True,
@@ -250,21 +259,32 @@ class EndpointRunner:
             call.reply = retrying(one_try)
         except TroubleError as error:
             effort = f"{call.retries + 1} tries in {time.monotonic() - started:.0f} s"
+            why = ", as the server repeats it and answers nothing" if call.hopeless.is_set() else ""
             raise TroubleError(
-                f"No answer after {effort} (deadline={settings.deadline:g}); the last error: {error}"
+                f"No answer after {effort} (deadline={settings.deadline:g}){why}; the last error: {error}"
             ) from error
 
-    def _one_try(self, content: ByteParts, timeout: float, entry: int) -> Reply:
+    def _one_try(self, call: _Call, content: ByteParts, timeout: float, entry: Entry) -> Reply:
         started = time.monotonic()
         crowded = False
         try:
-            return self._client.ask(content, timeout)
+            reply = self._client.ask(content, timeout)
+            self._outage.answered()
+            return reply
         except TroubleError as trouble:
             crowded = trouble.crowded
+            if self._outage.failed(trouble, call.tries):
+                call.hopeless.set()
             raise
         finally:
             slow = time.monotonic() - started > _SLOW * self._settings.timeout
             self.limiter.leave(entry, crowded or slow)
+
+
+def _response(request: EncodedRequest, reply: Reply) -> Response:
+    text = cut_at(reply.text, stops_of(request.request.generation_kwargs))
+    truncated = False if text != reply.text else reply.truncated  # a stop string ended it
+    return request.answered(text, reply.completion_tokens, truncated, reply.prompt_tokens, reply.reasoning)
 
 
 def _put(state: _State, call: _Call) -> bool:

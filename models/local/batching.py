@@ -136,7 +136,7 @@ class BatchRunner:
         except Exception as error:  # any error of transformers and torch is counted, and never scored as an answer
             return error_result(error), _is_out_of_memory(error)
         self._padding.count(prompts)
-        responses = [request.answered(text, tokens) for request, (text, tokens) in zip(requests, answers, strict=True)]
+        responses = [request.answered(*answer) for request, answer in zip(requests, answers, strict=True)]
         for response in responses:
             self._ledger.keep(response)
         return responses, False

@@ -14,6 +14,7 @@ from ..runtime.request import PromptTooLongError
 from .collation import EncodedPrompt
 from .encoder import LocalEncoder
 from .families import modules_of_others
+from .families.base import Answer
 from .loading import Loading, checkpoint_identity, plan
 from .settings import LocalSettings
 
@@ -64,7 +65,7 @@ class Engine:
             )
         return prompt
 
-    def respond(self, prompts: Sequence[EncodedPrompt], generation_kwargs: Mapping[str, Any]) -> list[tuple[str, int]]:
+    def respond(self, prompts: Sequence[EncodedPrompt], generation_kwargs: Mapping[str, Any]) -> list[Answer]:
         """Generate the responses to the prompts of one batch.
 
         Args:
@@ -72,7 +73,7 @@ class Engine:
             generation_kwargs: The arguments of generation, as a task gives them.
 
         Returns:
-            For each prompt, its response up to the first stop string, and the number of generated tokens.
+            The answer to each prompt, with its text up to the first stop string.
         """
         if len(prompts) > 1 and (generation_kwargs.get("repetition_penalty") or 1.0) != 1.0:
             # Up to transformers 5.10, the penalty also applies to the padding token, and this token may end a response.
@@ -80,7 +81,7 @@ class Engine:
         stops = stops_of(generation_kwargs)
         with torch.inference_mode():
             answers = self.family.generate(prompts, generate_arguments(generation_kwargs), stops)
-        return [(cut_at(text, stops), tokens) for text, tokens in answers]
+        return [answer._replace(text=cut_at(answer.text, stops)) for answer in answers]
 
     def identity(self) -> dict[str, Any]:
         """Collect what responses to equal conversations depend on. Reads all files of a checkpoint in a folder once.

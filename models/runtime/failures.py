@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .request import Response
+from .text import storable
 
 _MAX_KINDS = 10
 """How many kinds of failures a summary names at most."""
@@ -57,7 +58,7 @@ class Failure:
 def failure_of(response: Response) -> Failure:
     """The failure that a response without text reports."""
     request = response.request
-    return Failure(request.task, request.doc_id, response.media, response.error)
+    return Failure(request.task, request.doc_id, tuple(map(storable, response.media)), response.error)
 
 
 def summary(failures: Sequence[Failure]) -> list[str]:

@@ -14,6 +14,7 @@ from loguru import logger
 
 from ..inputs.conversation import Conversation
 from ..inputs.stats import MediaStats
+from .text import REPLACED, storable
 
 NOTHING_SHOWN = MediaStats()
 """The stats of a request that failed before its media were decoded."""
@@ -61,7 +62,7 @@ def error_result(error: BaseException, stats: MediaStats = NOTHING_SHOWN) -> Enc
         A result without a prompt, with the reason and the traceback.
     """
     trace = "".join(traceback.format_exception(error))
-    return EncodingResult(stats=stats, reason=f"{type(error).__name__}: {error}", trace=trace)
+    return EncodingResult(stats=stats, reason=storable(f"{type(error).__name__}: {error}"), trace=storable(trace))
 
 
 class PromptTooLongError(ValueError):
@@ -120,11 +121,13 @@ class Response:
         input_tokens: Tokens of the prompt.
         output_tokens: Generated tokens.
         stats: How much of its media the model was shown.
-        remarks: Pairs of a remark and the file that it is about.
+        remarks: Pairs of a remark and the file (or the request) that it is about.
         media: Paths of the media.
         key: Equal for requests that have the same answer; None if the answer cannot be reused later (no cache,
             sampling, unknown content).
         error: Why the request failed; empty if it did not.
+        truncated: Whether the text was cut off at the limit of its length; None if the model does not say.
+        reasoning: What the model thought, if a server sends it beside the text.
     """
 
     request: Request
@@ -136,6 +139,8 @@ class Response:
     media: tuple[str, ...] = ()
     key: str | None = None
     error: str = ""
+    truncated: bool | None = None
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,26 +154,39 @@ class EncodedRequest:
     media: tuple[str, ...] = ()
     key: str | None = None
 
-    def answered(self, text: str, output_tokens: int, input_tokens: int | None = None) -> Response:
+    def answered(
+        self,
+        text: str,
+        output_tokens: int,
+        truncated: bool | None,
+        input_tokens: int | None = None,
+        reasoning: str = "",
+    ) -> Response:
         """Make the response to this request.
 
         Args:
             text: The text of the model.
             output_tokens: Generated tokens.
+            truncated: Whether the text was cut off at the limit of its length; None if the model does not say.
             input_tokens: Tokens of the prompt, as a server counts them; None means the count of the prompt itself.
+            reasoning: What the model thought, if a server sends it beside the text.
 
         Returns:
             The response.
         """
+        told = storable(text)
+        remarks = self.remarks if told == text else (*self.remarks, (REPLACED, str(self.request)))
         return Response(
             self.request,
-            text,
+            told,
             self.encoded.tokens if input_tokens is None else input_tokens,
             output_tokens,
             self.stats,
-            self.remarks,
+            tuple((storable(remark), storable(subject)) for remark, subject in remarks),
             self.media,
             self.key,
+            truncated=truncated,
+            reasoning=storable(reasoning),
         )
 
     def failed(self, result: EncodingResult) -> Response:

@@ -131,6 +131,11 @@ def read_items(items: Any, key: str, name: str, overrides: Mapping[str, str] | N
     ]
     warnings = [f"{name}: {warning}" for warning in resolution.warnings]
     warnings += [f"{name}, item {doc['id'].partition('-')[2]}: {_oddity(doc)}" for doc in docs if _oddity(doc)]
+    warnings += [
+        f"{name}, item {place}: characters that cannot be stored (lone surrogates) were replaced by �."
+        for place, item in enumerate(fields)
+        if item.is_replaced
+    ]
     return {"docs": docs, "resolution": resolution, "warnings": warnings}
 
 
@@ -173,8 +178,9 @@ class _Item:
         questions = item.get("questions")
         if not isinstance(questions, dict):
             raise self.wrong("questions", "is missing" if questions is None else "must be an object")
-        self.item: dict[str, Any] = item
-        self.questions: dict[str, Any] = questions
+        self.item: dict[str, Any] = {name: _storable(value) for name, value in item.items()}
+        self.questions: dict[str, Any] = {name: _storable(value) for name, value in questions.items()}
+        self.is_replaced = (self.item, self.questions) != (item, questions)
 
     def wrong(self, field: str, what: str) -> DataError:
         return DataError(f"{self.where}: the field {field} {what}.")
@@ -243,6 +249,13 @@ class _Item:
         if not math.isfinite(number) or number < 1:
             raise self.wrong(f"questions.{field}", f"must be a number of at least 1, not {shown(value)}")
         return kind(number)
+
+
+def _storable(value: Any) -> Any:
+    """A text or a list of texts with U+FFFD for each half of a character, which JSON can spell and no file can hold."""
+    if isinstance(value, list):
+        return [_storable(each) if isinstance(each, str) else each for each in value]
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value
 
 
 def _as_text(value: Any, error: DataError) -> str:

@@ -35,7 +35,8 @@ def metrics(
 
     Returns:
         `paper` (missing if the release leaves the item out; with `crash` if its scorer would have stopped), `acc` (with
-        the fields that a report needs), `answered` and `failed`.
+        the fields that a report needs), `answered`, `failed` and `truncated` (missing if the model does not say how
+        the response ended, and for a failed request).
     """
     score = scoring.score(response, doc["pattern"], doc["answer"], doc["options"], style)
     details = {
@@ -56,6 +57,7 @@ def metrics(
     # lmms-eval takes the size of a leaf from its last metric, so the metrics that every doc has come last.
     return {
         **({} if score.paper is None else {"paper": Credit(score=score.paper, clip=clip, **crash)}),
+        **({} if score.truncated is None else {"truncated": Credit(score=float(score.truncated), clip=clip)}),
         "acc": Credit(score=score.acc, clip=clip, **details),
         "answered": Credit(score=float(score.answered), clip=clip),
         "failed": Credit(score=float(score.failed), clip=clip),

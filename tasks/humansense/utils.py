@@ -16,9 +16,19 @@ from .variants import Variant
 
 
 class AskedDoc(LocatedDoc):
-    """A located doc, and the name of the variant in which it is asked ("" is the benchmark itself)."""
+    """A located doc, and how it is asked.
+
+    Attributes:
+        variant: The name of the variant ("" is the benchmark itself).
+        ends: `READ`: tells models that they may mark how their responses end.
+    """
 
     variant: str
+    ends: str
+
+
+READ = "read"
+"""The value of the column `ends`. Only tasks that take the marks off (see `scoring`) have such a column."""
 
 
 FEATURES = datasets.Features(
@@ -72,7 +82,8 @@ def docs(name: str, root: str, complete: bool = True) -> datasets.Dataset:
         _refuse_without_transcript(loaded, variant)
     except DataError as error:
         _stop(str(error))
-    return datasets.Dataset.from_list([{**doc, "variant": variant.name} for doc in loaded], features=FEATURES)
+    asked = [{**doc, "variant": variant.name, "ends": READ} for doc in loaded]
+    return datasets.Dataset.from_list(asked, features=FEATURES)
 
 
 def _refuse_without_transcript(loaded: list[LocatedDoc], variant: Variant) -> None:

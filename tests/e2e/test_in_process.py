@@ -1,5 +1,6 @@
 """Whole runs through `simple_evaluate`: leaves, levels, groups, both layouts of a release, and what stops a run."""
 
+import json
 import statistics
 import zipfile
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from lmms_humansense.tasks.humansense.taxonomy import LEVELS, TASKS
 from lmms_humansense.tasks.humansense.variants import VARIANTS
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
+from tests.helpers.chat_server import ChatServer, Reply, message
 
 METRICS = ("paper", "acc", "answered", "failed")
 
@@ -50,6 +52,35 @@ def test_no_row_but_the_metrics_stands_in_the_results(evaluate: Any) -> None:
     row = evaluate("humansense_sample_tr")["results"]["humansense_sample_tr"]
     names = {key.partition(",")[0].partition("_stderr")[0] for key in row if "," in key}
     assert names == set(METRICS)
+
+
+def test_how_responses_ended_is_a_metric_that_is_missing_where_it_is_not_known(evaluate: Any) -> None:
+    def replies(number: int, _: int) -> Reply:
+        text = json.dumps(server.requests[-1])
+        if "How many" in text:
+            return message("4", None)
+        return message("B", "length" if len(server.requests) % 2 else "stop")
+
+    with ChatServer(replies) as server:
+        arguments = f"base_url={server.url},model=m,media=frames,concurrency=1"
+        everything = evaluate("humansense_sample", model="humansense_server", model_args=arguments, log_samples=True)
+    results, samples = everything["results"], everything["samples"]
+    known = {}
+    for task in TASKS:
+        name = f"humansense_sample_{task.code.lower()}"
+        said = [sample["truncated"]["score"] for sample in samples[name] if "truncated" in sample]
+        logged = [sample["token_counts"][0]["truncated"] for sample in samples[name]]
+        assert said == [float(each) for each in logged if each is not None]
+        assert results[name]["acc,none"] == statistics.mean(sample["acc"]["score"] for sample in samples[name])
+        if said:
+            known[name] = results[name]["truncated,none"]
+            assert known[name] == statistics.mean(said)
+        else:
+            assert "truncated,none" not in results[name]
+    assert "humansense_sample_hc" not in known
+    assert len(known) == 14
+    assert results["humansense_sample"]["truncated,none"] == pytest.approx(statistics.mean(known.values()))
+    assert 0 < results["humansense_sample"]["truncated,none"] < 1
 
 
 def test_what_a_report_needs_is_logged_with_each_sample(evaluate: Any) -> None:

@@ -21,6 +21,7 @@ from lmms_humansense.models.local.engine import Engine
 from lmms_humansense.models.local.settings import read_local_settings
 from lmms_humansense.models.server import HumanSenseServer
 from lmms_humansense.tasks.humansense import utils
+from lmms_humansense.tasks.humansense.metrics.scoring import without_mark
 from lmms_humansense.tasks.humansense.prompts import SYSTEM_PROMPT
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
 from tests.helpers.chat_server import ChatServer, answer
@@ -78,8 +79,10 @@ def test_a_real_server_answers_as_the_local_model_that_is_fed_the_same(
             (sent,) = wire.encode([wire.read(messages)])
             assert isinstance(sent.encoded, Payload)
             prompt = encoded(engine, as_raw(json.loads(sent.encoded.messages)))
-            ((text, _),) = engine.respond([prompt], GENERATION)
-            assert sample["filtered_resps"] == [text], f"{task} doc {sample['doc_id']}"
+            (answer,) = engine.respond([prompt], GENERATION)
+            assert without_mark(sample["filtered_resps"][0]) == (answer.text, answer.truncated), (
+                f"{task} doc {sample['doc_id']}"
+            )
             assert sample["token_counts"][0]["input_tokens"] == prompt.tokens
             compared += 1
     assert compared == 39

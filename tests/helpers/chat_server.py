@@ -55,6 +55,12 @@ def answer(text: str | None, *, when: When = at_once, **changes: Any) -> Reply:
     return Reply(json.dumps(content), when=when)
 
 
+def message(content: Any, finish_reason: Any = "stop", **fields: Any) -> Reply:
+    """A reply whose message has this content and these fields."""
+    choice = {"message": {"role": "assistant", "content": content, **fields}, "finish_reason": finish_reason}
+    return answer("", choices=[choice])
+
+
 def refusal(status: int, message: str = "no", code: str | None = None, **headers: Any) -> Reply:
     """An error in the form of OpenAI's API."""
     return Reply(json.dumps({"error": {"message": message, "code": code}}), status, **headers)

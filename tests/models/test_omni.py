@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import datasets
 import numpy as np
 import pytest
 import torch
@@ -167,6 +168,20 @@ def test_the_requests_of_a_failed_batch_are_asked_one_by_one(
 
 def test_tasks_and_models_mark_failures_alike() -> None:
     assert chat.FAILURE_MARK == scoring.FAILURE_MARK
+
+
+def test_tasks_and_models_mark_ends_alike() -> None:
+    assert (chat.COMPLETE_MARK, chat.TRUNCATED_MARK) == (scoring.COMPLETE_MARK, scoring.TRUNCATED_MARK)
+
+
+def test_only_tasks_that_take_marks_off_get_them(model: omni.HumanSenseOmni, monkeypatch: pytest.MonkeyPatch) -> None:
+    docs = datasets.Dataset.from_dict({"ends": ["read"]})
+    monkeypatch.setattr(model, "task_dict", {"task": {"test": docs}, "other": {"test": [None]}})
+    ours, others = Request(sample("hc")), Request(sample("hc"))
+    others.args = (*others.args[:4], "other", "test")
+    marked, plain = [result.text for result in model.generate_until([ours, others])]
+    assert marked == f"{chat.TRUNCATED_MARK} {plain}"
+    assert model.truncated == {"task": 1, "other": 1}
 
 
 def test_a_clip_that_should_be_heard_and_has_no_sound_track_fails(answer: Any) -> None:

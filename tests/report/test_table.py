@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from lmms_humansense.report.compare import comparisons
 from lmms_humansense.report.table import COLUMNS, Table, notes, table
+from lmms_humansense.report.terminal import show, show_run
 from lmms_humansense.report.write import as_json, comma_separated, latex, markdown
 from lmms_humansense.results.reading import read_runs
 from lmms_humansense.results.runs import Run
@@ -88,6 +90,47 @@ def test_what_makes_a_run_incomparable_stands_in_its_row(tmp_path: Path) -> None
         assert note in found
     cell = table([run], "acc", "none").rows[0].cells["AR"]
     assert cell.marks == ("10 missing", "1 failed")
+
+
+def test_how_responses_ended_stands_in_every_table_and_is_never_zero_where_it_is_not_known(tmp_path: Path) -> None:
+    def ended(doc: Doc, chance: object) -> str:
+        if doc["code"] in ("HC", "FR2"):
+            return doc["answer"]  # the model does not say
+        cut_off = doc["code"] == "AR" and doc["id"].endswith("0")
+        return f"[response truncated] {doc['answer']}" if cut_off else f"[response complete] {doc['answer']}"
+
+    logged.write(tmp_path, ended, count=4)
+    (run,) = runs_of(tmp_path)
+    assert (run.leaves["AR"].truncated, run.leaves["HC"].truncated) == (1, 0)
+    assert set(run.leaves["AR"].samples["response"]) <= {"A", "B", "C", "D", "E"}
+    assert run.leaves["AR"].estimates["acc"].mean == 1  # type: ignore[union-attr]
+    made = table([run], "truncated", "all")
+    (row,) = made.rows
+    assert (row.cells["AR"].score, row.cells["ER"].score) == (0.25, 0)
+    assert {"HC", "FR2", "L2", "Avg."}.isdisjoint(row.cells)
+    assert row.cells["L1"].score == pytest.approx(0.25 / sum(task.level == "L1" for task in TASKS))
+    assert "1 truncated at max_new_tokens" in notes(run)
+    assert table([run], "acc", "none").rows[0].cells["AR"].marks == ("1 truncated",)
+    (line,) = [line for line in markdown([made]).splitlines() if line.startswith("| Model")]
+    shown = dict(zip(["", *COLUMNS], [cell.strip() for cell in line.split("|")[1:-1]], strict=True))
+    assert (shown["HC"], shown["Avg."], shown["ER"][:3], shown["AR"][:4]) == ("–", "–", "0.0", "25.0")
+    scores = json.loads(as_json([made], [run], []))["scores"]["Model"]["truncated"]
+    assert (scores["AR"], scores["ER"], "HC" in scores) == (0.25, 0, False)
+    assert " & -- & " in latex(made)
+    console = Console(file=io.StringIO(), width=200)
+    show([made], console)
+    show_run(run, console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "HumanSense, truncated, %" in text
+    of_run = {cells[1].strip(): cells[-3].strip() for line in text.splitlines() if len(cells := line.split("│")) > 8}
+    assert (of_run["AR"], of_run["ER"], of_run["HC"]) == ("25.0", "0.0", "–")
+
+
+def test_of_results_that_do_not_say_how_responses_ended_nothing_is_said(two: list[Run]) -> None:
+    made = table(two, "truncated", "none")
+    assert [row.cells for row in made.rows] == [{}, {}]
+    assert markdown([made]).count("–") >= 2 * len(COLUMNS)
+    assert not [note for run in two for note in notes(run) if "truncated" in note]
 
 
 def test_a_plain_complete_run_has_one_note(two: list[Run]) -> None:

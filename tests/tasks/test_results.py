@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from lmms_humansense.tasks.humansense import results
 from lmms_humansense.tasks.humansense.annotations import Doc
-from lmms_humansense.tasks.humansense.metrics.scoring import FAILURE_MARK
+from lmms_humansense.tasks.humansense.metrics.scoring import COMPLETE_MARK, FAILURE_MARK, TRUNCATED_MARK
 from lmms_humansense.tasks.humansense.results import Credit
 
 SINGLE: Doc = {
@@ -83,6 +83,28 @@ def test_every_doc_has_the_four_metrics_in_their_order(doc: Doc, response: str, 
 @pytest.mark.parametrize("doc", [SINGLE, MULTI, COUNT, SOUND], ids=["single", "multi", "count", "audio"])
 def test_paper_is_absent_where_the_item_is_left_out(doc: Doc, response: str, failed: float) -> None:
     assert list(scores(doc, response).items()) == [("acc", 0), ("answered", 0), ("failed", failed)]
+
+
+@pytest.mark.parametrize(("mark", "truncated"), [(COMPLETE_MARK, 0), (TRUNCATED_MARK, 1)])
+@pytest.mark.parametrize(
+    ("doc", "response"),
+    [(SINGLE, "B"), (SINGLE, " \n B"), (SINGLE, "But I cannot tell."), (SINGLE, ""), (MULTI, "A, D"), (COUNT, "four")],
+)
+def test_a_mark_says_how_a_response_ended_and_no_scorer_reads_it(
+    doc: Doc, response: str, mark: str, truncated: float
+) -> None:
+    found = scores(doc, f"{mark} {response}".strip())  # lmms-eval strips what it passes on
+    assert found.pop("truncated") == truncated
+    assert found == scores(doc, response.strip())
+
+
+def test_a_mark_must_stand_at_the_start() -> None:
+    assert "truncated" not in scores(SINGLE, f"B {TRUNCATED_MARK}")
+
+
+@pytest.mark.parametrize("response", [COMPLETE_MARK + " B", TRUNCATED_MARK, FAILURE_MARK])
+def test_the_last_metric_is_also_one_that_every_doc_has_where_a_response_has_a_mark(response: str) -> None:
+    assert list(results.metrics(SINGLE, response))[-3:] == ["acc", "answered", "failed"]
 
 
 def test_paper_is_absent_where_nothing_is_left_of_a_multi_select_response() -> None:

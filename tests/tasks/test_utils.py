@@ -87,6 +87,7 @@ def test_docs_are_a_dataset_with_the_declared_features(name: str, root: str) -> 
         "root": root,
         "file": "videos/talk.mp4",
         "variant": "",
+        "ends": "read",
     }
 
 

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 import transformers
@@ -16,6 +16,20 @@ from ..loading import Loading
 from ..processor_cache import CachedProcessorPart, caching_results
 
 _PERCEIVED = ("pixel_values", MEL)
+
+
+class Answer(NamedTuple):
+    """What a model generated for one prompt.
+
+    Attributes:
+        text: The response.
+        tokens: The number of generated tokens, with the token that ends the response.
+        truncated: Whether the response ends neither with such a token nor with a stop string.
+    """
+
+    text: str
+    tokens: int
+    truncated: bool
 
 
 class Family(ABC):
@@ -110,7 +124,7 @@ class Family(ABC):
 
     def generate(
         self, prompts: Sequence[EncodedPrompt], arguments: dict[str, Any], stops: Sequence[str]
-    ) -> list[tuple[str, int]]:
+    ) -> list[Answer]:
         """Generate the responses to the prompts of one batch.
 
         Args:
@@ -119,7 +133,7 @@ class Family(ABC):
             stops: The strings that end a response.
 
         Returns:
-            For each prompt, its response and the number of generated tokens, with the token that ends the response.
+            The answer to each prompt. Its text still contains the stop string that ended it.
         """
         batch = self._batch(prompts)
         prompt_tokens = batch[IDS].shape[1]
@@ -133,7 +147,12 @@ class Family(ABC):
             eos_token_id=self._ends,
             pad_token_id=self._tokenizer.pad_token_id,
         )
-        return [(self._text(row), self._length(row)) for row in ids[:, prompt_tokens:]]
+        return [self._answer(row, stops) for row in ids[:, prompt_tokens:]]
+
+    def _answer(self, ids: torch.Tensor, stops: Sequence[str]) -> Answer:
+        text, length = self._text(ids), self._length(ids)
+        ended = bool(torch.isin(ids[:length], torch.tensor(self._ends, device=ids.device)).any())
+        return Answer(text, length, truncated=not ended and not any(stop in text for stop in stops))
 
     def _text(self, ids: torch.Tensor) -> str:
         text: str = self._tokenizer.decode(ids, skip_special_tokens=True)

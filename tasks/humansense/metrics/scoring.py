@@ -17,6 +17,12 @@ FAILURE_MARK = "[request failed]"
 It is text because a response must survive lmms-eval's caches and gathers. Our models write the same characters.
 """
 
+COMPLETE_MARK, TRUNCATED_MARK = "[response complete]", "[response truncated]"
+"""The start of a response by which a model says how it ended: by itself, or at the limit of its length.
+
+A space and the text follow. A response without a mark does not say it. Our models write the same characters.
+"""
+
 
 @dataclass(frozen=True)
 class Score:
@@ -27,6 +33,7 @@ class Score:
         acc: Our credit (0, 0.5 or 1).
         parsed: The answer that was read, or None.
         failed: Whether the model reported an error instead of an answer.
+        truncated: Whether the response was cut off at the limit of its length; None if the model does not say.
         crash: Why the release's scorer would have stopped here; "" if it would not.
     """
 
@@ -34,6 +41,7 @@ class Score:
     acc: float
     parsed: str | None
     failed: bool
+    truncated: bool | None = None
     crash: str = ""
 
     @property
@@ -42,11 +50,26 @@ class Score:
         return self.parsed is not None
 
 
+def without_mark(response: str) -> tuple[str, bool | None]:
+    """Take the mark of how a response ended off it.
+
+    Args:
+        response: The model's response. One that reports a failure has no such mark.
+
+    Returns:
+        The text that the model gave, and whether it was cut off; None if the response has no mark.
+    """
+    for mark, truncated in ((COMPLETE_MARK, False), (TRUNCATED_MARK, True)):
+        if response.startswith(mark):
+            return response[len(mark) :].removeprefix(" "), truncated
+    return response, None
+
+
 def score(response: str, pattern: Pattern, answer: str, options: Sequence[str] = (), style: Style = "plain") -> Score:
     """Score a response to a question.
 
     Args:
-        response: The model's response.
+        response: The model's response, with its mark if it has one.
         pattern: The form of the answer.
         answer: The annotated answer, as text.
         options: The annotated options.
@@ -57,10 +80,13 @@ def score(response: str, pattern: Pattern, answer: str, options: Sequence[str] =
     """
     if response.startswith(FAILURE_MARK):
         return Score(paper=None, acc=0.0, parsed=None, failed=True)
-    parsed = parse(response, pattern, options)
+    text, truncated = without_mark(response)
+    if truncated is not None:
+        text = text.strip()  # as lmms-eval does, which finds no white space at the start of a response with a mark
+    parsed = parse(text, pattern, options)
     acc = credit(parsed, gold(answer, pattern, options), pattern)
-    paper = release_credit(response, pattern, answer, options, style)
-    return Score(paper=paper.value, acc=acc, parsed=parsed, failed=False, crash=paper.crash)
+    paper = release_credit(text, pattern, answer, options, style)
+    return Score(paper=paper.value, acc=acc, parsed=parsed, failed=False, truncated=truncated, crash=paper.crash)
 
 
 def gold(answer: str, pattern: Pattern, options: Sequence[str] = ()) -> str:

@@ -18,7 +18,7 @@ from lmms_eval.caching import response_cache as upstream
 from lmms_eval.caching.fs_detect import FsType
 
 from lmms_humansense.demo.tiny_model import write_tiny_model
-from lmms_humansense.models.caching.response_cache import AnswerCache
+from lmms_humansense.models.caching.response_cache import AnswerCache, EarlierRuns, _restored
 from lmms_humansense.models.chat import FAILURE_MARK
 from lmms_humansense.models.local import engine as engines
 from lmms_humansense.models.omni import HumanSenseOmni
@@ -221,6 +221,33 @@ def test_empty_answers_are_answers(model: HumanSenseOmni, asked: Asked, cache: P
     assert [one.text for one in asked(model, cache, request(about(clip), **stopped))] == [""]
     assert [one.text for one in asked(model, cache, request(about(clip), **stopped))] == [""]
     assert asked.questions == 0
+
+
+def test_how_an_answer_ended_is_kept(model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path) -> None:
+    (cut_off,) = asked(model, cache, request(about(clip)))
+    requests = [request(about(clip)), request(about(clip), until=[cut_off.text[0]])]
+    first = asked(model, cache, *requests)
+    assert [one.token_counts.to_dict()["truncated"] for one in first] == [True, False]
+    assert asked(model, cache, *requests) == first
+    assert asked.questions == 0
+    assert model.truncated == {"task": 1}
+
+
+def test_all_that_a_server_says_of_an_answer_is_kept(cache: Path) -> None:
+    first = opened(cache)
+    first._identity = "x" * 64
+    for number, truncated in enumerate((True, False, None)):
+        asked = Request("task", number, GENERATION, list)
+        first.keep(Response(asked, "B", 3, 4, key=f"key {number}", truncated=truncated, reasoning="A or B?"))
+    first.finalize(success=True)
+    again = EarlierRuns(cache, cache / "no run")
+    for number, truncated in enumerate((True, False, None)):
+        found = again.find(f"key {number}")
+        assert found is not None
+        restored = _restored(asked, found, (), None)
+        assert restored is not None
+        assert (restored.text, restored.truncated, restored.reasoning) == ("B", truncated, "A or B?")
+    again.close()
 
 
 def test_sampled_answers_are_asked_every_time(model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path) -> None:

@@ -8,7 +8,7 @@ import signal
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -18,11 +18,16 @@ import tenacity
 import trustme
 from loguru import logger
 
+from lmms_humansense.models.endpoint import client as client_module
+from lmms_humansense.models.endpoint import limiter as limiter_module
+from lmms_humansense.models.endpoint import outage as outage_module
 from lmms_humansense.models.endpoint import runner as runner_module
-from lmms_humansense.models.endpoint.client import EndpointClient, RefusedError, TroubleError, reply_of
+from lmms_humansense.models.endpoint.client import EndpointClient
 from lmms_humansense.models.endpoint.encoder import EndpointEncoder
 from lmms_humansense.models.endpoint.limiter import Limiter
+from lmms_humansense.models.endpoint.outage import Outage, Tries
 from lmms_humansense.models.endpoint.payload import ByteParts, Payload
+from lmms_humansense.models.endpoint.reply import RefusedError, TroubleError, UnknownFormError, reply_of
 from lmms_humansense.models.endpoint.runner import EndpointRunner
 from lmms_humansense.models.endpoint.settings import EndpointSettings, read_endpoint_settings
 from lmms_humansense.models.runtime.ledger import Ledger, Recalled
@@ -30,7 +35,8 @@ from lmms_humansense.models.runtime.pipeline import Pipeline
 from lmms_humansense.models.runtime.request import Request, Response
 from lmms_humansense.models.runtime.settings import RunSettings
 from lmms_humansense.models.runtime.signals import RunStopped, SigtermGuard, Terminated
-from tests.helpers.chat_server import ChatServer, Replies, Reply, answer, refusal
+from lmms_humansense.models.runtime.text import REPLACED, storable
+from tests.helpers.chat_server import ChatServer, Replies, Reply, answer, message, refusal
 from tests.helpers.responses import text_and_tokens
 from tests.helpers.waits import LIMIT, all_ended, until
 
@@ -267,6 +273,107 @@ def test_models_that_take_other_arguments_get_them(quickly: None) -> None:
     assert runner._client.refused_arguments == {"max_tokens", "temperature"}
 
 
+@pytest.mark.parametrize(
+    ("finish_reason", "truncated"),
+    [("stop", False), ("length", True), ("MAX_TOKENS", True), ("tool_calls", False), (None, None), ("new", None)],
+)
+def test_the_reason_of_its_end_says_whether_a_response_is_truncated(
+    finish_reason: str | None, truncated: bool | None
+) -> None:
+    (one,), _, _, _ = answer_all(lambda number, _: message("B", finish_reason))
+    assert (one.text, one.truncated) == ("B", truncated)
+
+
+def test_a_response_that_contains_a_stop_string_is_not_truncated() -> None:
+    (one,), _, _, _ = answer_all(lambda number, _: message("yes\n\nbut I", "length"))
+    assert (one.text, one.truncated) == ("yes", False)
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_reasoning_beside_a_response_is_kept_apart(name: str) -> None:
+    (one,), _, _, _ = answer_all(lambda number, _: message("B", **{name: "A or B? B."}))
+    assert (one.text, one.reasoning, one.truncated) == ("B", "A or B? B.", False)
+
+
+@pytest.mark.parametrize("content", [None, "", " \n", []])
+@pytest.mark.parametrize("finish_reason", ["stop", None])
+def test_reasoning_without_an_answer_is_a_failure(content: Any, finish_reason: str | None) -> None:
+    (one,), ledger, server, _ = answer_all(lambda _, time: message(content, finish_reason, reasoning_content="Hm."))
+    assert (one.text, one.reasoning, ledger.lost, server.asked[0]) == (None, "Hm.", [0], 1)
+    assert one.error.startswith("OnlyReasoningError: only reasoning, no answer")
+
+
+def test_reasoning_that_was_cut_off_is_a_truncated_response_without_text() -> None:
+    (one,), _, _, _ = answer_all(lambda number, _: message(None, "length", reasoning_content="First I"))
+    assert (one.text, one.reasoning, one.truncated, one.error) == ("", "First I", True, "")
+
+
+@pytest.mark.parametrize(
+    ("content", "text", "reasoning"),
+    [
+        ([{"type": "text", "text": "The answer "}, {"type": "text", "text": "is B."}], "The answer is B.", ""),
+        (["A", {"type": "output_text", "text": "B"}], "AB", ""),
+        (
+            [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}, {"type": "text", "text": "B"}],
+            "B",
+            "Hm.",
+        ),
+        ([{"type": "reasoning", "text": "Hm."}, {"text": "B"}], "B", "Hm."),
+        ([{"type": "refusal", "refusal": "I cannot say."}], "I cannot say.", ""),
+    ],
+)
+def test_the_parts_of_a_content_are_text(content: list[Any], text: str, reasoning: str) -> None:
+    (one,), _, _, _ = answer_all(lambda number, _: message(content))
+    assert (one.text, one.reasoning) == (text, reasoning)
+
+
+def test_the_models_own_refusal_is_its_response() -> None:
+    (one,), _, _, _ = answer_all(lambda number, _: message(None, refusal="I cannot say."))
+    assert one.text == "I cannot say."
+
+
+def test_half_a_character_is_replaced_in_responses_and_errors() -> None:
+    def replies(number: int, _: int) -> Reply:
+        return message("B \ud83d!", reasoning="\ude00") if number == 0 else refusal(400, "no \ud83d")
+
+    (one, other), _, _, _ = answer_all(replies, 2)
+    assert (one.text, one.reasoning) == ("B \ufffd!", "\ufffd")
+    assert one.remarks == ((REPLACED, "task doc 0"),)
+    assert other.error == "RefusedError: HTTP 400: no \ufffd"
+
+
+def test_two_halves_of_a_character_become_it() -> None:
+    assert storable("\ud83d\ude00 \ufeffB") == "\U0001f600 \ufeffB"
+    assert storable("\ufeffB") == "\ufeffB"
+
+
+@pytest.mark.parametrize("usage", [None, [], {"prompt_tokens": "10"}, {"completion_tokens": 1e400, "cost": "free"}])
+def test_odd_numbers_of_tokens_do_not_cost_the_answer(usage: Any) -> None:
+    (one,), _, _, runner = answer_all(lambda number, _: answer("A", usage=usage))
+    assert text_and_tokens(one) == ("A", 0)
+    assert runner.usage.cost is None
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        ({"message": "no such model", "code": 404}, "RefusedError: the server reports an error: no such model"),
+        ("out of credits", "the last error: the server reports an error: out of credits"),
+        ({"message": "overloaded", "code": 503}, "the last error: the server reports an error: overloaded"),
+    ],
+)
+def test_an_error_with_the_status_of_success_is_an_error(clock: Clock, error: Any, reason: str) -> None:
+    (one,), ledger, _, _ = answer_all(lambda number, _: Reply(json.dumps({"error": error})), deadline=300)
+    assert reason in one.error
+    assert ledger.lost == [0]
+
+
+@pytest.mark.parametrize("finish_reason", ["abort", "error"])
+def test_a_response_that_the_server_broke_off_is_asked_for_again(quickly: None, finish_reason: str) -> None:
+    (one,), _, _, _ = answer_all(lambda _, time: message("half", finish_reason) if time == 1 else message("whole"))
+    assert one.text == "whole"
+
+
 def test_an_empty_answer_is_an_answer() -> None:
     (one,), _, _, _ = answer_all(lambda number, _: answer(None))
     assert text_and_tokens(one) == ("", 2)
@@ -303,7 +410,7 @@ def test_after_the_deadline_a_request_fails_with_the_last_error(clock: Clock, mo
         return ask(client, content, LIMIT)
 
     monkeypatch.setattr(EndpointClient, "ask", noted)
-    responses, ledger, server, _ = answer_all(lambda number, _: refusal(500, "broken"), 4, timeout=40, deadline=100)
+    responses, ledger, server, _ = answer_all(lambda number, _: refusal(502, "away"), 4, timeout=40, deadline=100)
     # No try begins after the deadline, and none gets more time than is left.
     assert all(
         now < 100 and timeout == min(40, max(runner_module._SHORTEST_LIMIT, 100 - now)) for now, timeout in tries
@@ -312,7 +419,7 @@ def test_after_the_deadline_a_request_fails_with_the_last_error(clock: Clock, mo
     assert ledger.lost == sorted(ledger.lost) or len(ledger.lost) == 4
     for one in responses:
         assert "tries in" in one.error
-        assert "(deadline=100); the last error: HTTP 500" in one.error
+        assert "(deadline=100); the last error: HTTP 502" in one.error
         assert server.asked[one.request.doc_id] > 2
 
 
@@ -341,8 +448,8 @@ def test_a_crowded_server_is_asked_less(quickly: None) -> None:
 def test_a_window_narrows_once_for_what_was_open_and_widens_slowly() -> None:
     limiter = Limiter(8)
     first = [limiter.enter() for _ in range(8)]
-    for place in first:
-        limiter.leave(place, crowded=True)
+    for entry in first:
+        limiter.leave(entry, crowded=True)
     assert (limiter.limit, limiter.narrowest, limiter.open) == (4, 4, 0)
     for _ in range(4):
         limiter.leave(limiter.enter(), crowded=False)
@@ -353,6 +460,102 @@ def test_a_window_narrows_once_for_what_was_open_and_widens_slowly() -> None:
     for _ in range(5):
         limiter.leave(limiter.enter(), crowded=True)
     assert limiter.limit == 1
+
+
+def test_a_request_that_hangs_does_not_hold_the_others(quickly: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_PATIENCE", "_FIRST_PATIENCE", "_USUAL"):
+        monkeypatch.setattr(limiter_module, name, 0.05)
+    ledger = Noting()
+
+    def replies(number: int, time: int) -> Reply:
+        if number == 0:
+            return answer("late", when=lambda: len(ledger.kept) == 19)
+        return refusal(429) if time <= 2 else answer("A")  # narrows the window to one
+
+    responses, _, server, runner = answer_all(replies, 20, ledger, concurrency=4, timeout=600, deadline=600)
+    assert [text_and_tokens(one) for one in responses] == [("late", 2), *[("A", 2)] * 19]
+    assert ledger.kept[-1] == 0
+    assert server.asked[0] == 1
+    assert runner.limiter.narrowest == 1
+
+
+def test_what_hangs_is_what_takes_much_longer_than_usual() -> None:
+    now = 0.0
+    limiter = Limiter(1, lambda: now)
+    first = limiter.enter()
+    now = limiter_module._FIRST_PATIENCE
+    second = limiter.enter()
+    assert limiter.open == 2
+    limiter.leave(first, crowded=True)
+    now += 4.0
+    limiter.leave(second, crowded=False)  # took 4 s, which is usual from now on
+    third = limiter.enter()
+    now += limiter_module._USUAL * 4.0
+    fourth = limiter.enter()
+    for entry in (third, fourth):
+        limiter.leave(entry, crowded=False)
+    assert (limiter.open, limiter.limit) == (0, 1)
+
+
+# A server that answers nothing.
+
+
+@pytest.fixture
+def logged() -> Iterator[list[str]]:
+    """The warnings of a test."""
+    lines: list[str] = []
+    number = logger.add(lambda line: lines.append(line.record["message"]), level="WARNING")
+    yield lines
+    logger.remove(number)
+
+
+def test_a_server_that_fails_every_request_is_named_and_ends_the_run(clock: Clock, logged: list[str]) -> None:
+    with ChatServer(lambda number, _: refusal(500, "EngineDeadError: see the log")) as server:
+        settings = settings_of(server.url, concurrency=4, max_failures=9, timeout=300, deadline=900)
+        ledger = Ledger(settings, 100)
+        with pytest.raises(
+            RunStopped, match=r"10 of 100 requests failed, and max_failures=9 allows 9. Most often: 10 × "
+        ):
+            list(runner_for(settings, ledger).run([question(number) for number in range(100)]))
+        tries = [server.asked[failure.doc_id] for failure in ledger.failures]
+    assert max(tries) == outage_module._SAME_FAULTS
+    assert sum(tries) <= 4 * outage_module._SAME_FAULTS + 6, "after the first four, each is asked once"
+    words = "HTTP 500: EngineDeadError: see the log"
+    assert logged[0] == f"The server failed 3 times in a row, and it has answered none so far: {words}"
+    assert len(logged) <= 2
+    assert all(words in failure.reason and "answers nothing" in failure.reason for failure in ledger.failures)
+
+
+def test_a_request_that_fails_while_others_are_answered_is_tried_until_its_deadline(clock: Clock) -> None:
+    def replies(number: int, time: int) -> Reply:
+        return refusal(500, "broken") if number == 0 and time <= 9 else answer("A", when=lambda: is_time_for(number))
+
+    def is_time_for(number: int) -> bool:
+        return server.asked[0] >= min(number, 10)
+
+    with ChatServer(replies) as server:
+        runner = runner_for(settings_of(server.url, concurrency=2, deadline=900), Noting())
+        responses = list(runner.run([question(number) for number in range(11)]))
+    assert [text_and_tokens(one) for one in responses] == [("A", 2)] * 11
+    assert server.asked[0] == 10
+
+
+@pytest.mark.parametrize("status", [502, 503, 504, 429])
+def test_a_server_that_is_away_may_come_back(clock: Clock, status: int) -> None:
+    responses, _, server, _ = answer_all(lambda _, time: refusal(status) if time <= 12 else answer("A"), deadline=900)
+    assert [text_and_tokens(one) for one in responses] == [("A", 2)]
+    assert server.asked[0] == 13
+
+
+def test_after_an_outage_requests_have_all_their_tries_again() -> None:
+    outage, fault = Outage(), TroubleError("HTTP 500: broken", faulty=True)
+    tries = Tries()
+    assert [outage.failed(fault, tries) for _ in range(outage_module._SAME_FAULTS)][-2:] == [False, True]
+    assert outage.failed(fault, Tries())
+    assert not outage.failed(TroubleError("HTTP 500: another", faulty=True), Tries())
+    outage.answered()
+    assert not outage.failed(fault, Tries())
+    assert not outage.failed(fault, tries), "the tries before the answer no longer count"
 
 
 # How a run ends early.
@@ -455,7 +658,51 @@ def test_the_key_is_sent_to_the_server_but_not_logged_or_reported(monkeypatch: p
     assert one.error == "RefusedError: HTTP 403: … may not"
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"choices": [{}]}', '{"choices": [{"message": null}]}'])
-def test_a_reply_of_an_unexpected_form_is_tried_again(text: str) -> None:
-    with pytest.raises(TroubleError, match="the reply has an unexpected form"):
+DEEP = '{"choices": ' + "[" * 100_000
+
+UNKNOWN = {
+    "": "it is not JSON",
+    "{": "it is not JSON",
+    DEEP: "it is not JSON",
+    "[]": "it is a list and not an object",
+    "null": "it is null and not an object",
+    '{"detail": "?", "id": 1}': "it has no choices (its fields: detail, id)",
+    '{"choices": {"0": 1}}': "it has choices that are an object (its fields: choices)",
+    '{"choices": [{}]}': "its first choice has no message (fields: none)",
+    '{"choices": [{"text": "B"}]}': "its first choice has no message (fields: text)",
+    '{"choices": [{"message": null}]}': "its first choice has no message (fields: message)",
+    '{"choices": [{"message": {}}]}': "its message has no content (its fields: none)",
+    '{"choices": [{"message": {"content": 7}}]}': "its content is a number and neither a text nor a list of parts",
+    '{"choices": [{"message": {"content": [{"type": "image"}]}}]}': "its content has a part without a text (of type image)",  # noqa: E501
+    '{"choices": [{"message": {"content": [7]}}]}': "its content has a part without a text (a number)",
+}
+
+
+@pytest.mark.parametrize(("text", "what"), UNKNOWN.items(), ids=UNKNOWN.values())
+def test_a_reply_of_an_unknown_form_is_tried_again_and_says_what_is_wrong(text: str, what: str) -> None:
+    with pytest.raises(UnknownFormError) as raised:
         reply_of(text)
+    assert str(raised.value) == f"the reply has an unexpected form: {what}"
+
+
+def test_each_unknown_form_is_named_once_and_at_once(clock: Clock, logged: list[str]) -> None:
+    def replies(number: int, time: int) -> Reply:
+        return Reply(['{"detail": "sk-hunter2"}', "<html>Hello</html>"][number % 2])
+
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setenv("OPENAI_API_KEY", "sk-hunter2")
+        responses, ledger, server, _ = answer_all(replies, 10, concurrency=2)
+    assert sorted(ledger.lost) == list(range(10))
+    named = sorted(line for line in logged if "cannot be used" in line)
+    form = f"{server.url} sent a reply that cannot be used: the reply has an unexpected form"
+    assert named == [
+        f'{form}: it has no choices (its fields: detail). It begins with: {{"detail": "…"}}',
+        f"{form}: it is not JSON. It begins with: <html>Hello</html>",
+    ]
+    assert all("the last error: the reply has an unexpected form" in one.error for one in responses)
+
+
+def test_only_some_unknown_forms_are_named(clock: Clock, logged: list[str]) -> None:
+    names = "abcdefghijklmnopqrstuvwxyz"
+    answer_all(lambda number, _: Reply(json.dumps({names[number]: 1})), 26, concurrency=1)
+    assert len([line for line in logged if "cannot be used" in line]) == client_module._MOST_FORMS

@@ -81,7 +81,8 @@ def batch(engine: Engine) -> list[EncodedRequest]:
 @pytest.fixture
 def alone(engine: Engine, batch: list[EncodedRequest]) -> list[tuple[str, int]]:
     """The response to each request of the batch, in a batch of its own."""
-    return [engine.respond([prompt_of(one)], one.request.generation_kwargs)[0] for one in batch]
+    answers = [engine.respond([prompt_of(one)], one.request.generation_kwargs)[0] for one in batch]
+    return [(answer.text, answer.tokens) for answer in answers]
 
 
 @pytest.fixture

@@ -116,7 +116,7 @@ def test_a_batch_answers_as_its_prompts_do_alone(
     prompts = list(all_encoded(engine, shown).values())
     alone = [engine.respond([prompt], GREEDY)[0] for prompt in prompts]
     logits = [logits_of(engine, [prompt])[0] for prompt in prompts]
-    assert len({text for text, _ in alone}) > 2, "answers that are all the same would hide a difference"
+    assert len({answer.text for answer in alone}) > 2, "answers that are all the same would hide a difference"
     batches = batches_of(prompts, size)
     assert sorted(number for batch in batches for number in batch) == list(range(len(prompts)))
     assert any(len(batch) > 2 for batch in batches)
@@ -259,6 +259,24 @@ def test_a_truncated_checkpoint_is_refused(tiny_model: Path, tmp_path: Path) -> 
     (tmp_path / "model.safetensors").write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match=f"pretrained={tmp_path} cannot be loaded: SafetensorError"):
         Engine(read_local_settings({"pretrained": str(tmp_path), "device": "cpu"}))
+
+
+def test_a_response_is_truncated_if_nothing_ends_it_before_the_limit(
+    engine_of: Callable[[str], Engine], shown: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = engine_of("tiny_model")
+    prompt, other = list(all_encoded(engine, shown).values())[:2]
+    limit = {"max_new_tokens": 6}
+    (cut_off,) = engine.respond([prompt], limit)
+    assert (cut_off.tokens, cut_off.truncated) == (6, True)
+    (stopped,) = engine.respond([prompt], {**limit, "until": [cut_off.text[-1]]})
+    assert (stopped.text, stopped.truncated) == (cut_off.text[: cut_off.text.index(cut_off.text[-1])], False)
+    ids = engine.family.processor.tokenizer(cut_off.text, add_special_tokens=False)["input_ids"]
+    monkeypatch.setattr(engine.family, "_ends", [*engine.family._ends, ids[-1]])
+    (ended,) = engine.respond([prompt], limit)
+    assert (ended.tokens, ended.truncated) == (ids.index(ids[-1]) + 1, False)
+    pair = engine.respond([prompt, other], limit)
+    assert pair == [ended, *engine.respond([other], limit)]
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])

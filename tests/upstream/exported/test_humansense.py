@@ -96,6 +96,8 @@ def test_a_response_is_parsed_strictly(pattern: Pattern, response: str, answer: 
         ("C. Jumping jacks", {"paper": 1, "acc": 1, "answered": 1, "failed": 0}),
         ("A", {"paper": 0, "acc": 0, "answered": 1, "failed": 0}),
         ("I cannot tell", {"paper": 0, "acc": 0, "answered": 0, "failed": 0}),
+        ("[response truncated] C", {"paper": 1, "acc": 1, "answered": 1, "failed": 0, "truncated": 1}),
+        ("[response complete] A", {"paper": 0, "acc": 0, "answered": 1, "failed": 0, "truncated": 0}),
         ("[request failed] MediaError: no such file", {"acc": 0, "answered": 0, "failed": 1}),
     ],
 )
