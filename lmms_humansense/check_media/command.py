@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ..results.text import for_spreadsheet
 from .check import FileCheck, MediaChecker, Outcome, media_below
 
 _COLOURS: dict[Outcome, str] = {"equal": "green", "read": "green", "differs": "yellow", "refused": "red"}
@@ -62,4 +63,6 @@ def _write(out: Path, checks: Sequence[FileCheck]) -> None:
         writer.writerow(field.name for field in fields(FileCheck))
         for each in sorted(checks, key=lambda check: check.name):
             *values, notes = astuple(each)
-            writer.writerow(["" if value is None else value for value in values] + ["; ".join(notes)])
+            cells = ["" if value is None else value for value in values] + ["; ".join(notes)]
+            # A name may come from somebody else's data.
+            writer.writerow([for_spreadsheet(cell) if isinstance(cell, str) else cell for cell in cells])

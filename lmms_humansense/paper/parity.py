@@ -14,6 +14,7 @@ from ..results import statistics
 from ..results.reading import load_runs
 from ..results.runs import Run
 from ..results.statistics import CONFIDENCE, Estimate
+from ..results.text import one_line
 from ..tasks.humansense.taxonomy import BY_CODE, TASKS, VIDEO
 from .differences import differences
 from .published import INCONSISTENT, ON_A_SUBSET, Published, published
@@ -163,7 +164,7 @@ def _show(run: Run, row: Published, console: Console) -> None:
     for heading in ("setting", "here", "release"):
         listed.add_column(heading, overflow="fold")
     for setting in differences(run):
-        listed.add_row(*map(Text, setting))
+        listed.add_row(*(Text(one_line(part, longest=None)) for part in setting))
     console.print(listed)
 
 

@@ -17,6 +17,7 @@ PURE = (
     "annotations",
     "wording",
     "folders",
+    "json_text",
     "lookup",
     "source",
     "local_source",
