@@ -15,10 +15,10 @@ SIZE = (64, 48)
 _SAMPLES = 16_000
 
 
-def write_event(path: Path, second: float, options: dict[str, str]) -> Path:
+def write_event(path: Path, second: float, options: dict[str, str], codec: str = "libx264") -> Path:
     """Write a clip of 20 s that gets brighter, with a white picture and a beep at the same `second`, for 0.2 s."""
     with av.open(str(path), "w") as container:
-        video = container.add_stream("libx264", rate=RATE, options={"sc_threshold": "0", **options})
+        video = container.add_stream(codec, rate=RATE, options=options)
         video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
         sound = container.add_stream("aac", rate=_SAMPLES, layout="mono")
         for number in range(SECONDS * RATE):

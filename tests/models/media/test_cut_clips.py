@@ -17,6 +17,7 @@ from tests.helpers.cut_clips import RATE, end_early, ffmpeg, times_by_ffmpeg, wr
 EVENT_FRAMES = round(0.2 * RATE)
 EVERY = FrameRule(nframes=10_000, max_pixels=28 * 28 * 4)
 OPEN = {"x264-params": "keyint=60:min-keyint=60:open-gop=1:bframes=3:scenecut=0"}
+HEVC = {"x265-params": "keyint=60:min-keyint=60:open-gop=1:bframes=3:scenecut=0:log-level=none"}
 
 _folder: Path
 
@@ -25,9 +26,11 @@ _folder: Path
 def _originals(tmp_path_factory: pytest.TempPathFactory) -> None:
     global _folder
     _folder = tmp_path_factory.mktemp("originals")
-    write_event(_folder / "long.mp4", 5.0, {"g": "250"})
-    write_event(_folder / "short.mp4", 6.5, {"g": "60"})
+    write_event(_folder / "long.mp4", 5.0, {"g": "250", "sc_threshold": "0"})
+    write_event(_folder / "short.mp4", 6.5, {"g": "60", "sc_threshold": "0"})
     write_event(_folder / "open.mp4", 6.5, OPEN)
+    write_event(_folder / "hevc.mp4", 6.5, HEVC, "libx265")
+    write_event(_folder / "mpeg4.mkv", 6.5, {"g": "60", "bf": "2", "b": "800k"}, "mpeg4")
 
 
 def cut_before(source: str, name: str) -> Callable[[Path], Path]:
@@ -56,10 +59,14 @@ CUT_CLIPS = {
     "edit list, short groups": cut_before("short.mp4", "cut.mp4"),
     "edit list, open groups": cut_before("open.mp4", "cut.mp4"),
     "no edit list, open groups": cut_before("open.mp4", "cut.mkv"),
+    "edit list, hevc": cut_before("hevc.mp4", "cut.mp4"),
+    "no key frame, hevc": cut_between("hevc.mp4", "cut.mkv"),
     "no key frame": cut_between("short.mp4", "cut.mp4"),
     "no key frame, mkv": cut_between("short.mp4", "cut.mkv"),
     "no key frame, ts": cut_between("short.mp4", "cut.ts"),
     "no key frame, avi": cut_between("short.mp4", "cut.avi"),
+    "pictures moved behind the key frame": cut_before("mpeg4.mkv", "cut.mp4"),
+    "pictures moved behind the key frame, mkv": cut_before("mpeg4.mkv", "cut.mkv"),
 }
 
 
@@ -93,6 +100,14 @@ def test_a_cut_clip_is_shown_as_a_player_shows_it(name: str, tmp_path: Path) -> 
     assert longest_still(frames) <= EVENT_FRAMES
     assert frames.remarks == (CUT,)
     assert plan_frames(path, EVERY).frames == len(frames.indices)
+
+
+def test_pictures_that_need_earlier_ones_are_left_out_without_times_of_presentation(tmp_path: Path) -> None:
+    path = cut_before("mpeg4.mkv", "cut.avi")(tmp_path)
+    frames = read_clip(path, EVERY).frames
+    assert frames.total_frames == len(times_by_ffmpeg(path))
+    assert longest_still(frames) <= EVENT_FRAMES
+    assert frames.remarks == (CUT,)
 
 
 def test_a_clip_whose_end_is_cut_off_ends_there(tmp_path: Path) -> None:

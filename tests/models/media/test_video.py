@@ -30,6 +30,8 @@ from tests.helpers.field_coded import write_fields
 RELEASE_PIXELS = 360 * 420
 GROUPS = {"g": "15", "bf": "3"}
 OPEN_GROUPS = {"x264-params": "keyint=12:min-keyint=12:open-gop=1:bframes=3:b-adapt=0:scenecut=0"}
+HEVC = {"x265-params": "keyint=15:min-keyint=15:open-gop=0:bframes=3:log-level=none"}
+HEVC_OPEN_GROUPS = {"x265-params": "keyint=12:min-keyint=12:open-gop=1:bframes=3:b-adapt=0:scenecut=0:log-level=none"}
 QUICK = {"deadline": "realtime", "cpu-used": "8", "g": "20"}
 BT709, FULL_RANGE = 1, 2
 UNEVEN = list(accumulate([40 + (74 * n) % 340 for n in range(clips.FRAMES)]))
@@ -52,8 +54,11 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
     "odd_444.mp4": lambda path: clips.write_video(path, format="yuv444p", size=(161, 121), options=GROUPS),
     "ten_bit.mp4": lambda path: clips.write_video(path, format="yuv420p10le", options=GROUPS),
     "bt709.mp4": lambda path: clips.write_video(path, options=GROUPS, colorspace=BT709, color_range=FULL_RANGE),
+    "hevc.mp4": lambda path: clips.write_video(path, codec="libx265", options=HEVC),
     "ntsc.mp4": lambda path: clips.write_video(path, options=GROUPS, rate=Fraction(5000, 1001)),
     # Files that decord reads wrongly, or not at all.
+    "av1.mp4": lambda path: clips.write_video(path, codec="libsvtav1", options={"g": "20", "preset": "12"}),
+    "open_groups_hevc.mp4": lambda path: clips.write_video(path, codec="libx265", options=HEVC_OPEN_GROUPS),
     "open_groups.mp4": lambda path: clips.write_video(path, options=OPEN_GROUPS),
     "open_groups.mkv": lambda path: clips.write_video(path, options=OPEN_GROUPS),
     "mpeg4_b.mp4": lambda path: clips.write_video(path, codec="mpeg4", max_b_frames=2),
