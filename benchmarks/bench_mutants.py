@@ -131,17 +131,29 @@ _VALUES: tuple[Any, ...] = (
 )  # fmt: skip
 
 
+_HOSTILE: tuple[Any, ...] = (
+    *_VALUES, "a$b$c", "_a", "a\n\\input{b}", "=1+1", "\x1b[2J", "a/../b", "humansense_omni", "9" * 5000, "many", 2,
+    0.5, [0.5], -0.1, [["A"]], "ZZ", "VQA-0", "VQA--1", "VQA-999999999", {"score": 1, "clip": []}, "nowhere://x",
+    "x" * 300,
+)  # fmt: skip
+
+
+_KINDS = ("bit flips", "truncation", "other values", "missing fields", "other shape", "encoding", "nesting")
+
+
 def damaged_annotations(draw: random.Random, text: str) -> tuple[str, bytes]:
     """Annotations with one kind of damage, and the name of the kind."""
-    kind = draw.choice(("bit flips", "truncation", "other values", "missing fields", "other shape", "encoding"))
+    kind = draw.choice(_KINDS)
     content = text.encode()
     if kind == "bit flips":
         return kind, _bits(draw, content, 0, len(content), draw.choice((1, 10, 100)))
     if kind == "truncation":
         return kind, content[: draw.randrange(len(content))]
     if kind == "encoding":
-        return kind, draw.choice((text.encode("utf-16"), b"\xef\xbb\xbf" + content, content + b"\xff\xfe", bytes(1000)))
+        return kind, _encoded(draw, content)
     items = json.loads(text)
+    if kind == "nesting":
+        return kind, _nested(draw, [items])
     if kind == "other shape":
         return kind, _dumped(draw.choice(({"data": items}, items[0], [items], [], None, "", [*items, []], items * 3)))
     for item in draw.sample(items, draw.choice((1, 2, len(items)))):
@@ -151,8 +163,73 @@ def damaged_annotations(draw: random.Random, text: str) -> tuple[str, bytes]:
         if kind == "missing fields":
             del holder[field]
         else:
-            holder[field] = draw.choice(_VALUES)
+            holder[field] = draw.choice(_HOSTILE)
     return kind, _dumped(items)
+
+
+def damaged_json(draw: random.Random, content: bytes, lines: bool = False) -> tuple[str, bytes]:
+    """JSON with one kind of damage, and the name of the kind.
+
+    Args:
+        draw: Chooses the damage.
+        content: The JSON.
+        lines: Whether each line of it is a value of its own.
+
+    Returns:
+        The kind of damage, and the damaged content.
+    """
+    kind = draw.choice(_KINDS)
+    if kind == "bit flips":
+        return kind, _bits(draw, content, 0, len(content), draw.choice((1, 10, 100)))
+    if kind == "truncation":
+        return kind, content[: draw.randrange(len(content))]
+    if kind == "encoding":
+        return kind, _encoded(draw, content)
+    values = [json.loads(line) for line in content.splitlines()] if lines else [json.loads(content)]
+    if kind == "nesting":
+        return kind, _nested(draw, values)
+    if kind == "other shape":
+        changed = [draw.choice(([], {}, None, 0, "", [value], {"data": value})) for value in values[:1]]
+        values = draw.choice((changed + values[1:], values * 3, values[::-1], [*values, {}]))
+        return kind, b"\n".join(map(_dumped, values)) + b"\n"
+    for _ in range(draw.choice((1, 1, 2, 20))):
+        if not values:
+            break
+        if kind == "missing fields":
+            holder, field = _somewhere(draw, values)
+            del holder[field]
+        else:
+            _put_somewhere(draw, values, draw.choice(_HOSTILE))
+    return kind, b"\n".join(map(_dumped, values)) + b"\n"
+
+
+def _encoded(draw: random.Random, content: bytes) -> bytes:
+    """The text in another encoding, or with bytes that are no text, or with half a character."""
+    place = draw.randrange(len(content))
+    torn = content[:place] + draw.choice((b"\xff", b"\\ud800", b"\xed\xa0\x80", b"\0")) + content[place:]
+    return draw.choice((content.decode().encode("utf-16"), b"\xef\xbb\xbf" + content, bytes(1000), torn, torn))
+
+
+def _nested(draw: random.Random, values: list[Any]) -> bytes:
+    """The values as lines, with lists or objects nested deep in one place."""
+    depth = draw.choice((90, 900, 200_000))
+    deep = b"[" * depth + b"]" * depth if draw.random() < 0.5 else b'{"a":' * depth + b"1" + b"}" * depth
+    _put_somewhere(draw, values, "\0deep")
+    return b"\n".join(map(_dumped, values)).replace(b'"\\u0000deep"', deep) + b"\n"
+
+
+def _put_somewhere(draw: random.Random, values: Any, new: Any) -> None:
+    holder, field = _somewhere(draw, values)
+    holder[field] = new
+
+
+def _somewhere(draw: random.Random, values: Any) -> tuple[Any, Any]:
+    """A place below the top of one of the values: its object or list, and its name there."""
+    holder, field = values, draw.randrange(len(values))
+    while isinstance(holder[field], dict | list) and holder[field] and (holder is values or draw.random() < 0.8):
+        holder = holder[field]
+        field = draw.choice(sorted(holder)) if isinstance(holder, dict) else draw.randrange(len(holder))
+    return holder, field
 
 
 def _dumped(value: Any) -> bytes:

@@ -1,9 +1,9 @@
 """Damaged media and annotation files go through the loader and the model: is each accounted for, and nothing else lost?
 
-A tiny random model gets 2,000 media files: clips to see, together with their sound, and sounds to hear. 500 annotation
-files are loaded as a release, and the questions that can still be read are asked and scored. The script counts what
-became of the files, and measures the time for all media and the most memory that any process had. Every file can be
-made again from its number.
+A tiny random model gets 2,000 media files: clips to see, together with their sound, and sounds to hear. 1,000
+annotation files are loaded as a release, and the questions that can still be read are asked and scored. The script
+counts what became of the files, and measures the time for all media and the most memory that any process had. Every
+file can be made again from its number.
 
     python benchmarks/fuzz.py --out fuzz.json
 """
@@ -57,7 +57,7 @@ Ask = Callable[[Sequence[Request]], list[Response]]
 
 def main(
     media: int = 2000,
-    annotation_files: Annotated[int, typer.Option("--annotations")] = 500,
+    annotation_files: Annotated[int, typer.Option("--annotations")] = 1000,
     seed: int = 0,
     out: Path | None = None,
 ) -> None:

@@ -35,14 +35,14 @@ def agreement(half: str) -> dict[str, Any]:
     """Count how the parser reads a half of the responses, by pattern.
 
     Args:
-        half: "first" or "second".
+        half: The name of the file: "first_half", "second_half" or "third_set".
 
     Returns:
         For each pattern and for "all": `responses`, `answered` (by the readers), `unread` (of these), and `misread`
         (another answer than the readers', or one where they found none).
     """
     counts: dict[str, Counter[str]] = {}
-    for line in (RESPONSES / f"{half}_half.jsonl").read_text(encoding="utf-8").splitlines():
+    for line in (RESPONSES / f"{half}.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         read = parse(row["response"], row["pattern"], row["options"])
         for name in (row["pattern"], "all"):
@@ -66,9 +66,9 @@ def seconds(piece: str, size: int) -> float:
 
 def main(out: Path | None = None) -> None:
     """Print both measurements, and write all figures as JSON."""
-    halves = {half: agreement(half) for half in ("first", "second")}
+    halves = {half: agreement(half) for half in ("first_half", "third_set", "second_half")}
     for half, counts in halves.items():
-        print(f"{half} half")
+        print(half.replace("_", " "))
         for name, count in sorted(counts.items()):
             share = count["unread"] / max(1, count["answered"])
             print(

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ..results.text import for_spreadsheet
 from .check import FileCheck, MediaChecker, Outcome, media_below
 
 _COLOURS: dict[Outcome, str] = {"equal": "green", "read": "green", "differs": "yellow", "refused": "red"}
@@ -33,6 +34,12 @@ def check_media(folder: Path, out: Path | None, timeout: float) -> int:
     if not names:
         console.print(f"{folder} holds no clips or sounds.", style="red", markup=False)
         return 1
+    try:
+        if out is not None:  # before the files are checked, which may take hours
+            _write(out, [])
+    except OSError as error:
+        console.print(f"--out: {out} cannot be written ({error.strerror}).", style="red", markup=False)
+        return 1
     checker = MediaChecker(timeout)
     console.print(_introduction(names, others, checker.programs), markup=False)
     checks = []
@@ -41,7 +48,9 @@ def check_media(folder: Path, out: Path | None, timeout: float) -> int:
         for each in progress.track(checker.check(folder, names), total=len(names)):
             checks.append(each)
             console.print(f"{each.outcome:8}", style=_COLOURS[each.outcome], end="")
-            console.print(f"{each.name}{''.join(f'{chr(10)}         {note}' for note in each.notes)}", markup=False)
+            text = "\n         ".join([each.name, *each.notes])
+            # A name need not be text in UTF-8.
+            console.print(text.encode(errors="backslashreplace").decode(), markup=False)
     if out is not None:
         _write(out, checks)
     counts = Counter(each.outcome for each in checks)
@@ -57,9 +66,11 @@ def _introduction(names: Sequence[str], others: Sequence[str], programs: Sequenc
 
 def _write(out: Path, checks: Sequence[FileCheck]) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
-    with out.open("w", newline="", encoding="utf-8") as file:
+    with out.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:  # names as they are
         writer = csv.writer(file)
         writer.writerow(field.name for field in fields(FileCheck))
         for each in sorted(checks, key=lambda check: check.name):
             *values, notes = astuple(each)
-            writer.writerow(["" if value is None else value for value in values] + ["; ".join(notes)])
+            cells = ["" if value is None else value for value in values] + ["; ".join(notes)]
+            # A name may come from somebody else's data.
+            writer.writerow([for_spreadsheet(cell) if isinstance(cell, str) else cell for cell in cells])

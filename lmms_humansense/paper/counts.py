@@ -42,9 +42,10 @@ def _questions(file: ReleaseFile, style: Style) -> Iterator[Question]:
         elif style == "think":
             # The plain scorer skips the task_type that is not in the benchmark; the one for think prompts does not.
             question = item["questions"]
-            pattern, answer = PATTERNS.get(question.get("question_pattern")), str(question.get("answer", ""))
+            pattern, answer = PATTERNS.get(str(question.get("question_pattern"))), str(question.get("answer") or "")
             if pattern is not None and answer:
-                options = [str(option) for option in question.get("options") or []]
+                options = question.get("options")
+                options = [str(option) for option in options] if isinstance(options, list) else []
                 yield f"{file.key}-{place}", question["task_type"], pattern, answer, options
 
 

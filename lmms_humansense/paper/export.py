@@ -15,6 +15,7 @@ from ..results.runs import Run
 from ..storage.errors import without_credentials
 from ..tasks.humansense import data
 from ..tasks.humansense.annotations import FILES, FOLDER, DataError, key_of
+from ..tasks.humansense.json_text import loads, storable
 from ..tasks.humansense.taxonomy import BY_CODE
 from . import files
 from .files import ReleaseError
@@ -56,14 +57,14 @@ def export_release(results: Sequence[Path], folder: Path, model: str) -> int:
         exported = _exported(runs, model)
         for each in exported:
             _refuse_to_overwrite(folder / each.name, each.text)
+        folder.mkdir(parents=True, exist_ok=True)
+        for each in exported:
+            (folder / each.name).write_text(each.text, encoding="utf-8")
     except (ReleaseError, DataError) as error:
         console.print(str(error), style="red", markup=False)
         return 1
-    folder.mkdir(parents=True, exist_ok=True)
     for each in exported:
-        path = folder / each.name
-        path.write_text(each.text, encoding="utf-8")
-        console.print(f"{path}: {each.remarks}", markup=False)
+        console.print(f"{folder / each.name}: {each.remarks}", markup=False)
     return 0
 
 
@@ -113,7 +114,7 @@ def _put(items: Sequence[Any], sample: dict[str, Any], model: str) -> None:
     """Store the response of a sample with its question; remove it if the request failed."""
     place = int(sample["id"].partition("-")[2])
     question = items[place]["questions"] if place < len(items) else {}
-    if question.get("question") != sample["question"]:
+    if storable(str(question.get("question"))) != sample["question"]:
         raise ReleaseError(
             f"Item {place} of the annotations is not the question of the results ({sample['question']!r}): set "
             "HUMANSENSE_DATA to the folder with the questions that were asked."
@@ -128,22 +129,38 @@ def _put(items: Sequence[Any], sample: dict[str, Any], model: str) -> None:
 
 def _questions(run: Run, key: str) -> list[Any]:
     """The items of the annotation file that was asked: from where the results say, or else from HUMANSENSE_DATA."""
-    origins = [origin for origin in run.origins if FILES[key] in origin.get("annotations", {})]
+    origins = [origin for origin in run.origins if FILES[key] in (origin.get("annotations") or {})]
     wanted = {origin["annotations"][FILES[key]] for origin in origins}
     reasons = []
     for place in _places(origins):
         try:
             content = _annotations(place, key)
+            if not wanted or sha256(content).hexdigest() in wanted:
+                return _items(content, key)
         except (DataError, OSError) as error:
             reasons.append(str(error))
             continue
-        if not wanted or sha256(content).hexdigest() in wanted:
-            return list(json.loads(content))
         reasons.append(f"{FILES[key]} in {without_credentials(place)} is not the file that was asked.")
     raise ReleaseError(
         f"The questions of {run.name} are needed but cannot be read: {' '.join(reasons)} Set HUMANSENSE_DATA to the "
         "folder or URL that has them."
     )
+
+
+def _items(content: bytes, key: str) -> list[Any]:
+    """The items of an annotation file, unchanged, once it is clear that they are items."""
+    try:
+        loads(content)  # refuses what no later step could take
+        items = json.loads(content)
+    except ValueError as error:
+        raise DataError(f"{FILES[key]} is not valid JSON ({error}); download it again.") from error
+    if not isinstance(items, list) or not all(isinstance(_questions_of(item), dict) for item in items):
+        raise DataError(f"{FILES[key]} must be one JSON array of items with questions; download it again.")
+    return items
+
+
+def _questions_of(item: Any) -> Any:
+    return item.get("questions") if isinstance(item, dict) else None
 
 
 def _places(origins: Sequence[dict[str, Any]]) -> list[str]:
@@ -160,5 +177,5 @@ def _annotations(place: str, key: str) -> bytes:
 
 
 def _refuse_to_overwrite(path: Path, text: str) -> None:
-    if path.is_file() and path.read_text(encoding="utf-8") != text:
+    if path.is_file() and path.read_bytes() != text.encode():
         raise ReleaseError(f"{path} exists already with another content: delete it or choose another folder.")

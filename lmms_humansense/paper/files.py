@@ -3,7 +3,6 @@
 Source: the release's evaluation code (arXiv 2508.10576), which writes them as `HumanSense_VQA_<model>….json`.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +12,17 @@ from typing import Any
 
 from ..tasks.humansense import annotations
 from ..tasks.humansense.annotations import FILES, Annotations
+from ..tasks.humansense.json_text import loads
 from ..tasks.humansense.variants import Variant
+from ..tasks.humansense.wording import brief, listed, shown
 
 OWN_FIELDS = frozenset(
     "question task_type question_pattern answer options full_frame_number fps asr_en time_stamp".split()
 )
 """The fields of `questions` that are not responses."""
+
+_MOST_NAMED = 10
+"""How many models are named in a message."""
 
 
 class ReleaseError(ValueError):
@@ -69,7 +73,7 @@ class ReleaseFile:
         if name is not None:
             if any(name in item["questions"] for item in self.items) and name not in OWN_FIELDS:
                 return name
-            known = ", ".join(self.models) or "no model"
+            known = listed(list(map(brief, self.models)), _MOST_NAMED) or "no model"
             raise ReleaseError(f"{self.path} has no responses of {name}; it has those of {known} (--model).")
         if len(self.models) == 1:
             return self.models[0]
@@ -79,7 +83,8 @@ class ReleaseFile:
         named = [name for name in self.models if f"_{name}_" in stem]
         if len(named) == 1:
             return named[0]
-        raise ReleaseError(f"{self.path} has responses of several models; choose one: --model {'|'.join(self.models)}")
+        known = listed(list(map(brief, self.models)), _MOST_NAMED, "|")
+        raise ReleaseError(f"{self.path} has responses of several models; choose one: --model {known}")
 
     def responses(self, model: str) -> dict[str, str]:
         """Read the responses of a model.
@@ -99,7 +104,9 @@ class ReleaseFile:
                 continue
             response = item["questions"][model]
             if response is not None and not isinstance(response, str):
-                raise ReleaseError(f"{self.path}, item {place}: the response of {model} is not a text: {response!r}.")
+                raise ReleaseError(
+                    f"{self.path}, item {place}: the response of {model} is not a text: {shown(response)}."
+                )
             found[f"{self.key}-{place}"] = response or ""
         return found
 
@@ -124,11 +131,11 @@ def read(path: Path, overrides: Mapping[str, str]) -> ReleaseFile:
     except OSError as error:
         raise ReleaseError(f"{path} cannot be read ({error.strerror}).") from error
     try:
-        items = json.loads(content)
+        items, is_changed = loads(content, "replace")
     except ValueError as error:
         raise ReleaseError(f"{path} is not valid JSON ({error}): it was not written to its end.") from error
     key = _key(path)
-    docs = annotations.read_items(items, key, str(path), overrides)
+    docs = annotations.read_items(items, key, str(path), overrides, is_changed)
     return ReleaseFile(path, key, items, docs, sha256(content).hexdigest())
 
 

@@ -14,8 +14,10 @@ from ..results import statistics
 from ..results.reading import load_runs
 from ..results.runs import Run
 from ..results.statistics import CONFIDENCE, Estimate
+from ..results.text import one_line
 from ..tasks.humansense.taxonomy import BY_CODE, TASKS, VIDEO
 from .differences import differences
+from .feeding import feedings
 from .published import INCONSISTENT, ON_A_SUBSET, Published, published
 
 USUAL = "Qwen2.5-Omni-7B"
@@ -163,8 +165,28 @@ def _show(run: Run, row: Published, console: Console) -> None:
     for heading in ("setting", "here", "release"):
         listed.add_column(heading, overflow="fold")
     for setting in differences(run):
-        listed.add_row(*map(Text, setting))
+        listed.add_row(*(Text(one_line(part, longest=None)) for part in setting))
     console.print(listed)
+    _show_feeding(row, console)
+
+
+def _show_feeding(row: Published, console: Console) -> None:
+    """Print how the release fed the model of the row, if it is another one than the release's omni model."""
+    fed = feedings().get(row.model)
+    if fed is None:
+        return
+    grid = Grid(title=f"How the release fed {row.model}", title_justify="left", show_header=False)
+    grid.add_column()
+    grid.add_column(overflow="fold")
+    near = fed.lmms_eval or "not possible: lmms-eval has no such model, or nothing is published"
+    for name, text in (
+        ("frames", fed.frames),
+        ("max_new_tokens", fed.max_new_tokens),
+        ("decoding", fed.decoding),
+        ("near it in lmms-eval", near),
+    ):
+        grid.add_row(name, Text(text))
+    console.print(grid)
 
 
 def _explanation(run: Run, row: Published, found: Sequence[Line]) -> str:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,7 @@ def write_results(folder: Path, model: str, parts: Sequence[Answered], think: bo
         `<date>_samples_<task>.jsonl`.
     """
     now, variant = datetime.now().strftime("%Y%m%d_%H%M%S"), _variant(parts, think)
-    place = folder / (re.sub(r"[^\w.-]", "_", model).strip(".") or "model")
+    place = _place(folder, model, f"{now}_results.json")
     place.mkdir(parents=True, exist_ok=True)
     responses = {doc_id: response for each in parts for doc_id, response in each.responses.items()}
     sizes, means = {}, {}
@@ -137,6 +138,17 @@ def write_results(folder: Path, model: str, parts: Sequence[Answered], think: bo
     path = place / f"{now}_results.json"
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
     return path
+
+
+def _place(folder: Path, model: str, file: str) -> Path:
+    """The folder of a model. Two models may differ only in what no name of a folder can have."""
+    name = re.sub(r"[^\w.-]", "_", model).strip(".")[:_LONGEST_NAME] or "model"
+    places = (folder / f"{name}{end}" for end in chain([""], (f"_{number}" for number in count(2))))
+    return next(place for place in places if not (place / file).exists())
+
+
+_LONGEST_NAME = 60
+"""The most characters of a folder's name; file systems allow 255 bytes."""
 
 
 def _about(model: str, parts: Sequence[Answered], leaves: Sequence[str]) -> dict[str, Any]:

@@ -10,14 +10,13 @@ import contextlib
 import functools
 import json
 import pkgutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from . import run_events
+from . import checks, run_events
 from .names import TASK_PREFIX, is_ours
 
 MARK = "wrapped_by_humansense"
@@ -60,6 +59,10 @@ def _evaluate(evaluate: Callable[..., Any], lm: Any, *args: Any, **kwargs: Any) 
     The first stands under `model_info`, the second under `humansense_data`. lmms-eval intends to call a model's
     `get_model_info`, but does not do so yet.
     """
+    tasks, limit, offset = (args[0] if args else kwargs["task_dict"]), kwargs.get("limit"), kwargs.get("offset") or 0
+    checks.refuse_no_questions(tasks, limit, offset)
+    checks.refuse_media_out_of_reach(tasks, limit, offset)
+    run_events.asking()
     complete = False
     try:
         results: dict[str, Any] | None = evaluate(lm, *args, **kwargs)
@@ -72,7 +75,7 @@ def _evaluate(evaluate: Callable[..., Any], lm: Any, *args: Any, **kwargs: Any) 
         info = lm.get_model_info()
         versions = {"lmms-humansense": version("lmms-humansense"), **info.get("versions", {})}
         results["model_info"] = {**info, "versions": versions}
-    roots = dict.fromkeys(_roots(args[0] if args else kwargs["task_dict"]))
+    roots = dict.fromkeys(_roots(tasks))
     if roots:
         from ..tasks.humansense import data
 
@@ -85,10 +88,8 @@ def _roots(task_dict: Mapping[Any, Any]) -> Iterator[str]:
 
     A task with our prefix and without a column `root` belongs to another package.
     """
-    for name, task in task_dict.items():
-        if isinstance(task, Mapping):
-            yield from _roots(task)
-        elif str(name).startswith(TASK_PREFIX) and "root" in task.eval_docs.column_names:
+    for name, task in checks.leaves(task_dict):
+        if name.startswith(TASK_PREFIX) and "root" in task.eval_docs.column_names:
             yield task.eval_docs[0]["root"]
 
 
@@ -137,8 +138,10 @@ def _simple_evaluate(simple_evaluate: Callable[..., Any], *args: Any, **kwargs: 
     with run_events.reported(named, lambda: output.file("results.json") if output else None):
         if not is_ours(kwargs.get("model")) and not any(str(task).startswith(TASK_PREFIX) for task in tasks):
             return simple_evaluate(*args, **kwargs)
-        if output is not None:
-            output.refuse_unwritable()
+        checks.refuse_unknown_model(kwargs.get("model"))
+        checks.use_writable_datasets_cache()
+        checks.refuse_unwritable("--output_path", tracker.output_path if tracker is not None else None)
+        checks.refuse_unwritable("--use_cache", kwargs.get("use_cache"))
         with _failures_written(output):
             return simple_evaluate(*args, **kwargs)
 
@@ -154,19 +157,6 @@ class _Output:
         """The file of this run with this ending. Call it after the run has begun: only then the model is known."""
         name = self._tracker.general_config_tracker.model_name_sanitized or ""
         return Path(self._tracker.output_path) / name / f"{self._date}_{ending}"
-
-    def refuse_unwritable(self) -> None:
-        """End the program if the folder cannot be written."""
-        folder = Path(self._tracker.output_path)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder) as file:
-                file.write(b"\0" * 4096)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise SystemExit(
-                f"HumanSense: --output_path {folder} cannot be written ({reason}); name another folder."
-            ) from error
 
 
 @contextlib.contextmanager

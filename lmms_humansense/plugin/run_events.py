@@ -26,6 +26,7 @@ class RunEvents:
         refused: The message about bad arguments or data.
         stopped: The known reason that ended an evaluation.
         broken: The unexpected error that ended an evaluation.
+        asking: Whether the last evaluation that began came as far as its questions: model and tasks were loaded.
     """
 
     begun: int = 0
@@ -33,6 +34,7 @@ class RunEvents:
     refused: str | None = None
     stopped: str | None = None
     broken: str | None = None
+    asking: bool = False
 
 
 @contextlib.contextmanager
@@ -55,10 +57,22 @@ def reported(tasks: Sequence[str], results: Callable[[], Path | None]) -> Iterat
             _append("stopped", reason=getattr(ending, "reason", f"It ended with status {ending.code}."))
         raise
     except Exception as error:
-        _append("broken", reason=f"{type(error).__name__}: {error}")
+        _append("broken", reason=_reason(error))
         raise
     place = results()
     _append("ended", tasks=list(tasks), results=None if place is None else os.path.abspath(place))
+
+
+def asking() -> None:
+    """Report that the evaluation has loaded its model and tasks, and asks its questions now."""
+    _append("asking")
+
+
+def _reason(error: BaseException) -> str:
+    """The error as text. lmms-eval tries some things several times; then the last error is the one that says why."""
+    attempt = getattr(error, "last_attempt", None)
+    cause = attempt.exception() if attempt is not None else None
+    return _reason(cause) if cause is not None else f"{type(error).__name__}: {error}"
 
 
 def read(file: Path) -> RunEvents:
@@ -71,6 +85,9 @@ def read(file: Path) -> RunEvents:
             continue
         if event["what"] == "begun":
             found.begun += 1
+            found.asking = False
+        elif event["what"] == "asking":
+            found.asking = True
         elif event["what"] == "ended":
             found.ended.append((event["tasks"], event["results"]))
         else:

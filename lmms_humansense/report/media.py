@@ -36,7 +36,7 @@ class Media:
         self.source = functools.cache(self._source)
 
     def _source(self, file: str | None) -> str | None:
-        if self._mode == "none" or not file or not Path(file).is_file():
+        if self._mode == "none" or not file or not _is_file(file):
             return None
         if self._mode == "link":
             return Path(file).absolute().as_uri()
@@ -52,6 +52,13 @@ class Media:
             self.without_preview += 1
             return None
         return f"data:video/webm;base64,{base64.b64encode(content).decode()}"
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):  # results of others may name what can be no path
+        return False
 
 
 def preview(file: Path) -> bytes:

@@ -111,8 +111,8 @@
     const parts = [make("h3", `${question.id} · ${question.code} ${data.tasks[question.code]} · ${question.level}`), player(question), make("p", question.question)];
     if (question.options.length) {
       const options = make("ul");
-      for (const option of question.options) {
-        const letter = option.trim()[0];
+      question.options.forEach((option, place) => {
+        const letter = question.letters[place];
         const item = make("li", option);
         if (question.gold.includes(letter)) item.append(make("b", " ✓ right", { class: "right" }));
         data.runs.forEach((name, run) => {
@@ -120,7 +120,7 @@
           if (answer && answer.parsed && answer.parsed.includes(letter)) item.append(make("span", ` ← ${name}`));
         });
         options.append(item);
-      }
+      });
       parts.push(options);
     } else parts.push(make("p", `Right: ${question.gold}`));
     data.runs.forEach((name, run) => {

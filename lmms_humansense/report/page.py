@@ -11,6 +11,7 @@ import pandas
 from jinja2 import Environment, StrictUndefined
 
 from ..results.runs import Run
+from ..tasks.humansense.metrics.parsing import option_letters
 from ..tasks.humansense.taxonomy import BY_CODE, TASKS
 from .compare import Comparison
 from .media import Media
@@ -62,10 +63,11 @@ def page(
 
 
 def _data(runs: Sequence[Run], media: Media) -> dict[str, Any]:
-    questions: dict[tuple[bool, str], dict[str, Any]] = {}
+    # Files of different origin may have another question in the same place.
+    questions: dict[tuple[Any, ...], dict[str, Any]] = {}
     for number, run in enumerate(runs):
         for row in run.samples.to_dict("records"):
-            key = (run.is_sample, row["id"])
+            key = (run.is_sample, row["id"], row["question"], *row["options"])
             if key not in questions:
                 questions[key] = {**_question(row, media), "key": str(len(questions)), "answers": [None] * len(runs)}
             answer = _answer(row)
@@ -84,6 +86,7 @@ def _question(row: dict[str, Any], media: Media) -> dict[str, Any]:
     names = ("id", "code", "level", "question", "options", "gold", "media", "prompt")
     return {
         **{name: row[name] for name in names},
+        "letters": list(option_letters(row["options"])),
         "sound": BY_CODE[row["code"]].is_audio,
         "src": media.source(row["file"]),
     }

@@ -30,6 +30,8 @@ _LENGTHS = ((0, 10), (10, 30), (30, 60), (60, 120), (120, 300), (300, np.inf))
 
 _COUNT_COLOURS = LinearSegmentedColormap.from_list("counts", [(0.23, 0.51, 0.77, 0.0), (0.23, 0.51, 0.77, 0.75)])
 
+_LONGEST_LABEL = 40
+
 _COUNTS = 11
 """The answers 0 to 10 that a counting prompt asks for."""
 
@@ -60,13 +62,14 @@ def pictures(runs: Sequence[Run], metric: Metric) -> list[Picture]:
         The pictures that the samples of these runs allow.
     """
     shown = runs[: len(_COLOURS)]
-    made = [
-        _tasks(shown, metric),
-        _groups(shown, metric, "Accuracy by length of the clip", _lengths),
-        _groups(shown, metric, "Accuracy by kind of question", _kinds),
-        _letters(shown),
-        *(_counting(run) for run in shown if "HC" in run.leaves),
-    ]
+    with matplotlib.rc_context({"text.parse_math": False}):  # a name may have dollar signs
+        made = [
+            _tasks(shown, metric),
+            _groups(shown, metric, "Accuracy by length of the clip", _lengths),
+            _groups(shown, metric, "Accuracy by kind of question", _kinds),
+            _letters(shown),
+            *(_counting(run) for run in shown if "HC" in run.leaves),
+        ]
     return [picture for picture in made if picture is not None]
 
 
@@ -140,7 +143,7 @@ def _letters(runs: Sequence[Run]) -> Picture | None:
     for number, (name, samples) in enumerate(singles.items()):
         said = samples["parsed"].value_counts(normalize=True)
         shares = [float(said.get(letter, 0)) for letter in letters]
-        axes.plot(places, shares, "o", color=_COLOURS[number], label=name)
+        axes.plot(places, shares, "o", color=_COLOURS[number], label=_label(name))
         facts += [f"{name} answers {letter} in {share:.0%}" for letter, share in zip(letters, shares, strict=True)]
     axes.set_xticks(places, letters)
     return _picture(figure, axes, "Letters answered in single choices, beside the right ones", facts)
@@ -170,8 +173,21 @@ def _points(axes: Axes, places: Any, found: Sequence[Estimate | None], name: str
     means = np.array([each.mean for _, each in there])
     spread = [means - [each.low for _, each in there], [each.high for _, each in there] - means] if there else None
     axes.errorbar(
-        [place for place, _ in there], means, yerr=spread, fmt="o", ms=4, lw=1.2, color=_COLOURS[number], label=name
+        [place for place, _ in there],
+        means,
+        yerr=spread,
+        fmt="o",
+        ms=4,
+        lw=1.2,
+        color=_COLOURS[number],
+        label=_label(name),
     )
+
+
+def _label(name: str) -> str:
+    """The name in a legend: shortened, and not beginning with an underscore, for then matplotlib leaves it out."""
+    short = name if len(name) <= _LONGEST_LABEL else f"{name[: _LONGEST_LABEL - 1]}…"
+    return f" {short}" if short.startswith("_") else short
 
 
 def _shift(number: int, of: int) -> float:

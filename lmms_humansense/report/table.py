@@ -8,6 +8,7 @@ from ..paper.published import INCONSISTENT, ON_A_SUBSET, Published, Which, rows
 from ..results import statistics
 from ..results.runs import TRUNCATED, Leaf, Metric, Run
 from ..results.statistics import Estimate
+from ..results.text import one_line
 from ..tasks.humansense.taxonomy import LEVELS, TASKS, VIDEO, Task
 
 COLUMNS: dict[str, tuple[Task, ...]] = {
@@ -50,6 +51,8 @@ class Row:
         notes: Why the row is not simply comparable with others.
         is_ranked: Whether its scores can be the best of a column. Scores of random weights, of other questions or of a
             part of the questions cannot.
+        unscored: The columns whose questions were asked, but that have no score by this metric: every response to the
+            questions of one of their tasks failed or is empty.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Row:
     cells: dict[str, Cell]
     notes: list[str] = field(default_factory=list)
     is_ranked: bool = True
+    unscored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,11 +92,22 @@ def table(runs: Sequence[Run], metric: Metric, which: Which) -> Table:
     if metric == TRUNCATED:
         found = [Row(run.name, "run", _cells(run, metric), notes(run), is_ranked=False) for run in runs]
         return Table(metric, found, blank="–")
-    ours = [Row(run.name, "run", _cells(run, metric), notes(run), _is_whole(run)) for run in runs]
+    ours = [_row(run, metric) for run in runs]
     theirs = [_published_row(row) for row in rows(which)]
     models = [*ours, *(row for row in theirs if row.kind == "paper")]
     _rank(models)
     return Table(metric, [*models, *(row for row in theirs if row.kind == "human"), *_chance_rows(runs)])
+
+
+def _row(run: Run, metric: Metric) -> Row:
+    without = [
+        task.code for task in TASKS if task.code in run.leaves and run.leaves[task.code].estimates[metric] is None
+    ]
+    said = [f"no {metric} in {', '.join(without)}, where every response failed or is empty"] if without else []
+    asked = [column for column, tasks in COLUMNS.items() if all(task.code in run.leaves for task in tasks)]
+    cells = _cells(run, metric)
+    unscored = tuple(column for column in asked if column not in cells)
+    return Row(run.name, "run", cells, [*notes(run), *said], _is_whole(run), unscored)
 
 
 def notes(run: Run) -> list[str]:
@@ -119,7 +134,7 @@ def notes(run: Run) -> list[str]:
     stopped = sum(leaf.stopped for leaf in run.leaves.values())
     if stopped:
         found.append(f"{stopped:,} responses would have stopped the release's scorer with an error (counted 0)")
-    return [*found, *_protocol_notes(run)]
+    return [one_line(note, longest=None) for note in [*found, *_protocol_notes(run)]]
 
 
 def _is_whole(run: Run) -> bool:

@@ -1,6 +1,6 @@
 """The table in a terminal: the levels, and the paper's average."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table as Grid
@@ -8,7 +8,7 @@ from rich.text import Text
 
 from ..results.runs import METRICS, TRUNCATED, Run
 from ..tasks.humansense.taxonomy import LEVELS
-from .table import COLUMNS, Cell, Table, table
+from .table import COLUMNS, Row, Table, table
 
 _SHOWN = ("Avg.", *LEVELS, "FR2", "PC")
 _STYLES = {"run": "bold", "paper": "", "human": "dim", "chance": "dim"}
@@ -28,14 +28,20 @@ def show(tables: Sequence[Table], console: Console) -> None:
             grid.add_column(column, justify="right")
         for row in each.rows:
             grid.add_row(
-                Text(row.name),
-                *(_shown(row.cells.get(column), each.blank) for column in _SHOWN),
-                style=_STYLES[row.kind],
+                Text(row.name), *(_shown(row, column, each.blank) for column in _SHOWN), style=_STYLES[row.kind]
             )
         console.print(grid)
-    for row in tables[0].rows if tables else ():
-        if row.kind == "run" and row.notes:
-            console.print(f"{row.name}: {'; '.join(row.notes)}", markup=False)
+    for name, notes in _notes(row for each in tables for row in each.rows if row.kind == "run").items():
+        console.print(f"{name}: {'; '.join(notes)}", markup=False)
+
+
+def _notes(rows: Iterable[Row]) -> dict[str, list[str]]:
+    """The notes of each run, those of all metrics together."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        known = found.setdefault(row.name, [])
+        known += [note for note in row.notes if note not in known]
+    return {name: notes for name, notes in found.items() if notes}
 
 
 def show_run(run: Run, console: Console) -> None:
@@ -54,21 +60,23 @@ def show_run(run: Run, console: Console) -> None:
         cells = [row.cells.get(column) for row in rows.values()]
         if any(cells):
             marks = ", ".join(dict.fromkeys(mark for cell in cells if cell for mark in cell.marks))
-            share = _shown(truncated.rows[0].cells.get(column), truncated.blank).rstrip("!")
-            grid.add_row(column, *(part for cell in cells for part in _in_full(cell)), share, marks)
+            share = _shown(truncated.rows[0], column, truncated.blank).rstrip("!")
+            grid.add_row(column, *(part for row in rows.values() for part in _in_full(row, column)), share, marks)
     console.print(grid)
-    notes = rows["acc"].notes
-    console.print(f"{run.name}: {'; '.join(notes)}" if notes else "", markup=False)
+    notes = _notes(rows.values())
+    console.print(f"{run.name}: {'; '.join(notes[run.name])}" if notes else "", markup=False)
 
 
-def _in_full(cell: Cell | None) -> tuple[str, str, str]:
+def _in_full(row: Row, column: str) -> tuple[str, str, str]:
+    cell = row.cells.get(column)
     if cell is None:
-        return "", "", ""
+        return "–" if column in row.unscored else "", "", ""
     interval = "" if cell.low is None or cell.high is None else f"{100 * cell.low:.1f}–{100 * cell.high:.1f}"
     return f"{100 * cell.score:.2f}", interval, f"{cell.questions:,}"
 
 
-def _shown(cell: Cell | None, blank: str) -> str:
+def _shown(row: Row, column: str, blank: str) -> str:
+    cell = row.cells.get(column)
     if cell is None:
-        return blank
+        return "–" if column in row.unscored else blank
     return f"{100 * cell.score:.1f}" + ("!" if cell.marks else "")

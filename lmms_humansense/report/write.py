@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..results.runs import METRICS, TRUNCATED, Metric, Run
+from ..results.text import for_spreadsheet, one_line
 from ..tasks.humansense.taxonomy import TASKS
 from .compare import Comparison
 from .table import COLUMNS, Cell, Row, Table
@@ -37,19 +38,22 @@ def markdown(tables: Sequence[Table]) -> str:
 EXPLANATION = (
     "In brackets: 95 % intervals in percentage points, clustered by clip. Avg. is the unweighted mean of the 13 video "
     "tasks, as in the paper; levels are means of their tasks. A mean is given only if there is a score for each of its "
-    "tasks. The paper's rows are by the release's scorer for both metrics; people answered a subset. `truncated` is "
-    "the share of responses that were cut off at max_new_tokens; – where the model does not say, or was not asked."
+    "tasks; –: no response could be scored. The paper's rows are by the release's scorer for both metrics; people "
+    "answered a subset. `truncated` is the share of responses that were cut off at max_new_tokens; – where the model "
+    "does not say, or was not asked."
 )
 
 
 def _escape(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+    """Escape what is markup in Markdown, in a table, or in a link."""
+    line = one_line(text, longest=None).replace("&", "&amp;").replace("\\", "&#92;").replace("<", "&lt;")
+    return line.replace("|", "\\|").replace("](", "]\\(").replace("`", "\\`")
 
 
 def _plain(row: Row, column: str, blank: str) -> str:
     cell = row.cells.get(column)
     if cell is None:
-        return blank
+        return "–" if column in row.unscored else blank
     mark = {1: "**", 2: "*"}.get(cell.rank or 0, "")
     star = f" ({', '.join(cell.marks)})" if cell.marks else ""
     return f"{mark}{100 * cell.score:.1f}{mark}{_interval(cell)}{star}"
@@ -60,17 +64,24 @@ def _interval(cell: Cell) -> str:
 
 
 def comma_separated(tables: Sequence[Table]) -> str:
-    """Write the tables as CSV: one line for each cell, with unrounded numbers."""
+    """Write the tables as CSV: one line for each cell, with unrounded numbers.
+
+    A cell without a score, because no response could be scored, has no numbers. Texts that a spreadsheet would take for
+    formulas have an apostrophe before them.
+    """
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["metric", "row", "kind", "column", *_OF_CELL, "notes"])
     for table in tables:
         for row in table.rows:
+            texts = [for_spreadsheet(one_line(text, longest=None)) for text in (row.name, "; ".join(row.notes))]
             for column, cell in row.cells.items():
-                writer.writerow([
-                    table.metric, row.name, row.kind, column, cell.score, cell.low, cell.high, cell.questions,
-                    "; ".join(cell.marks), "; ".join(row.notes),
-                ])  # fmt: skip
+                numbers = [cell.score, cell.low, cell.high, cell.questions, "; ".join(cell.marks)]
+                writer.writerow([table.metric, texts[0], row.kind, column, *numbers, texts[1]])
+            for column in row.unscored:
+                writer.writerow(
+                    [table.metric, texts[0], row.kind, column, None, None, None, None, "no score", texts[1]]
+                )
     return file.getvalue()
 
 
@@ -82,12 +93,13 @@ def latex(table: Table) -> str:
         lines += [r"\midrule"] if row.kind != kind else []
         kind = row.kind
         lines.append(" & ".join([_tex(row.name), *(_tex_cell(row.cells.get(column)) for column in COLUMNS)]) + r" \\")
-    notes = [f"% {row.name}: {'; '.join(row.notes)}" for row in table.rows if row.notes]
+    noted = [f"{row.name}: {'; '.join(row.notes)}" for row in table.rows if row.notes]
+    notes = [f"% {one_line(note, longest=None)}" for note in noted]  # a second line would be no comment
     return "\n".join([f"% metric: {table.metric}", *notes, *lines, r"\bottomrule", r"\end{tabular}", ""])
 
 
 def _tex(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in text)
+    return "".join(_LATEX.get(character, character) for character in one_line(text, longest=None))
 
 
 def _tex_cell(cell: Cell | None) -> str:
@@ -125,7 +137,7 @@ def _by_task(run: Run, metric: Metric) -> dict[str, float]:
 
 def _row(row: Row) -> dict[str, Any]:
     cells = {column: {name: getattr(cell, name) for name in _OF_CELL} for column, cell in row.cells.items()}
-    return {"name": row.name, "kind": row.kind, "notes": row.notes, "scores": cells}
+    return {"name": row.name, "kind": row.kind, "notes": row.notes, "unscored": row.unscored, "scores": cells}
 
 
 def _run(run: Run) -> dict[str, Any]:

@@ -1,17 +1,20 @@
 """Reads the results and samples that lmms-eval writes, also of runs that were made in parts."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas
 from rich.console import Console
 
-from ..tasks.humansense.metrics.scoring import without_mark
+from ..tasks.humansense.json_text import loads
 from ..tasks.humansense.taxonomy import BY_CODE
 from ..tasks.humansense.variants import split
+from ..tasks.humansense.wording import listed, shown
 from .runs import SAMPLE, Leaf, Run
+from .samples import row
+from .text import one_line
 
 _RESULTS = "results.json"
 
@@ -32,7 +35,7 @@ def load_runs(paths: Sequence[Path], console: Console) -> tuple[list[Run], list[
     """
     runs, problems = read_runs(paths)
     for problem in problems:
-        console.print(f"Left out: {problem}", style="yellow", markup=False)
+        console.print(f"Note: {one_line(problem, longest=None)}", style="yellow", markup=False)
     return runs, problems
 
 
@@ -43,18 +46,15 @@ def read_runs(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
     counts.
 
     Returns:
-        The runs, and a sentence about each file or line that cannot be used.
+        The runs, and a sentence about each file, task or line that cannot be used.
     """
     problems: list[str] = []
     runs: dict[tuple[str, str], Run] = {}
     for file in _results_files(paths, problems):
         try:
-            _add(runs, file, _read_json(file), problems)
+            _add(runs, file, _read_json(file, problems), problems)
         except ResultsError as error:
             problems.append(str(error))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            what = f"{type(error).__name__}: {error}"
-            problems.append(f"{file} is not a results file of lmms-eval, or has another form ({what}).")
     found = [run for run in runs.values() if run.leaves]
     _name(found)
     return found, problems
@@ -64,7 +64,8 @@ def _results_files(paths: Iterable[Path], problems: list[str]) -> list[Path]:
     found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
-            inside = sorted(path.rglob(f"*_{_RESULTS}"))
+            # A pipe with such a name would be waited for without end.
+            inside = sorted(file for file in path.rglob(f"*_{_RESULTS}") if file.is_file())
             if not inside:
                 problems.append(f"{path} contains no *_{_RESULTS} of lmms-eval.")
             found |= dict.fromkeys(inside)
@@ -75,37 +76,81 @@ def _results_files(paths: Iterable[Path], problems: list[str]) -> list[Path]:
     return list(found)
 
 
-def _read_json(file: Path) -> Mapping[str, Any]:
+def _read_json(file: Path, problems: list[str]) -> Mapping[str, Any]:
     try:
-        content = json.loads(file.read_bytes())
-    except (ValueError, OSError) as error:
+        content, is_changed = loads(file.read_bytes(), "replace")
+    except OSError as error:
+        raise ResultsError(f"{file} cannot be read ({error.strerror}).") from error
+    except ValueError as error:
         raise ResultsError(f"{file} is not valid JSON ({error}): it was not written to its end.") from error
     found: dict[str, Any] = content if isinstance(content, dict) else {}
     missing = [key for key in ("results", "configs", "config", "n-samples") if not isinstance(found.get(key), dict)]
     if missing:
         raise ResultsError(f"{file} is not a results file of lmms-eval: it has no {', '.join(missing)}.")
+    wrong = _wrong_fields(found)
+    if wrong:
+        raise ResultsError(f"{file} has another form than results of lmms-eval: see its {', '.join(wrong)}.")
+    if is_changed:
+        problems.append(f"{file}: {_REPLACED}")
     return found
+
+
+def _wrong_fields(results: Mapping[str, Any]) -> list[str]:
+    """The fields that reports need and that have a type which lmms-eval and our models never write."""
+    info = results.get("model_info") or {}
+    origins = results.get("humansense_data") or []
+    fine = {
+        "versions": isinstance(results.get("versions") or {}, dict),
+        "model_info": isinstance(info, dict),
+        "model_info.versions": not isinstance(info, dict) or isinstance(info.get("versions") or {}, dict),
+        "model_info.refused_arguments": not isinstance(info, dict) or _are_texts(info.get("refused_arguments") or []),
+        "humansense_data": isinstance(origins, list) and all(map(_is_origin, origins)),
+    }
+    return [name for name, is_fine in fine.items() if not is_fine]
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _is_origin(origin: Any) -> bool:
+    """Whether this says where questions came from, as `data.origin` of the tasks does."""
+    if not isinstance(origin, dict) or not isinstance(origin.get("source"), str):
+        return False
+    digests = origin.get("annotations") or {}
+    texts = [origin.get("commit") or "", *(digests.values() if isinstance(digests, dict) else [None])]
+    return all(isinstance(each, str) for each in texts)
 
 
 def _add(runs: dict[tuple[str, str], Run], file: Path, results: Mapping[str, Any], problems: list[str]) -> None:
     """Add the tasks of a results file to the runs that they belong to."""
-    ours = {name: named for name in results["configs"] if (named := _leaf_named(name))}
-    if not ours:
+    names = dict.fromkeys([*results["configs"], *results["results"], *results["n-samples"], *_logged(file)])
+    ours = {name: named for name in names if (named := _leaf_named(name))}
+    if not any(name in results["configs"] for name in ours):
         raise ResultsError(f"{file} has no task of HumanSense.")
     for name, (variant, code) in ours.items():
-        settings = _settings(results, name)
-        run = runs.setdefault((_as_key(settings), variant), Run(_model_name(results), variant, settings))
-        run.info = results.get("model_info") or {}
-        run.origins += [origin for origin in results.get("humansense_data") or [] if origin not in run.origins]
         try:
+            if name not in results["configs"]:
+                raise ResultsError(f"{file}: its configs have no {name}, so nothing is known of how it was run.")
+            settings = _settings(file, results, name)
             leaf = _leaf(file, results, name, code, problems)
         except ResultsError as error:
             problems.append(str(error))
             continue
+        run = runs.setdefault((_as_key(settings), variant), Run(_model_name(results), variant, settings))
+        run.info = results.get("model_info") or {}
+        run.origins += [origin for origin in results.get("humansense_data") or [] if origin not in run.origins]
         known = run.leaves.get(leaf.code)
         if known is None or known.date <= leaf.date:
             run.leaves[leaf.code] = leaf
         run.files.append(file)
+
+
+def _logged(file: Path) -> list[str]:
+    """The tasks of which samples stand beside a results file."""
+    start = f"{file.name.removesuffix(_RESULTS)}samples_"
+    found = sorted(other.name for other in file.parent.glob("*.jsonl") if other.name.startswith(start))
+    return [name.removeprefix(start).removesuffix(".jsonl") for name in found]
 
 
 def _leaf_named(name: str) -> tuple[str, str] | None:
@@ -125,53 +170,57 @@ def _leaf(file: Path, results: Mapping[str, Any], name: str, code: str, problems
     samples_file = file.with_name(f"{file.name.removesuffix(_RESULTS)}samples_{name}.jsonl")
     if not samples_file.is_file():
         raise ResultsError(f"{samples_file} is missing: {name} of {file} was run without --log_samples.")
-    numbers = results["n-samples"].get(name) or {}
-    rows = list(_rows(samples_file, problems))
+    try:
+        rows = _rows(samples_file, code, problems)
+    except OSError as error:
+        raise ResultsError(f"{samples_file} cannot be read ({error.strerror}).") from error
     if not rows:
         raise ResultsError(f"{samples_file} contains no sample of HumanSense.")
-    frame = pandas.DataFrame(rows).drop_duplicates("doc_id").sort_values("doc_id").reset_index(drop=True)
-    asked, total = (int(numbers.get(key, len(frame))) for key in ("effective", "original"))
+    numbers = results["n-samples"].get(name)
+    counts = numbers if isinstance(numbers, dict) else {}
+    asked, total = (counts.get(key, len(rows)) for key in ("effective", "original"))
+    if not all(isinstance(count, int) and len(rows) <= count <= _MOST_QUESTIONS for count in (asked, total)):
+        raise ResultsError(f"{file}: its n-samples of {name} ({shown(numbers)}) do not fit its {len(rows):,} samples.")
+    frame = pandas.DataFrame(rows).sort_values("doc_id").reset_index(drop=True)
     return Leaf(code, frame, asked, total, str(results.get("date", "")))
 
 
-def _rows(file: Path, problems: list[str]) -> Iterator[dict[str, Any]]:
-    with file.open(encoding="utf-8", errors="replace") as lines:
+def _rows(file: Path, code: str, problems: list[str]) -> list[dict[str, Any]]:
+    """The samples in a file. Of lines about the same question, the first counts."""
+    rows: list[dict[str, Any]] = []
+    known: set[int | str] = set()
+    wrong, changed = [], []
+    with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             try:
-                yield _row(json.loads(line))
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                what = f"{type(error).__name__}: {error}"
-                problems.append(f"{file}, line {number} is not a sample of HumanSense, or it is cut off ({what}).")
+                sample, is_changed = loads(line, "replace")
+                found = row(sample, code)
+            except ValueError as error:  # SampleError is one
+                wrong.append(f"{file}, line {number} is not a sample of HumanSense, or it is cut off ({error}).")
+                continue
+            if known & {found["doc_id"], found["id"]}:
+                wrong.append(f"{file}, line {number} is about the same question as a line before it.")
+                continue
+            known |= {found["doc_id"], found["id"]}
+            rows.append(found)
+            changed += [str(number)] if is_changed else []
+    problems += _some(wrong, f"{file}: {{:,}} more lines are left out for such reasons.")
+    if changed:
+        problems.append(f"{file}, line {listed(changed, _MOST_NAMED)}: {_REPLACED}")
+    return rows
 
 
-def _row(sample: Mapping[str, Any]) -> dict[str, Any]:
-    """The parts of a logged sample that reports need."""
-    acc = sample["acc"]
-    shown = (sample.get("token_counts") or [{}])[0] or {}
-    response = sample["filtered_resps"]
-    while isinstance(response, list):
-        response = response[0] if response else ""
-    paper, truncated = sample.get("paper"), sample.get("truncated")
-    return {
-        "doc_id": int(sample["doc_id"]),
-        **{key: acc[key] for key in _OF_QUESTION},
-        "option_count": len(acc["options"]),
-        "acc": float(acc["score"]),
-        "paper": None if paper is None else float(paper["score"]),
-        "crash": (paper or {}).get("crash", ""),
-        "answered": float(sample["answered"]["score"]),
-        "failed": float(sample["failed"]["score"]),
-        "truncated": None if truncated is None else float(truncated["score"]),
-        "response": without_mark(str(response))[0],
-        "prompt": str(sample.get("input", "")),
-        **{key: shown.get(key) for key in ("frames", "seconds_heard", "seconds_present", "time_axis", "output_tokens")},
-    }
+def _some(sentences: Sequence[str], more: str) -> list[str]:
+    left = len(sentences) - _MOST_NAMED
+    return [*sentences[:_MOST_NAMED], *([more.format(left)] if left > 0 else [])]
 
 
-_OF_QUESTION = (
-    "id", "code", "level", "pattern", "question", "options", "gold", "parsed", "duration", "media", "file", "clip",
-)  # fmt: skip
-"""What the item `acc` of a sample says about its question and answer; see `results.metrics` of the tasks."""
+_REPLACED = "characters that cannot be stored are replaced by question marks."
+
+_MOST_NAMED = 10
+"""How many lines of one file are named in messages."""
+
+_MOST_QUESTIONS = 10**6
 
 _OF_MODEL = (
     "pretrained", "checkpoint", "model_type", "dtype", "quantization", "attn_implementation", "system_prompt", "frames",
@@ -181,10 +230,12 @@ _OF_MODEL = (
 """What a model says about itself that scores depend on."""
 
 
-def _settings(results: Mapping[str, Any], task: str) -> dict[str, Any]:
+def _settings(file: Path, results: Mapping[str, Any], task: str) -> dict[str, Any]:
     """What a score depends on besides the task. Results with equal settings are parts of one run."""
-    config, model = results["config"], results.get("model_info") or {}
-    generation = results["configs"][task].get("generation_kwargs") or {}
+    config, model, configured = results["config"], results.get("model_info") or {}, results["configs"][task]
+    generation = (configured.get("generation_kwargs") or {}) if isinstance(configured, dict) else None
+    if not isinstance(generation, dict) or not _are_texts(_as_list(generation.get("until") or [])):
+        raise ResultsError(f"{file}: its configs.{task} has another form than in results of lmms-eval.")
     known = {key: model.get(key) for key in _OF_MODEL if key in model}
     return {
         "model": config.get("model"),
@@ -200,10 +251,14 @@ def _settings(results: Mapping[str, Any], task: str) -> dict[str, Any]:
     }
 
 
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
 def _model_name(results: Mapping[str, Any]) -> str:
     model = results.get("model_info") or {}
     full = str(model.get("pretrained") or results.get("model_name") or results["config"].get("model") or "model")
-    return full.rstrip("/").rpartition("/")[2]
+    return one_line(full.rstrip("/").rpartition("/")[2]) or "model"
 
 
 def _as_key(value: Any) -> str:
@@ -225,5 +280,5 @@ def _name(runs: Sequence[Run]) -> None:
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value, default=str) if isinstance(value, dict | list) else str(value)
+    text = one_line(json.dumps(value, default=str) if isinstance(value, dict | list) else str(value))
     return text if len(text) <= 24 else f"{text[:21]}…"

@@ -190,7 +190,8 @@ def _uniform(row: Any) -> float:
         return 1 / 2
     options = max(int(row.option_count), 1)
     if row.pattern == "multi":
-        parts = 2 ** len(row.gold) - 2  # subsets of the right letters that are neither empty nor complete
+        right = min(len(row.gold), options)  # an annotation may name letters that are no options
+        parts = 2**right - 2  # subsets of the right letters that are neither empty nor complete
         return (1 + 0.5 * parts) / (2**options - 1)
     return 1 / options
 

@@ -5,6 +5,7 @@ data cannot be used as they are. 3: the run is incomplete, and the same command 
 """
 
 import argparse
+import contextlib
 import functools
 import json
 import os
@@ -48,12 +49,17 @@ def with_defaults(arguments: Sequence[str]) -> list[str]:
 
 def run(arguments: Sequence[str]) -> int:
     """Run lmms-eval with the arguments, say how it ended, and return the exit status."""
-    given = with_defaults(arguments)
+    if _only_informs(arguments):
+        return COMPLETE if subprocess.call([sys.executable, "-m", "lmms_eval", *arguments]) == 0 else BAD_ARGUMENTS
     first = os.environ.get("RANK", "0") == "0"
-    with tempfile.TemporaryDirectory(prefix="lmms-humansense-") as folder:
-        file = Path(folder) / "events.jsonl"
-        file.touch()
-        ended = _run_watched([sys.executable, "-m", "lmms_eval", *given], file)
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="lmms-humansense-"))
+            file = Path(folder) / "events.jsonl"
+            file.touch()
+        except OSError as error:
+            return _refused(f"No temporary folder can be written ({error.strerror or error}): set TMPDIR to one.")
+        ended = _run_watched([sys.executable, "-m", "lmms_eval", *with_defaults(arguments)], file)
         events = run_events.read(file)
         status, sentence = judge(ended, events, first)
     if sentence:
@@ -63,6 +69,24 @@ def run(arguments: Sequence[str]) -> int:
     if status == COMPLETE and first:
         _conclude(events)
     return status
+
+
+def _refused(sentence: str) -> int:
+    print(f"\nlmms-humansense run: {sentence}", file=sys.stderr)
+    return BAD_ARGUMENTS
+
+
+_LISTS = ("list", "list_groups", "list_tags", "list_subtasks")
+"""The values of `--tasks` for which lmms-eval prints a list and evaluates nothing."""
+
+
+def _only_informs(arguments: Sequence[str]) -> bool:
+    """Whether these arguments let lmms-eval print something and evaluate nothing."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)  # --power is another argument
+    parser.add_argument("--tasks", nargs="?")
+    parser.add_argument("-h", "--help", "--power_analysis", "--power-analysis", dest="informs", action="store_true")
+    given, _ = parser.parse_known_args(arguments)
+    return given.informs or given.tasks in _LISTS
 
 
 def _conclude(events: RunEvents) -> None:
@@ -99,6 +123,8 @@ def judge(ended: int, events: RunEvents, first: bool = True) -> tuple[int, str]:
         return BAD_ARGUMENTS, "lmms-eval did not begin to evaluate; its messages above say why."
     if events.stopped is not None:
         return INCOMPLETE, events.stopped
+    if events.broken is not None and not events.asking:
+        return BAD_ARGUMENTS, f"lmms-eval could not load the model or the tasks: {events.broken}"
     if events.broken is not None:
         return INCOMPLETE, f"lmms-eval ended in an error: {events.broken}"
     if len(events.ended) < events.begun:

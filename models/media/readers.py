@@ -204,8 +204,8 @@ class PyavReader:
             stream = video_stream(self._file, container)
             decoder = self._from_first = VideoDecoder(stream)
             packets = demux(self._file, container, stream, field=self._index.field)
-            skipped = self._index.skipped
-            for frame in decoder.decode(islice(packets, skipped, skipped + self.count)):
+            fed = (packet for place, packet in enumerate(packets) if place not in self._index.skipped)
+            for frame in decoder.decode(islice(fed, self.count)):
                 if counted in wanted:
                     yield counted, self._converter.convert(frame)
                 counted += 1
@@ -242,7 +242,7 @@ class DecordReader:
             self._video = decord.VideoReader(os.path.abspath(file))
             self.count = len(self._video)
             self.fps = float(self._video.get_avg_fps())
-        except (self._failure, RuntimeError) as error:
+        except (self._failure, RuntimeError, UnicodeEncodeError) as error:  # it takes only names in UTF-8
             raise MediaError(f"{file} cannot be read: {reason}, and decord cannot read it.") from error
 
     def pictures(self, numbers: Sequence[int]) -> Iterator[tuple[int, torch.Tensor]]:

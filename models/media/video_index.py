@@ -53,7 +53,7 @@ class VideoIndex:
         broken_off: Whether the file ends in the middle of a packet, which is then not one of these.
         field: Duration of a packet with one field of an interlaced picture; None if each packet has a whole picture.
             Two such packets count as one.
-        skipped: Packets at the start of the file that cannot be decoded and are not among these: instead of `hidden`,
+        skipped: Places in the file of packets that cannot be decoded and are not among these: instead of `hidden`,
             where `pts` cannot be relied on.
     """
 
@@ -64,7 +64,7 @@ class VideoIndex:
     timed: bool
     broken_off: bool = False
     field: float | None = None
-    skipped: int = 0
+    skipped: frozenset[int] = frozenset()
 
     @cached_property
     def place(self) -> dict[int, int]:
@@ -338,7 +338,7 @@ def frame_rate(container: InputContainer, stream: VideoStream, index: VideoIndex
         return float(stated or guessed or 0)
     if index.hidden:
         # The stated rate is FFmpeg's quotient of the number of all packets and the duration that is shown.
-        regular = [float(rate) for rate in (stated, guessed) if rate and _near(float(rate), measured[0], 1 + _ROUNDING)]
+        regular = [float(rate) for rate in (guessed, stated) if rate and _near(float(rate), measured[0], 1 + _ROUNDING)]
         return regular[0] if regular else measured[0]
     if stated and any(_near(float(stated), rate, _CONTRADICTION) for rate in measured):
         return float(stated)

@@ -3,12 +3,12 @@
 Validation happens only here. Standard library only.
 """
 
-import json
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
+from .json_text import loads
 from .metrics import scoring
 from .metrics.parsing import option_letters
 from .prompts import PATTERNS, Pattern
@@ -72,6 +72,8 @@ FOLDER = "bench_data"
 """The dataset repository's folder with the benchmark; the training data beside it is never read."""
 
 
+_REPLACED = "it has characters that cannot be stored (half of a surrogate pair); they are replaced by question marks."
+
 LONGEST_PATH = 4096
 """The most characters of the path of a media file, as in Linux (PATH_MAX)."""
 
@@ -97,13 +99,15 @@ def read(text: str | bytes, key: str, overrides: Mapping[str, str] | None = None
         TaxonomyError: The task of a `task_type` cannot be determined.
     """
     try:
-        items = json.loads(text)
-    except (ValueError, RecursionError) as error:  # RecursionError: a million nested arrays
+        items, is_changed = loads(text)
+    except ValueError as error:
         raise DataError(f"{FILES[key]} is not valid JSON ({error}); download it again.") from error
-    return read_items(items, key, FILES[key], overrides)
+    return read_items(items, key, FILES[key], overrides, is_changed)
 
 
-def read_items(items: Any, key: str, name: str, overrides: Mapping[str, str] | None = None) -> Annotations:
+def read_items(
+    items: Any, key: str, name: str, overrides: Mapping[str, str] | None = None, is_changed: bool = False
+) -> Annotations:
     """Read an annotation file from its parsed JSON, as `read` does.
 
     Args:
@@ -111,6 +115,7 @@ def read_items(items: Any, key: str, name: str, overrides: Mapping[str, str] | N
         key: The key in `FILES` of the file whose tasks the items may have.
         name: The file's name in messages.
         overrides: The task codes of `task_type` names, which win over all other rules.
+        is_changed: Whether characters of the file were replaced, because they cannot be stored.
 
     Returns:
         The docs in the order of the items, with the resolution of their task types and the warnings about them.
@@ -129,13 +134,9 @@ def read_items(items: Any, key: str, name: str, overrides: Mapping[str, str] | N
         for place, item in enumerate(fields)
         if item.text("task_type") in resolution.codes
     ]
-    warnings = [f"{name}: {warning}" for warning in resolution.warnings]
+    warnings = [f"{name}: {_REPLACED}"] if is_changed else []
+    warnings += [f"{name}: {warning}" for warning in resolution.warnings]
     warnings += [f"{name}, item {doc['id'].partition('-')[2]}: {_oddity(doc)}" for doc in docs if _oddity(doc)]
-    warnings += [
-        f"{name}, item {place}: characters that cannot be stored (lone surrogates) were replaced by �."
-        for place, item in enumerate(fields)
-        if item.is_replaced
-    ]
     return {"docs": docs, "resolution": resolution, "warnings": warnings}
 
 
@@ -178,9 +179,8 @@ class _Item:
         questions = item.get("questions")
         if not isinstance(questions, dict):
             raise self.wrong("questions", "is missing" if questions is None else "must be an object")
-        self.item: dict[str, Any] = {name: _storable(value) for name, value in item.items()}
-        self.questions: dict[str, Any] = {name: _storable(value) for name, value in questions.items()}
-        self.is_replaced = (self.item, self.questions) != (item, questions)
+        self.item: dict[str, Any] = item
+        self.questions: dict[str, Any] = questions
 
     def wrong(self, field: str, what: str) -> DataError:
         return DataError(f"{self.where}: the field {field} {what}.")
@@ -235,8 +235,9 @@ class _Item:
         answer = _as_text(value, self.wrong("questions.answer", f"must be a text or a number, not {shown(value)}"))
         if not answer.strip():
             raise self.wrong("questions.answer", "is empty")
-        if pattern == "count" and not answer.strip().isdecimal():
-            raise self.wrong("questions.answer", f"must be a whole number for a counting question, not {shown(value)}")
+        if pattern == "count" and not (answer.strip().isdecimal() and len(answer.strip()) < _MOST_DIGITS):
+            wanted = "a whole number of at most 9 digits for a counting question"
+            raise self.wrong("questions.answer", f"must be {wanted}, not {shown(value)}")
         return answer
 
     def number(self, field: str, kind: Callable[[float], Any]) -> Any:
@@ -251,13 +252,6 @@ class _Item:
         return kind(number)
 
 
-def _storable(value: Any) -> Any:
-    """A text or a list of texts with U+FFFD for each half of a character, which JSON can spell and no file can hold."""
-    if isinstance(value, list):
-        return [_storable(each) if isinstance(each, str) else each for each in value]
-    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value
-
-
 def _as_text(value: Any, error: DataError) -> str:
     """A text unchanged, a number as text (4 and 4.0 are "4"); raises `error` for anything else."""
     if isinstance(value, str):
@@ -266,6 +260,8 @@ def _as_text(value: Any, error: DataError) -> str:
         raise error
     return str(int(value)) if float(value).is_integer() else str(value)
 
+
+_MOST_DIGITS = 10
 
 _LARGEST = 1e9
 """Numbers in answers and options must be smaller. This also refuses NaN and infinity."""

@@ -92,6 +92,28 @@ def test_a_folder_whose_files_can_all_be_read_ends_with_status_0(tmp_path: Path)
     assert CliRunner().invoke(app, ["check-media", str(tmp_path)]).exit_code == 0
 
 
+def test_a_name_that_is_not_text_is_printed_and_written(tmp_path: Path) -> None:
+    (tmp_path / "media").mkdir()
+    name = os.fsdecode(b"s\xff.wav")
+    clips.write_sound(tmp_path / "sound.wav", clips.tones(16_000, 1), 16_000, "pcm_s16le")
+    try:
+        (tmp_path / "sound.wav").rename(tmp_path / "media" / name)
+    except OSError:
+        pytest.skip("this file system takes only names in UTF-8")
+    out = tmp_path / "check.csv"
+    result = CliRunner().invoke(app, ["check-media", str(tmp_path / "media"), "--out", str(out)])
+    assert (result.exit_code, r"s\udcff.wav" in result.output) == (0, True)
+    assert b"\ns\xff.wav," in out.read_bytes()
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_read(folder: Path) -> None:
+    out = folder / "notes.txt" / "check.csv"
+    result = CliRunner().invoke(app, ["check-media", str(folder), "--out", str(out)])
+    assert result.exit_code == 1
+    assert "check.csv cannot be written (" in result.output.replace("\n", "")
+    assert "whole.mp4" not in result.output
+
+
 @pytest.mark.parametrize("kind", ["missing", "empty"])
 def test_nothing_to_check_is_said(kind: str, tmp_path: Path) -> None:
     folder = tmp_path if kind == "empty" else tmp_path / "missing"

@@ -150,6 +150,18 @@ def test_failures_are_counted_listed_limited_and_asked_again(tiny_model: Path, t
             ["--model", "humansense_omni", "--tasks", "humansense_sample_hc", "--output_path", "/proc/no/such"],
             "--output_path /proc/no/such cannot be written (No such file or directory); name another folder.",
         ),
+        (
+            ["--model", "humansense_omnii", "--tasks", "humansense_sample_hc"],
+            "--model humansense_omnii is not known; did you mean humansense_omni",
+        ),
+        (
+            ["--model", "dummy", "--tasks", "humansense_sample,humansense_sample_hc", "--limit", "0"],
+            "--limit 0 leaves no question of humansense_sample_",
+        ),
+        (
+            ["--model", "dummy", "--tasks", "humansense_sample_hc", "--use_cache", "/proc/no/such"],
+            "--use_cache /proc/no/such cannot be written (No such file or directory); name another folder.",
+        ),
     ],
 )
 def test_bad_arguments_end_with_status_2(given: list[str], sentence: str, tmp_path: Path) -> None:
@@ -157,6 +169,33 @@ def test_bad_arguments_end_with_status_2(given: list[str], sentence: str, tmp_pa
     assert done.returncode == 2
     assert sentence in done.stdout + done.stderr
     assert "To go on" not in done.stderr
+
+
+def test_two_groups_with_one_task_end_with_status_2(tmp_path: Path) -> None:
+    given = ["--model", "dummy", "--tasks", "humansense_l1,humansense_video"]
+    done = run(HUMANSENSE, "run", *given, cwd=tmp_path, check=False, HUMANSENSE_DATA=str(ROOT))
+    assert done.returncode == 2
+    assert "could not load the model or the tasks: ValueError: Found 1 or more tasks" in done.stderr
+    assert "To go on" not in done.stderr
+
+
+def test_a_list_of_tasks_ends_with_status_0(tmp_path: Path) -> None:
+    done = run(HUMANSENSE, "run", "--tasks", "list", cwd=tmp_path)
+    assert "humansense_sample_hc" in done.stdout + done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs the right to mount a file system")
+@pytest.mark.parametrize("setting", ["HF_HOME", "HOME"])
+def test_a_run_needs_neither_a_writable_cache_nor_a_home(
+    setting: str, tiny_model: Path, tmp_path: Path, small_disk: Path
+) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    given = arguments(tiny_model, "humansense_sample_hc", "out")
+    only = {name: value for name, value in os.environ.items() if name != "HF_HOME"} | {setting: str(small_disk)}
+    done = run(HUMANSENSE, "run", *given, cwd=tmp_path, check=False, only=only)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert results_of(tmp_path / "out")["results"]["humansense_sample_hc"]["failed,none"] == 0
 
 
 @pytest.fixture

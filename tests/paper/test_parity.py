@@ -1,6 +1,8 @@
 """A run beside the paper: the numbers, their intervals, and that every setting that differs is listed."""
 
 import json
+import re
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from typer.testing import CliRunner
 
 from lmms_humansense.cli import app
 from lmms_humansense.paper.differences import differences
+from lmms_humansense.paper.feeding import feedings
 from lmms_humansense.paper.parity import ParityError, lines, row_for
 from lmms_humansense.paper.published import Published, published
 from lmms_humansense.results.reading import read_runs
@@ -227,6 +230,40 @@ def test_the_command_prints_both_parts(tmp_path: Path) -> None:
     assert "The paper has no row of this model" in done.output
     assert "Settings that differ from the release" in done.output
     assert "greedy" in done.output
+
+
+def test_how_the_release_fed_another_model_is_printed(tmp_path: Path) -> None:
+    logged.write(tmp_path, logged.mostly_right(0.5), tasks="AR", count=4)
+    done = CliRunner().invoke(app, ["parity", str(tmp_path), "--against", "InternVL3-8B"])
+    assert done.exit_code == 0, done.output
+    assert "How the release fed InternVL3-8B" in done.output
+    printed = "".join(done.output.split()).replace("│", "")
+    assert "--modelinternvl3--model_argsmodality=video,num_frame=8,max_num=1--gen_kwargsmax_new_tokens=1024" in printed
+    own = CliRunner().invoke(app, ["parity", str(tmp_path), "--against", "Qwen2.5-Omni-7B"])
+    assert "How the release fed" not in own.output
+
+
+def test_every_row_of_another_model_says_how_it_was_fed() -> None:
+    others = {row.model for row in published() if not row.is_human} - {"Qwen2.5-Omni-7B"}
+    assert set(feedings()) == others
+
+
+def test_the_page_has_the_same_table() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "paper.md").read_text(encoding="utf-8")
+    for model, fed in feedings().items():
+        near = f"`{fed.lmms_eval}` " if fed.lmms_eval else ""
+        assert f"| {model} | {fed.frames} | {fed.max_new_tokens} | {fed.decoding} | {near}|" in page
+
+
+@pytest.mark.parametrize("model", sorted(name for name, fed in feedings().items() if fed.lmms_eval))
+def test_the_arguments_are_arguments_of_lmms_evals_model(model: str) -> None:
+    arguments = feedings()[model].lmms_eval or ""
+    name = arguments.split()[1]
+    file = files("lmms_eval").joinpath("models").joinpath("simple").joinpath(f"{name}.py")
+    definition = file.read_text(encoding="utf-8").partition("def __init__")[2].partition("super().__init__")[0]
+    given = arguments.partition("--model_args ")[2].partition(" ")[0]
+    for argument in filter(None, given.split(",")):
+        assert re.search(rf"^\s+{argument.partition('=')[0]}\b", definition, re.MULTILINE), argument
 
 
 def test_the_command_says_what_it_cannot_do(tmp_path: Path) -> None:

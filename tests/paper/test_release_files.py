@@ -272,3 +272,63 @@ def test_nothing_to_export_is_said(tmp_path: Path) -> None:
     said = command("export-release", tmp_path, tmp_path / "out", "--model", "M", status=1)
     assert f"{tmp_path} contains no *_results.json" in said
     assert "There is nothing to export." in said
+
+
+# Files of others may hold anything.
+
+
+def rescored_by_command(path: Path, out: Path, *more: str) -> tuple[int, str]:
+    done = CliRunner().invoke(app, ["rescore", str(path), "--out", str(out), *more])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.output
+
+
+def test_half_a_character_in_a_response_costs_only_itself(tmp_path: Path) -> None:
+    path = write(tmp_path / "HumanSense_VQA_M.json", items("VQA", 2, lambda doc: doc["answer"] + ". \ud83d"))
+    status, said = rescored_by_command(path, tmp_path / "out")
+    assert status == 0
+    assert "characters that cannot be stored (half of a surrogate pair); they are replaced by question marks" in said
+    (run,), problems = read_runs([tmp_path / "out"])
+    assert problems == []
+    assert all(response.endswith(". ?") for response in run.samples["response"])
+
+
+def test_a_file_that_is_nested_too_deep_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "HumanSense_VQA_M.json"
+    path.write_text("[" * 200_000 + "]" * 200_000)
+    status, said = rescored_by_command(path, tmp_path / "out")
+    assert status == 1
+    assert f"{path} is not valid JSON (it is nested more than 100 levels deep)" in said
+
+
+@pytest.mark.parametrize("field", ["question_pattern", "options", "answer"])
+@pytest.mark.parametrize("value", [[1], {"a": 1}, 5, None], ids=repr)
+def test_what_is_not_in_the_benchmark_may_have_any_form(field: str, value: Any, tmp_path: Path) -> None:
+    found = items("VQA", 1, lambda doc: doc["answer"])
+    extra = copy.deepcopy(found[0])
+    extra["questions"] |= {"task_type": "Speaker_Distance", field: value}
+    path = write(tmp_path / "HumanSense_VQA_M_think.json", [*found, extra])
+    status, said = rescored_by_command(path, tmp_path / "out", "--think")
+    assert status == 0 or "Speaker_Distance" in said
+
+
+def test_models_whose_names_differ_only_in_marks_do_not_overwrite_each_other(tmp_path: Path) -> None:
+    for key, model in (("VQA", "a/b"), ("AQA", "a?b")):
+        found = items(key, 1, lambda doc: doc["answer"])
+        for item in found:
+            item["questions"][model] = item["questions"].pop("M")
+        write(tmp_path / f"HumanSense_{key}_M.json", found)
+    status, _ = rescored_by_command(
+        tmp_path / "HumanSense_VQA_M.json", tmp_path / "out", str(tmp_path / "HumanSense_AQA_M.json")
+    )
+    assert status == 0
+    assert len(list((tmp_path / "out").glob("*/*_results.json"))) == 2
+
+
+def test_a_name_of_any_length_is_a_folder(tmp_path: Path) -> None:
+    found = items("VQA", 1, lambda doc: doc["answer"])
+    for item in found:
+        item["questions"]["é" * 5000] = item["questions"].pop("M")
+    status, said = rescored_by_command(write(tmp_path / "HumanSense_VQA_M.json", found), tmp_path / "out")
+    assert status == 0, said
+    assert len(list((tmp_path / "out").glob("*/*_results.json"))) == 1

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tenacity import RetryError, retry, stop_after_attempt
 
 from lmms_humansense.models.runtime.signals import RunStopped
 from lmms_humansense.plugin import run_events
@@ -63,3 +64,21 @@ def test_a_run_that_is_not_watched_reports_nothing(tmp_path: Path, monkeypatch: 
 
 def test_an_empty_file_gives_no_events(file: Path) -> None:
     assert run_events.read(file) == RunEvents()
+
+
+def test_questions_that_were_asked_are_those_of_the_last_evaluation(file: Path) -> None:
+    with run_events.reported(["a"], lambda: None):
+        run_events.asking()
+    assert run_events.read(file).asking
+    with pytest.raises(ValueError, match="no"), run_events.reported(["b"], lambda: None):
+        raise ValueError("no")
+    assert not run_events.read(file).asking
+
+
+def test_the_cause_of_repeated_attempts_is_reported_instead_of_their_number(file: Path) -> None:
+    def fail() -> None:
+        raise OSError(30, "Read-only file system", "/data")
+
+    with pytest.raises(RetryError), run_events.reported(["a"], lambda: None):
+        retry(stop=stop_after_attempt(2))(fail)()
+    assert run_events.read(file).broken == "OSError: [Errno 30] Read-only file system: '/data'"

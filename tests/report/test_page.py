@@ -15,6 +15,8 @@ from typer.testing import CliRunner
 from lmms_humansense.cli import app
 from lmms_humansense.report.command import report
 from lmms_humansense.report.media import preview
+from lmms_humansense.report.pictures import pictures
+from lmms_humansense.results.reading import read_runs
 from lmms_humansense.tasks.humansense.annotations import Doc
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
 from tests.helpers import clips, logged
@@ -264,6 +266,42 @@ def test_the_page_needs_nothing_but_itself(large: Path) -> None:
     html = large.read_text(encoding="utf-8")
     outside = re.findall(r"(?:src|href|url)\s*[=(]\s*[\"']?(?:https?:)?//[^\"')\s]+", html.partition('id="data"')[0])
     assert outside == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["Boredom", "Angry", "Calm"],
+        ["（A） Boredom", "（B） Angry", "（C） Calm"],
+        ["(A) Boredom", "(B) Angry", "(C) Calm"],
+    ],
+    ids=lambda options: options[0],
+)
+def test_the_right_option_is_marked_as_the_parser_reads_options(
+    options: list[str], browser: Any, tmp_path: Path
+) -> None:
+    logged.write(tmp_path, lambda doc, chance: "C", tasks="AR", count=1)
+    (samples,) = tmp_path.glob("*.jsonl")
+    sample = json.loads(samples.read_text())
+    sample["acc"] |= {"options": options, "gold": "A", "parsed": "C"}
+    samples.write_text(json.dumps(sample) + "\n")
+    page = Page(browser, made(tmp_path))
+    page.first()
+    assert [item.inner_text() for item in page.page.query_selector_all("#sample li")] == [
+        f"{options[0]} ✓ right", options[1], f"{options[2]} ← Model"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", ["a$b$c", "$\\frac{$", "_hidden", "c" * 5000], ids=["math", "bad math", "underscore", "long"]
+)
+def test_every_name_stands_in_the_legends(name: str, tmp_path: Path) -> None:
+    logged.write(tmp_path / "a", logged.mostly_right(0.5), model=name, count=4)
+    runs, _ = read_runs([tmp_path])
+    drawn = pictures(runs, "acc")
+    shown = [picture for picture in drawn if not picture.title.startswith("Counting")]
+    assert all(runs[0].name[:39] in picture.svg for picture in shown)
+    assert len(shown) == 4
 
 
 # The command.

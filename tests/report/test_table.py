@@ -163,3 +163,60 @@ def test_markdown_and_latex_are_well_formed_whatever_models_are_called(two: list
     assert {line.replace("\\&", "").count("&") for line in body} == {len(COLUMNS)}
     assert "C\\_D" in latex(made)
     assert "A|B" in latex(made)
+
+
+# Names and settings come from files of others.
+
+HOSTILE = "a\n\\input{/etc/passwd}\r\u2028\\write18{x}$x$"
+
+
+def test_a_comment_of_latex_is_one_line_and_a_cell_has_no_command(tmp_path: Path) -> None:
+    info = {"fps": "1\n\\input{b}", "random_weights": True}
+    logged.write(tmp_path, logged.mostly_right(1), model=HOSTILE.replace("/", "|"), count=4, model_info=info)
+    for line in latex(table(runs_of(tmp_path), "acc", "none")).splitlines():
+        assert line.startswith(
+            ("% ", "\\begin{tabular}", "\\end{tabular}", "\\toprule", "\\midrule", "\\bottomrule")
+        ) or (line.endswith(r" \\") and r"\input" not in line and r"\write" not in line)
+    assert "% a " in latex(table(runs_of(tmp_path), "acc", "none"))
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "x;=1+1", "x,-2", 'x"=1', "x\t=1"])
+def test_no_cell_of_the_csv_is_a_formula(name: str, tmp_path: Path) -> None:
+    logged.write(tmp_path, logged.mostly_right(1), model=name, tasks="AR", count=4, model_info={"fps": name})
+    text = comma_separated([table(runs_of(tmp_path), "acc", "none")])
+    (line,) = [row for row in csv.DictReader(io.StringIO(text)) if row["kind"] == "run" and row["column"] == "AR"]
+    assert line["score"] == "1.0"
+    for separator in ",;\t|":
+        cells = [cell for row in csv.reader(io.StringIO(text), delimiter=separator) for cell in row]
+        assert not [cell for cell in cells if cell.strip().startswith(("=", "+", "-", "@"))]
+
+
+def test_a_name_is_no_link_and_no_markup_in_markdown(tmp_path: Path) -> None:
+    name = r"[x](javascript:y)\|<b>`"
+    logged.write(tmp_path, logged.mostly_right(1), model=name, tasks="AR", count=4)
+    line = next(
+        line for line in markdown([table(runs_of(tmp_path), "acc", "none")]).splitlines() if "javascript" in line
+    )
+    assert r"[x]\(javascript:y)&#92;\|&lt;b>\`" in line
+
+
+def test_a_task_without_any_score_is_shown_as_such(tmp_path: Path) -> None:
+    def answer(doc: Doc, chance: Any) -> str:
+        return {"AR": "[request failed] gone", "ER": ""}.get(doc["code"], doc["answer"])
+
+    logged.write(tmp_path, answer, count=4)
+    made = table(runs_of(tmp_path), "paper", "none")
+    row = made.rows[0]
+    assert row.unscored == ("Avg.", "L1", "AR", "ER")
+    assert "no paper in AR, ER, where every response failed or is empty" in row.notes
+    assert table(runs_of(tmp_path), "acc", "none").rows[0].unscored == ()
+    (shown,) = [line for line in markdown([made]).splitlines() if line.startswith("| Model |")]
+    assert [cell.strip() == "–" for cell in shown.split("|")[2:-1]] == [column in row.unscored for column in COLUMNS]
+    said = [row for row in csv.DictReader(io.StringIO(comma_separated([made]))) if row["column"] == "AR"]
+    assert [(row["score"], row["marks"]) for row in said if row["kind"] == "run"] == [("", "no score")]
+    console = Console(record=True, width=200, file=io.StringIO())
+    show([made], console)
+    show_run(runs_of(tmp_path)[0], console)
+    printed = console.export_text()
+    assert printed.count("no paper in AR, ER") == 2
+    assert "–" in printed

@@ -1,6 +1,7 @@
 """Reading results: parts become runs, runs of one model get different names, and bad files are named."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -148,3 +149,154 @@ def test_places_without_results_are_named(tmp_path: Path) -> None:
         f"{tmp_path} contains no *_results.json of lmms-eval.",
         f"{tmp_path / 'nowhere'} does not exist.",
     ]
+
+
+# Results of others may hold anything: one bad sample or file costs itself, by name.
+
+
+def change_sample(folder: Path, task: str, place: int, path: str, value: Any) -> Path:
+    """Set a field of a logged sample, such as "acc.gold"; `delete` removes it. Return the samples file."""
+    (samples,) = folder.glob(f"*_humansense_{task}.jsonl")
+    lines = [json.loads(line) for line in samples.read_text().splitlines()]
+    *parents, name = path.split(".")
+    holder = lines[place]
+    for parent in parents:
+        holder = holder[int(parent)] if isinstance(holder, list) else holder[parent]
+    if value is DELETE:
+        del holder[name]
+    else:
+        holder[name] = value
+    samples.write_text("\n".join(map(json.dumps, lines)) + "\n")
+    return samples
+
+
+DELETE = object()
+
+HOSTILE: list[tuple[str, Any, str]] = [
+    ("doc_id", float("inf"), "doc_id is inf, not a whole number from 0 on"),
+    ("doc_id", -1, "doc_id is -1, not a whole number from 0 on"),
+    ("doc_id", True, "doc_id is True"),
+    ("acc", DELETE, "it has no acc"),
+    ("acc", [], "acc is [], not an object"),
+    ("acc.code", "ZZ", "acc.code is 'ZZ', not of AR"),
+    ("acc.gold", None, "acc.gold is None, not a text"),
+    ("acc.gold", "", "acc.gold is '', not an answer"),
+    ("acc.parsed", ["A"], "acc.parsed is ['A'], not a text"),
+    ("acc.options", "ABC", "acc.options is 'ABC', not a list of texts"),
+    ("acc.options", ["A"] * 27, "not 1 to 26 options"),
+    ("acc.pattern", "other", "acc.pattern is 'other', not one of single, multi, count, yesno"),
+    ("acc.id", "VQA--1", "acc.id is 'VQA--1', not the place of a question (VQA-12)"),
+    ("acc.id", "AQA-1", "acc.id is 'AQA-1', not the place of a question (VQA-12)"),
+    ("acc.clip", [], "acc.clip is [], not a text"),
+    ("acc.duration", "long", "acc.duration is 'long', not a number from 0 on"),
+    ("acc.duration", float("nan"), "acc.duration is nan, not a number from 0 on"),
+    ("acc.score", 2, "acc.score is 2, not a number from 0 to 1"),
+    ("paper.score", None, "paper.score is None, not a number from 0 to 1"),
+    ("failed.score", "no", "failed.score is 'no', not a number from 0 to 1"),
+    ("filtered_resps", {}, "filtered_resps is {}, not a text"),
+    ("token_counts", "many", "token_counts is 'many', not a list"),
+    ("token_counts.0.frames", "many", "token_counts.frames is 'many', not a number from 0 on"),
+    ("token_counts.0.seconds_heard", 1e308, "token_counts.seconds_heard is 1e+308, not a number from 0 on"),
+    ("token_counts.0.time_axis", 2, "token_counts.time_axis is 2, not a text"),
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"), HOSTILE, ids=[f"{path}={value!r}"[:40] for path, value, _ in HOSTILE]
+)
+def test_a_sample_that_cannot_be_is_named_and_the_others_stay(path: str, value: Any, said: str, tmp_path: Path) -> None:
+    logged.write(tmp_path, logged.mostly_right(1), tasks="AR,HC", count=4)
+    samples = change_sample(tmp_path, "ar", 1, path, value)
+    (run,), (problem,) = read_runs([tmp_path])
+    assert (len(run.leaves["AR"].samples), run.leaves["AR"].missing, len(run.leaves["HC"].samples)) == (3, 1, 4)
+    assert problem.startswith(f"{samples}, line 2 is not a sample of HumanSense, or it is cut off (")
+    assert said in problem
+
+
+def test_one_half_character_costs_only_itself(tmp_path: Path) -> None:
+    results = logged.write(tmp_path, logged.mostly_right(1), tasks="AR", count=4)
+    results.write_text(results.read_text().replace("org/Model", "org/Mo\\ud800del"))
+    samples = change_sample(tmp_path, "ar", 2, "filtered_resps", "A\udfff")
+    (run,), problems = read_runs([tmp_path])
+    assert (run.name, len(run.samples), run.samples["response"][2]) == ("Mo?del", 4, "A?")
+    assert problems == [
+        f"{results}: characters that cannot be stored are replaced by question marks.",
+        f"{samples}, line 3: characters that cannot be stored are replaced by question marks.",
+    ]
+
+
+def test_lines_about_one_question_count_once_and_are_named(tmp_path: Path) -> None:
+    logged.write(tmp_path, logged.mostly_right(1), tasks="AR", count=4)
+    (samples,) = tmp_path.glob("*_humansense_ar.jsonl")
+    samples.write_text(samples.read_text() * 2)
+    (run,), problems = read_runs([tmp_path])
+    assert len(run.samples) == 4
+    assert problems == [f"{samples}, line {n} is about the same question as a line before it." for n in (5, 6, 7, 8)]
+
+
+def test_of_many_bad_lines_the_first_are_named_and_the_others_counted(tmp_path: Path) -> None:
+    logged.write(tmp_path, logged.mostly_right(1), tasks="AR", count=4)
+    (samples,) = tmp_path.glob("*_humansense_ar.jsonl")
+    samples.write_text(samples.read_text() + "{}\n" * 1234)
+    (run,), problems = read_runs([tmp_path])
+    assert (len(run.samples), len(problems)) == (4, 11)
+    assert problems[-1] == f"{samples}: 1,224 more lines are left out for such reasons."
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"versions": [1]}, "see its versions"),
+        ({"model_info": "tiny"}, "see its model_info"),
+        ({"model_info": {"versions": "new"}}, "see its model_info.versions"),
+        ({"model_info": {"refused_arguments": 5}}, "see its model_info.refused_arguments"),
+        ({"humansense_data": [{"commit": "abc"}]}, "see its humansense_data"),
+        ({"humansense_data": [{"source": "x", "annotations": {"HumanSense_VQA.json": []}}]}, "see its humansense_data"),
+        ({"n-samples": {"humansense_ar": {"original": None, "effective": 4}}}, "its n-samples of humansense_ar"),
+        ({"n-samples": {"humansense_ar": {"original": 3, "effective": 3}}}, "do not fit its 4 samples"),
+        ({"configs": {"humansense_ar": {"generation_kwargs": {"until": 5}}}}, "its configs.humansense_ar has another"),
+        ({"configs": {"humansense_ar": []}, "model_info": {"x": [[]] * 3}}, None),
+    ],
+)
+def test_results_of_another_form_are_named(change: dict[str, Any], said: str | None, tmp_path: Path) -> None:
+    logged.write(tmp_path / "good", logged.mostly_right(1), tasks="AR", count=4)
+    path = logged.write(tmp_path / "bad", logged.mostly_right(1), model="org/Other", tasks="AR", count=4)
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    runs, problems = read_runs([tmp_path])
+    assert "Model" in [run.name for run in runs]
+    if said is not None:
+        (problem,) = problems
+        assert str(path) in problem
+        assert said in problem
+
+
+def test_a_results_file_that_is_nested_too_deep_is_named(tmp_path: Path) -> None:
+    path = logged.write(tmp_path, logged.mostly_right(1), tasks="AR", count=4)
+    deep = "[" * 200_000 + "]" * 200_000
+    path.write_text(path.read_text()[:-1] + f', "deep": {deep}}}')
+    assert read_runs([tmp_path])[0] == []
+    assert "nested more than 100 levels deep" in read_runs([tmp_path])[1][0]
+
+
+def test_a_task_whose_settings_are_lost_is_named(tmp_path: Path) -> None:
+    path = logged.write(tmp_path, logged.mostly_right(1), tasks="AR,HC", count=4)
+    results = json.loads(path.read_text())
+    for part in ("configs", "results", "n-samples"):
+        del results[part]["humansense_hc"]
+    path.write_text(json.dumps(results))
+    (run,), (problem,) = read_runs([tmp_path])
+    assert set(run.leaves) == {"AR"}
+    assert "its configs have no humansense_hc" in problem
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    logged.write(tmp_path, logged.mostly_right(1), tasks="AR", count=4)
+    os.mkfifo(tmp_path / "a_results.json")
+    (run,), problems = read_runs([tmp_path])
+    assert (len(run.samples), problems) == (4, [])
+
+
+def test_names_are_on_one_line_and_obey_no_terminal(tmp_path: Path) -> None:
+    logged.write(tmp_path, logged.mostly_right(1), model="org/A\n\x1b[2J\u202eB" + "c" * 200, tasks="AR", count=4)
+    (run,), _ = read_runs([tmp_path])
+    assert run.name == "A [2J B" + "c" * 112 + "…"

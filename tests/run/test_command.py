@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -149,7 +150,18 @@ def test_with_an_offset_the_number_of_samples_is_unknown_but_not_zero(tmp_path: 
         (2, RunEvents(), 2, "lmms-eval did not begin to evaluate; its messages above say why."),
         (-9, RunEvents(begun=1), 3, "lmms-eval was ended by signal 9 (Killed)."),
         (-15, RunEvents(), 3, "lmms-eval was ended by signal 15 (Terminated)."),
-        (0, RunEvents(begun=1, broken="ValueError: no"), 3, "lmms-eval ended in an error: ValueError: no"),
+        (
+            0,
+            RunEvents(begun=1, broken="ValueError: no"),
+            2,
+            "lmms-eval could not load the model or the tasks: ValueError: no",
+        ),
+        (
+            0,
+            RunEvents(begun=1, asking=True, broken="ValueError: no"),
+            3,
+            "lmms-eval ended in an error: ValueError: no",
+        ),
         (3, RunEvents(begun=1, stopped="The disk is full."), 3, "The disk is full."),
         (-9, RunEvents(begun=1, stopped="The disk is full."), 3, "lmms-eval was ended by signal 9 (Killed)."),
         (3, RunEvents(begun=1), 3, "lmms-eval ended with status 3 before all answers were there."),
@@ -359,7 +371,8 @@ def test_a_run_that_was_stopped_says_how_to_go_on(folder: Path, capfd: pytest.Ca
         ("", "raise SystemExit('HumanSense: there is no such data.')", 2, "there is no such data."),
         ("raise SystemExit(1)", "pass", 2, "did not begin to evaluate"),
         ("", "os.kill(os.getpid(), signal.SIGKILL)", 3, "was ended by signal 9"),
-        ("", "raise ValueError('no')", 3, "ended in an error: ValueError: no"),
+        ("", "raise ValueError('no')", 2, "could not load the model or the tasks: ValueError: no"),
+        ("", "run_events.asking(); raise ValueError('no')", 3, "ended in an error: ValueError: no"),
         ("", "os._exit(1)", 3, "ended with status 1 before all answers were there"),
         ("", "pass", 3, "results.json were not written, or not completely (FileNotFoundError)"),
     ],
@@ -383,3 +396,32 @@ def test_another_process_than_the_first_leaves_results_and_advice_to_it(
     shutil.rmtree(folder / "lmms_eval")
     assert ran(folder, "", "os.kill(os.getpid(), signal.SIGKILL)") == 3
     assert capfd.readouterr().err == "\nlmms-humansense run: lmms-eval was ended by signal 9 (Killed).\n"
+
+
+@pytest.mark.parametrize(
+    "given", [["--tasks", "list"], ["--tasks=list_groups"], ["--verbosity", "INFO", "--tasks", "list_tags"], ["-h"]]
+)
+def test_a_list_is_complete_once_it_is_printed(
+    folder: Path, capfd: pytest.CaptureFixture[str], given: list[str]
+) -> None:
+    assert ran(folder, "print('a, b'); raise SystemExit", "pass", given) == 0
+    assert capfd.readouterr() == ("a, b\n", "")
+    assert json.loads((folder / "arguments.json").read_text()) == given
+    assert not (folder / "humansense_results").exists()
+
+
+@pytest.mark.parametrize("given", [["--tasks", "listen"], ["--power", "0.8"], []])
+def test_a_run_that_evaluates_nothing_by_mistake_is_no_list(folder: Path, given: list[str]) -> None:
+    assert ran(folder, "raise SystemExit", "pass", given) == 2
+
+
+def test_a_temporary_folder_that_cannot_be_written_is_refused_with_one_sentence(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as changed:
+        changed.setattr(tempfile, "tempdir", str(folder / "no such folder"))
+        assert ran(folder, "", "pass") == 2
+    assert capfd.readouterr() == (
+        "",
+        "\nlmms-humansense run: No temporary folder can be written (No such file or directory): set TMPDIR to one.\n",
+    )

@@ -6,7 +6,13 @@ import sys
 import pytest
 
 PURE = (
+    "metrics.choices",
+    "metrics.cleaning",
+    "metrics.counting",
+    "metrics.languages",
+    "metrics.mentions",
     "metrics.parsing",
+    "metrics.verdicts",
     "metrics.paper",
     "metrics.scoring",
     "variants",
@@ -17,6 +23,7 @@ PURE = (
     "annotations",
     "wording",
     "folders",
+    "json_text",
     "lookup",
     "source",
     "local_source",

@@ -78,8 +78,6 @@ def test_a_variant_is_a_folder_with_a_group_and_leaves_of_three_lines(
 ) -> None:
     group = f"{prefix}_{variant.name}"
     leaves = [f"{group}_{task.code.lower()}" for task in variant.tasks]
-    if variant.style != "plain" and folder == BENCHMARK:
-        template = "../_think_template_yaml"
     above = "../_group_template_yaml" if folder == BENCHMARK else "../../humansense/_group_template_yaml"
     inside = folder / variant.name
     assert {path.stem for path in inside.iterdir()} == {group, *leaves}
@@ -154,12 +152,6 @@ def test_the_samples_template_changes_only_the_docs_and_the_length_of_a_response
     own, base = read(SAMPLE / "_sample_template_yaml"), read(BENCHMARK / "_default_template_yaml")
     assert set(own) == {"include", "process_docs", "generation_kwargs"}
     assert {**own["generation_kwargs"], "max_new_tokens": 0} == {**base["generation_kwargs"], "max_new_tokens": 0}
-
-
-def test_the_template_for_thinking_changes_only_the_length_of_a_response() -> None:
-    own, base = read(BENCHMARK / "_think_template_yaml"), read(BENCHMARK / "_default_template_yaml")
-    assert set(own) == {"include", "generation_kwargs"}
-    assert own["generation_kwargs"] == {**base["generation_kwargs"], "max_new_tokens": 4096}
 
 
 def test_decoding_is_greedy() -> None:

@@ -30,6 +30,7 @@ def _originals(tmp_path_factory: pytest.TempPathFactory) -> None:
     write_event(_folder / "short.mp4", 6.5, {"g": "60", "sc_threshold": "0"})
     write_event(_folder / "open.mp4", 6.5, OPEN)
     write_event(_folder / "hevc.mp4", 6.5, HEVC, "libx265")
+    write_event(_folder / "mpeg4.mkv", 6.5, {"g": "60", "bf": "2", "b": "800k"}, "mpeg4")
 
 
 def cut_before(source: str, name: str) -> Callable[[Path], Path]:
@@ -64,6 +65,8 @@ CUT_CLIPS = {
     "no key frame, mkv": cut_between("short.mp4", "cut.mkv"),
     "no key frame, ts": cut_between("short.mp4", "cut.ts"),
     "no key frame, avi": cut_between("short.mp4", "cut.avi"),
+    "pictures moved behind the key frame": cut_before("mpeg4.mkv", "cut.mp4"),
+    "pictures moved behind the key frame, mkv": cut_before("mpeg4.mkv", "cut.mkv"),
 }
 
 
@@ -97,6 +100,14 @@ def test_a_cut_clip_is_shown_as_a_player_shows_it(name: str, tmp_path: Path) -> 
     assert longest_still(frames) <= EVENT_FRAMES
     assert frames.remarks == (CUT,)
     assert plan_frames(path, EVERY).frames == len(frames.indices)
+
+
+def test_pictures_that_need_earlier_ones_are_left_out_without_times_of_presentation(tmp_path: Path) -> None:
+    path = cut_before("mpeg4.mkv", "cut.avi")(tmp_path)
+    frames = read_clip(path, EVERY).frames
+    assert frames.total_frames == len(times_by_ffmpeg(path))
+    assert longest_still(frames) <= EVENT_FRAMES
+    assert frames.remarks == (CUT,)
 
 
 def test_a_clip_whose_end_is_cut_off_ends_there(tmp_path: Path) -> None:

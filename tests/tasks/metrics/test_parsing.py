@@ -7,9 +7,11 @@ than one. For those in `at_most`, the parser may read no answer or the given one
 from __future__ import annotations
 
 import gc
+import json
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 import pytest
@@ -193,8 +195,9 @@ NOT_ONE_ANSWER = [
     *unparsed("A, but B is also possible.", "It's either B or C, probably B.", "B? No, C."),
     *unparsed("The answer is neither A nor B."),
     *unparsed("A, B, C, and D are all possible.", "Please choose from A, B, C and D.", "A=happy, B=afraid"),
-    *unparsed("1", "2", "2.", "Option 2", "The second option", "3.5", "-1"),
-    *unparsed("Answer: C. Angry? No, B. Afraid", "Options A and B", "Option A or option B", "A. B.", "(A) or (B)"),
+    *unparsed("1", "2", "2.", "Option 2", "3.5", "-1"),
+    *at_most("B", "Answer: C. Angry? No, B. Afraid"),
+    *unparsed("Options A and B", "Option A or option B", "A. B.", "(A) or (B)"),
 ]
 
 NEGATED = [
@@ -222,10 +225,10 @@ REFUSALS_AND_PROSE = [
     *unparsed("All options are correct.", "Answer:", "The answer is", "The answer is unclear.", "Answer: unknown"),
     *unparsed("There is no video content.", "C'mon, I cannot tell.", "D'accord", "I", "I think so.", "I see a man."),
     *unparsed("As an A.I., I cannot watch videos.", "At 5 A.M. nobody speaks.", "The U.S.A. is mentioned.", "U.S.A."),
-    *unparsed("a man", "A man", "A man.", "A Man.", "A MAN IS HAPPY", "A person is shown in the video.", "A smile"),
+    *unparsed("a man", "A man", "A man.", "A Man.", "A MAN IS TALL", "A person is shown in the video.", "A smile"),
     *unparsed("A man is talking to a woman.", "The answer is A man who smiles.", "The answer is a person."),
     *unparsed("answer: a man"),
-    *unparsed("bad", "cab", "dad", "Bad", "DAD", "add", "Cable", "Dear user,", "Be careful.", "A happy person smiles."),
+    *unparsed("bad", "cab", "dad", "Bad", "DAD", "add", "Cable", "Dear user,", "Be careful.", "A tall person smiles."),
     *unparsed("The video shows a person who is talking.", "Question: which one is correct?"),
     *unparsed("The person wears a T-shirt."),
     *unparsed("{}", "{'answer': ''}", "null", "undefined", "<answer>", "</answer>", "\\boxed{", "Yes", "No", "True"),
@@ -318,7 +321,8 @@ TAGS_AND_LATEX = [
     *at_most("B", "<think>It must be B", "<think>B</think"),
     *unparsed("<answer></answer>", "<answer> </answer>", "<answer>A or B</answer>", "<answer>AB</answer>"),
     *unparsed("<think></think>"),
-    *unparsed("<answer>A</answer><answer>B</answer>", "<answer>A</answer>\nWait, <answer>B</answer>", r"\boxed{}"),
+    *unparsed("<answer>A</answer><answer>B</answer>", r"\boxed{}"),
+    *names("B", "<answer>A</answer>\nWait, <answer>B</answer>"),
     *unparsed(r"\boxed{A} or \boxed{B}", r"\boxed{A, B}", "<answer>not B</answer>", "<answer>unknown</answer>"),
     *unparsed("<think>A</think>", "<think>The answer is A.</think>", "<think>A or B? Let me look"),
     *unparsed("<answer>A<answer>B"),
@@ -376,7 +380,8 @@ MULTI = [
     *multi(None, "N/A"),
     *multi(None, "bad", "cab", "dad", "Bad", "Dad.", "DAD", "add", "dab", "a man", "A man", "a dad", "bad cab"),
     *multi(None, "A scarf"),
-    *multi(None, "A person with glasses", "The person wears a T-shirt.", "I see a bad cab."),
+    *multi("A", "A person with glasses"),
+    *multi(None, "The person wears a T-shirt.", "I see a bad cab."),
     *multi(None, "As an A.I., I cannot see it."),
     *multi(None, "E", "F", "Answer: E", "<answer></answer>", "<think>A, C</think>", "Answer:"),
     *multi(None, "I cannot determine it."),
@@ -447,11 +452,12 @@ COUNT = [
     *count(None, "B2B"),
     *count(None, "3 men and 1 woman", "One man and two women", "One by one, 3 people enter."),
     *count(None, "In 2024, there were 4 people."),
-    *count(None, "1. There are 4 people.", "4 people at 00:10", "<answer>3</answer><answer>4</answer>"),
+    *count("4", "1. There are 4 people.", "4 people at 00:10", "IV"),
+    *count(None, "<answer>3</answer><answer>4</answer>"),
     *count(None, "<answer></answer>"),
     *count(None, "<think>4</think>", r"\boxed{3} \boxed{4}", "3 <= n <= 5", "one or two", "zero or one", "1'000"),
     *count(None, "1_000"),
-    *count(None, "two thirds", "one third", "zero point five", "3,5", "3, 5", "IV", "4 ± 1", "1. Man\n2. Woman"),
+    *count(None, "two thirds", "one third", "zero point five", "3,5", "3, 5", "4 ± 1", "1. Man\n2. Woman"),
     *count(None, "about 4-5 people"),
     *count(None, "minus 2", "a hundred and four", "one hundred and four", "nineteen hundred"),
     *count_at_most("0", "No one", "no one", "No one is there.", "No-one", "Nobody", "None", "none", "no  one"),
@@ -475,6 +481,46 @@ YESNO = [
     *yesno(None, "", ".", "Yes and no", "yes or no", "maybe", "Yesterday", "know", "A", "no, yes"),
 ]
 
+# Forms that come up again and again, and what must not be taken for one of them.
+FORMS_OF_MODELS = [
+    *names("B", "B<|im_end|>", "B</s>", "<|begin_of_box|>B<|end_of_box|>", "[THINK]A?[/THINK]B", "◁think▷A◁/think▷B"),
+    *names("B", "<thinking>A</thinking>B", "<seed:think>A</seed:think>B", "ans: b", "Answer:B\u200b", "Answer:B\x00"),
+    *names("B", "The answer is B. Note that A is a common distractor.", "B (90% confidence)", "2) Afraid"),
+    *names("B", '{"thought": "it may be A", "answer": "B. Afraid"}', "选B", "答案是B。", "正解はBです。"),
+    *names("B", "正确选项为【B】"),
+    *names("B", "The person is afraid.", "I think the person is afraid.", "The second option", "Answer: B\nUser: why?"),
+    *names("B", "Answer: A … wait, that is wrong … so it is B", "B\n\nQuestion: Which one?\nAnswer: A"),
+    *names("B", "정답은 B입니다.", "Die Antwort lautet: B", "La bonne réponse est B.", "La opción correcta es la B."),
+    *names("B", "A alternativa correta é a letra B.", "La risposta è B.", "Правильный ответ — B."),
+    *names("B", "सही उत्तर B है।", "Đáp án: B", "Doğru cevap B'dir.", "我选择B。", "故答案选B。", "答え：B"),
+    *names("B", "Ich wähle B.", "الإجابة الصحيحة هي B"),
+    *names("B", "So it must be B.", "That leaves B.", "<p>The answer is <b>B</b>.</p>", "| Answer |\n|---|\n| B |"),
+    *names("B", "A: no\nB: yes\nC: no\nD: no", "✅ B", "The best answer among the options is B."),
+    *names("A", "A is the most empathetic response. B and C are dismissive."),
+    *names("C", "I think they are friends.", options=("A. Strangers", "B. Family", "C. Friends")),
+    *names("D", "It cannot be determined from the audio.", options=(*YES_NO, "C. Both", "D. It cannot be determined")),
+    *unparsed("B is eliminated.", "Let me consider option B.", "The distractor is B.", "Many people would choose B."),
+    *unparsed("Plan C.", "I got an A.", "The letter on the shirt is B.", "B: 0%", "❌ B", "For example, Answer: B"),
+    *unparsed("The format is <answer>A</answer>.", "Let us look at option A: the person", "A: 20%, B: 80%"),
+    *unparsed("<think>The answer is B", "答案不是B。", "如果他笑，选A。", "La respuesta no es B.", "B ist falsch."),
+    *unparsed("Is it B?"),
+    *unparsed("B. Hmm, actually not.", "The answer is B. Wait, that's wrong.", "So A and B remain."),
+    *unparsed("I'm happy to help!"),
+    *multi("AC", "答案：A/C", r"\boxed{A}, \boxed{C}", "A: yes, B: no, C: yes, D: no", "A. Glasses\n\nC. A red hat"),
+    *multi("AC", "- [x] A. Glasses\n- [ ] B. A yellow scarf\n- [x] C. A red hat\n- [ ] D. A blue shirt"),
+    *multi("AC", "The person wears glasses and a red hat.", "A is correct. C is correct.", "All except B and D."),
+    *multi("AC", "| A | yes |\n| B | no |\n| C | yes |\n| D | no |", "answers:\n  - A\n  - C", "正确答案是A和C。"),
+    *multi("ABCD", "All of the above", "全部正确"),
+    *multi(None, "B and D are absent.", "Consider A and C.", "Neither A nor C.", "A: 80%, C: 30%"),
+    *count("4", "4人", "有4个人。", "4.0", "There are 4 people, not 5.", "I can see 4 people in 24 frames."),
+    *count("4", "총 4명입니다."),
+    *count("4", "Es sind vier Personen zu sehen.", "Hay cuatro personas.", "В видео 4 человека.", "Có bốn người."),
+    *count("0", "No one.", "没有人。", "Niemand ist zu sehen."),
+    *count("3", "3 (two men and one woman)"),
+    *count(None, "The video lasts 10 seconds.", "One moment please", "I was shown 8 frames.", "1 dog", "Step 1"),
+    *count(None, "A man and two women", "2 men, 2 women", "大约4个人", "I see one man."),
+]
+
 # fmt: on
 
 TABLES = [
@@ -490,12 +536,29 @@ TABLES = [
     *MULTI,
     *COUNT,
     *YESNO,
+    *FORMS_OF_MODELS,
 ]
 
 
 @pytest.mark.parametrize(("response", "pattern", "options", "allowed"), TABLES)
 def test_parser_reads(response: str, pattern: Pattern, options: tuple[str, ...], allowed: Allowed) -> None:
     assert parse(response, pattern, options) in allowed
+
+
+FIRST_HALF = [
+    json.loads(line)
+    for line in (Path(__file__).parent / "responses" / "first_half.jsonl").read_text(encoding="utf-8").splitlines()
+]
+
+
+def test_the_parser_reads_as_two_readers_do() -> None:
+    """No response of the first half is read as something else, and few are unread."""
+    read = {row["id"]: parse(row["response"], row["pattern"], row["options"]) for row in FIRST_HALF}
+    misread = [row["id"] for row in FIRST_HALF if read[row["id"]] not in (None, row["answer"])]
+    unread = [row["id"] for row in FIRST_HALF if read[row["id"]] is None and row["answer"] is not None]
+    answered = sum(row["answer"] is not None for row in FIRST_HALF)
+    assert not misread, f"read as another answer: {misread}"
+    assert len(unread) <= 0.03 * answered, f"{len(unread)} of {answered} are unread: {unread}"
 
 
 # Every form in which an answer can be given, for every letter of every question.
@@ -680,6 +743,9 @@ def cpu_limit(seconds: float) -> Iterator[None]:
 
 
 HOSTILE = {
+    "option texts": "Afraid, " * 2_500,
+    "answer right": "A is right. " * 1_600,
+    "doubts": "wait, B. " * 2_000,
     "A and spaces": "A " * 10_000,
     "B and spaces": "B " * 10_000,
     "one letter run": "B" * 20_000,

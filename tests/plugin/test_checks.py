@@ -1,0 +1,125 @@
+"""What is refused before the first question."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import datasets.config
+import huggingface_hub.constants
+import pytest
+
+from lmms_humansense.plugin import checks
+from lmms_humansense.tasks.humansense import utils
+from lmms_humansense.tasks.humansense_sample.utils import ROOT
+
+
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Path]:
+    """A folder that nobody can write, not even root."""
+    folder = tmp_path / "read only"
+    folder.mkdir()
+    if sys.platform != "linux" or os.geteuid() != 0:
+        folder.chmod(0o500)
+        yield folder
+        return
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=100k", "none", folder], check=False).returncode:
+        pytest.skip("needs the right to mount a file system")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def tasks(name: str = "sample_ar", root: Path = ROOT) -> dict[str, Any]:
+    """One task in a group, as lmms-eval has it."""
+    docs = utils.docs(name.removeprefix("sample_"), str(root), complete=False)
+    return {"group": {f"humansense_{name}": SimpleNamespace(eval_docs=docs)}}
+
+
+def test_a_model_that_is_not_known_is_refused_with_similar_names() -> None:
+    with pytest.raises(SystemExit, match="--model humansense_omnii is not known; did you mean humansense_omni"):
+        checks.refuse_unknown_model("humansense_omnii")
+    with pytest.raises(SystemExit, match="did you mean humansense_omni or humansense_server"):
+        checks.refuse_unknown_model("zzzzzzzz")
+    checks.refuse_unknown_model("qwen2_5_omni")
+    checks.refuse_unknown_model(object())
+
+
+@pytest.mark.parametrize(
+    ("limit", "offset", "said"),
+    [(0, 0, "--limit 0"), (0.0, 1, "--limit 0"), (None, 2, "--offset 2"), (1, 99, "--offset 99")],
+)
+def test_no_question_is_refused(limit: float | None, offset: int, said: str) -> None:
+    with pytest.raises(
+        SystemExit, match=f"HumanSense: {said} leaves no question of humansense_sample_ar, which has 2;"
+    ):
+        checks.refuse_no_questions(tasks(), limit, offset)
+
+
+@pytest.mark.parametrize(("limit", "offset"), [(None, 0), (1, 1), (-1, 0), (0.1, 0)])
+def test_some_questions_are_not_refused(limit: float | None, offset: int) -> None:
+    checks.refuse_no_questions(tasks(), limit, offset)
+    checks.refuse_no_questions({"other": object()}, 0, 0)
+
+
+def test_a_folder_that_cannot_be_written_is_refused_with_its_argument(read_only: Path, tmp_path: Path) -> None:
+    sentence = f"HumanSense: --use_cache {read_only / 'a'} cannot be written (Read-only file system); name another"
+    with pytest.raises(SystemExit) as refused:
+        checks.refuse_unwritable("--use_cache", read_only / "a")
+    assert str(refused.value).startswith(sentence) or os.geteuid() != 0
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit, match="File exists"):
+        checks.refuse_unwritable("--use_cache", str(tmp_path / "file"))
+    checks.refuse_unwritable("--use_cache", None)
+    checks.refuse_unwritable("--use_cache", str(tmp_path / "new" / "folder"))
+
+
+def test_clips_that_are_there_need_no_cache(read_only: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HOME", str(read_only / "hf"))
+    checks.refuse_media_out_of_reach(tasks(), None, 0)
+
+
+def test_clips_that_would_have_to_be_unpacked_into_a_read_only_cache_are_refused(
+    read_only: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HumanSense_VQA.json", "HumanSense_AQA.json"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    with zipfile.ZipFile(tmp_path / "videos.zip", "w") as archive:
+        for file in sorted((ROOT / "videos").rglob("*.mp4")):
+            archive.write(file, file.relative_to(ROOT))
+    packed, blind = tasks("ar", tmp_path), tasks("blind_ar", tmp_path)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HOME", str(read_only))
+    with pytest.raises(SystemExit, match=r"clip_01.mp4 \(and 1 more\) would have to be stored in .*/humansense, which"):
+        checks.refuse_media_out_of_reach(packed, None, 0)
+    with pytest.raises(SystemExit, match=r"\(and 0 more\)"):
+        checks.refuse_media_out_of_reach(packed, 1, 1)
+    checks.refuse_media_out_of_reach(blind, None, 0)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HOME", str(tmp_path / "hf"))
+    checks.refuse_media_out_of_reach(packed, None, 0)
+
+
+@pytest.fixture
+def _asked_anew() -> Iterator[None]:
+    checks.use_writable_datasets_cache.cache_clear()
+    yield
+    checks.use_writable_datasets_cache.cache_clear()
+
+
+@pytest.mark.usefixtures("_asked_anew")
+def test_datasets_get_another_cache_only_where_theirs_cannot_be_written(
+    read_only: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_DATASETS_CACHE", "")
+    monkeypatch.delenv("LMMS_EVAL_DATASETS_CACHE", raising=False)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "hf" / "datasets")
+    checks.use_writable_datasets_cache()
+    assert str(datasets.config.HF_DATASETS_CACHE) == str(tmp_path / "hf" / "datasets")
+    checks.use_writable_datasets_cache.cache_clear()
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", read_only / "hf" / "datasets")
+    checks.use_writable_datasets_cache()
+    place = Path(datasets.config.HF_DATASETS_CACHE)
+    assert checks.why_unwritable(place) is None
+    assert os.environ["HF_DATASETS_CACHE"] == str(place)
