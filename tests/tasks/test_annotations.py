@@ -302,15 +302,3 @@ def test_left_out_questions_are_counted_and_need_not_be_well_formed() -> None:
 
 def test_a_byte_order_mark_is_accepted() -> None:
     assert len(annotations.read(json.dumps([item()]).encode("utf-8-sig"), "VQA")["docs"]) == 1
-
-
-def test_half_a_character_is_replaced_with_a_warning() -> None:
-    odd = item("data/videos/a.mp4", question="Who \ud83d?", options=["A. \ude00", "B. x"], answer="B")
-    found = annotations.read(json.dumps([item("data/videos/b.mp4"), odd]), "VQA")
-    assert found["docs"][1]["question"] == "Who \ufffd?"
-    assert found["docs"][1]["options"] == ["A. \ufffd", "B. x"]
-    about = [warning for warning in found["warnings"] if "surrogates" in warning]
-    expected = (
-        "HumanSense_VQA.json, item 1: characters that cannot be stored (lone surrogates) were replaced by \ufffd."
-    )
-    assert about == [expected]
