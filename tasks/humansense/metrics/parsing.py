@@ -1,4 +1,4 @@
-r"""Reads the answer in a response, strictly: it never guesses. Standard library only.
+r"""Reads the answer in a response, strictly: where it is in doubt, it reads none. Standard library only.
 
 `parse` reads one answer from free text and returns None if the text gives none, or more than one. It is the parser of
 the metric `acc`; the release's own way to read a response is in `paper`. docs/metrics.md says what an answer is.
