@@ -44,7 +44,7 @@ def run_demo(output: Path) -> None:
     conclude([results], console)
     console.print(f"Results:          {results}")
     console.print(f"Every response:   {results.parent}/*_samples_{TASK}_*.jsonl")
-    console.print("The weights are random, so these scores are at chance level; they only show that everything works.")
+    console.print("The weights are random, so these scores say nothing; they only show that everything works.")
 
 
 def _command(model: Path, output: Path) -> list[str]:

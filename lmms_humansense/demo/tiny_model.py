@@ -126,7 +126,7 @@ def _choose_answers(head: np.ndarray, ids: dict[str, int], recipe: Recipe) -> No
     # (Ġ stands for a space).
     plain = {token for token in ids if token.replace("Ġ", "").isascii()} - set(recipe.special_tokens) | {EOS}
     head[[number for token, number in ids.items() if token not in plain]] = 0
-    # Many answers begin with a letter or a digit, so that scores are at chance level instead of 0.
+    # Many answers begin with a letter or a digit, so that not all scores are 0.
     head[[ids[token] for token in (*"ABCDE12345", EOS)]] *= LOUDNESS
 
 
