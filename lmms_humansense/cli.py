@@ -113,6 +113,8 @@ def report(
     """Show results beside the paper's: a page with every answer, and tables for papers and scripts."""
     from .report.command import report as write_report
 
+    if not terminal:
+        _refuse_unwritable(out)
     raise typer.Exit(write_report(results, out, paper, media, terminal))
 
 
@@ -126,6 +128,7 @@ def rescore(
     """Score responses that the release's own scripts have gathered, by both metrics, without running a model."""
     from .report.rescore_command import rescore as rescore_files
 
+    _refuse_unwritable(out)
     raise typer.Exit(rescore_files(files, model, think, out))
 
 
@@ -138,6 +141,7 @@ def export_release(
     """Write results in the form of the release's own scripts, so that these can score them."""
     from .paper.export import export_release as export
 
+    _refuse_unwritable(folder)
     raise typer.Exit(export(results, folder, model))
 
 
@@ -165,6 +169,15 @@ def demo(
         run_demo(output)
     except DemoError as error:
         _stop(str(error))
+
+
+def _refuse_unwritable(folder: Path | None) -> None:
+    """Stop before any work if the folder for the output cannot be made or written. None is no folder."""
+    from .plugin.checks import existing, why_unwritable
+
+    reason = None if folder is None else why_unwritable(existing(folder.absolute()))
+    if reason is not None:
+        _stop(f"{folder} cannot be written ({reason}); name another folder.")
 
 
 def _stop(message: str) -> None:

@@ -48,3 +48,17 @@ def test_a_demo_that_writes_no_results_fails_with_a_sentence(tmp_path: Path, mon
     result = runner.invoke(app, ["demo", "--output", str(tmp_path / "out")])
     assert result.exit_code == 1
     assert "lmms-eval wrote no results" in result.output
+
+
+@pytest.mark.parametrize(
+    "command", [["report", "results", "--out"], ["rescore", "file", "--out"], ["export-release", "r", "--model", "M"]]
+)
+def test_a_place_that_is_no_folder_is_refused_before_any_work(command: list[str], tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.write_text("a file")
+    for place in (taken, taken / "below"):
+        done = CliRunner().invoke(app, [*command, str(place)])
+        assert done.exit_code == 1
+        assert f"{place} cannot be written (" in done.output
+        assert "nothing" not in done.output
+    assert taken.read_text() == "a file"

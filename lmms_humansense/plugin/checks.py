@@ -98,7 +98,7 @@ def refuse_media_out_of_reach(task_dict: Mapping[Any, Any], limit: float | None,
     from huggingface_hub import constants
 
     folder = Path(constants.HF_HOME).absolute() / "humansense"
-    reason = why_unwritable(_existing(folder))
+    reason = why_unwritable(existing(folder))
     if reason is None:
         return
     absent = [doc["file"] for doc in _asked(task_dict, limit, offset) if not _is_fetched(doc)]
@@ -142,8 +142,12 @@ def why_unwritable(folder: Path) -> str | None:
     return None
 
 
-def _existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that exists."""
+def existing(folder: Path) -> Path:
+    """Find `folder`, or the nearest place above it that exists.
+
+    Returns:
+        A path that exists.
+    """
     return next(place for place in (folder, *folder.parents) if place.exists())
 
 
@@ -157,7 +161,7 @@ def use_writable_datasets_cache() -> None:
     from loguru import logger
 
     place = Path(os.path.expanduser(datasets.config.HF_DATASETS_CACHE)).absolute()
-    reason = why_unwritable(_existing(place))
+    reason = why_unwritable(existing(place))
     if reason is None or os.environ.get("LMMS_EVAL_DATASETS_CACHE"):
         return
     _kept.append(tempfile.TemporaryDirectory(prefix="lmms-humansense-", ignore_cleanup_errors=True))
