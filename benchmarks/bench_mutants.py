@@ -144,13 +144,8 @@ _KINDS = ("bit flips", "truncation", "other values", "missing fields", "other sh
 def damaged_annotations(draw: random.Random, text: str) -> tuple[str, bytes]:
     """Annotations with one kind of damage, and the name of the kind."""
     kind = draw.choice(_KINDS)
-    content = text.encode()
-    if kind == "bit flips":
-        return kind, _bits(draw, content, 0, len(content), draw.choice((1, 10, 100)))
-    if kind == "truncation":
-        return kind, content[: draw.randrange(len(content))]
-    if kind == "encoding":
-        return kind, _encoded(draw, content)
+    if (damaged := _damaged_bytes(draw, kind, text.encode())) is not None:
+        return kind, damaged
     items = json.loads(text)
     if kind == "nesting":
         return kind, _nested(draw, [items])
@@ -167,6 +162,15 @@ def damaged_annotations(draw: random.Random, text: str) -> tuple[str, bytes]:
     return kind, _dumped(items)
 
 
+def _damaged_bytes(draw: random.Random, kind: str, content: bytes) -> bytes | None:
+    """The content with damage that needs no parsing; None for the other kinds."""
+    if kind == "bit flips":
+        return _bits(draw, content, 0, len(content), draw.choice((1, 10, 100)))
+    if kind == "truncation":
+        return content[: draw.randrange(len(content))]
+    return _encoded(draw, content) if kind == "encoding" else None
+
+
 def damaged_json(draw: random.Random, content: bytes, lines: bool = False) -> tuple[str, bytes]:
     """JSON with one kind of damage, and the name of the kind.
 
@@ -179,12 +183,8 @@ def damaged_json(draw: random.Random, content: bytes, lines: bool = False) -> tu
         The kind of damage, and the damaged content.
     """
     kind = draw.choice(_KINDS)
-    if kind == "bit flips":
-        return kind, _bits(draw, content, 0, len(content), draw.choice((1, 10, 100)))
-    if kind == "truncation":
-        return kind, content[: draw.randrange(len(content))]
-    if kind == "encoding":
-        return kind, _encoded(draw, content)
+    if (damaged := _damaged_bytes(draw, kind, content)) is not None:
+        return kind, damaged
     values = [json.loads(line) for line in content.splitlines()] if lines else [json.loads(content)]
     if kind == "nesting":
         return kind, _nested(draw, values)

@@ -97,7 +97,7 @@ class MediaChecker:
             try:
                 yield from (job.result() for job in as_completed(jobs))
             finally:
-                threads.shutdown(wait=False, cancel_futures=True)
+                threads.shutdown(cancel_futures=True)
 
     def _check(self, folder: Path, name: str) -> FileCheck:
         path = folder / name

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
-import httpx
 import openai
 from loguru import logger
 
@@ -113,8 +112,8 @@ class EndpointClient:
         """
         headers = {"Content-Type": "application/json", "Content-Length": str(len(content))}
         try:
-            reply: httpx.Response = self._client.post(
-                "/chat/completions", cast_to=httpx.Response, content=cast(Iterable[bytes], iter(content)),
+            reply: bytes = self._client.post(
+                "/chat/completions", cast_to=bytes, content=cast(Iterable[bytes], iter(content)),
                 options={"timeout": timeout, "headers": headers},
             )  # fmt: skip
         except openai.APITimeoutError as error:
@@ -128,7 +127,7 @@ class EndpointClient:
         except UnicodeError as error:  # the text of an error whose header names an odd encoding
             raise TroubleError(f"the reply cannot be read ({self._message(error)})", faulty=True) from error
         try:
-            return reply_of(text_of(reply.content))
+            return reply_of(text_of(reply))
         except (TroubleError, RefusedError) as error:
             error.args = (self._message(error),)
             if isinstance(error, UnknownFormError):

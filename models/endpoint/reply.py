@@ -1,4 +1,7 @@
-"""Reads the replies of OpenAI-compatible servers in all forms that are known, and says what is wrong with others."""
+"""Reads the replies of OpenAI-compatible servers in all forms that are known, and says what is wrong with others.
+
+The forms are those that the servers' documentation names. They were tried on a stand-in only, not on these servers.
+"""
 
 import json
 import math

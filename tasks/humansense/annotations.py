@@ -235,8 +235,8 @@ class _Item:
         answer = _as_text(value, self.wrong("questions.answer", f"must be a text or a number, not {shown(value)}"))
         if not answer.strip():
             raise self.wrong("questions.answer", "is empty")
-        if pattern == "count" and not (answer.strip().isdecimal() and len(answer.strip()) < _MOST_DIGITS):
-            wanted = "a whole number of at most 9 digits for a counting question"
+        if pattern == "count" and not (answer.strip().isdecimal() and len(answer.strip()) <= _MOST_DIGITS):
+            wanted = f"a whole number of at most {_MOST_DIGITS} digits for a counting question"
             raise self.wrong("questions.answer", f"must be {wanted}, not {shown(value)}")
         return answer
 
@@ -261,7 +261,8 @@ def _as_text(value: Any, error: DataError) -> str:
     return str(int(value)) if float(value).is_integer() else str(value)
 
 
-_MOST_DIGITS = 10
+_MOST_DIGITS = 9
+"""The most digits of the answer to a counting question."""
 
 _LARGEST = 1e9
 """Numbers in answers and options must be smaller. This also refuses NaN and infinity."""

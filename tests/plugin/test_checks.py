@@ -20,7 +20,7 @@ from lmms_humansense.tasks.humansense_sample.utils import ROOT
 
 @pytest.fixture
 def read_only(tmp_path: Path) -> Iterator[Path]:
-    """A folder that nobody can write, not even root."""
+    """A folder that cannot be written, not even by root."""
     folder = tmp_path / "read only"
     folder.mkdir()
     if sys.platform != "linux" or os.geteuid() != 0:
