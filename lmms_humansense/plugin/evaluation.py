@@ -56,8 +56,8 @@ def wrap_once(owner: str, name: str, wrapper: Callable[..., Any]) -> None:
 def _evaluate(evaluate: Callable[..., Any], lm: Any, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
     """Add to the results what the model says about itself, and where the docs of this package's tasks come from.
 
-    The first stands under `model_info`, the second under `humansense_data`. lmms-eval intends to call a model's
-    `get_model_info`, but does not do so yet.
+    The first stands under `model_info`, the second under `humansense_data`, and what a user should know about the
+    scores under `humansense_notes`. lmms-eval intends to call a model's `get_model_info`, but does not do so yet.
     """
     tasks, limit, offset = (args[0] if args else kwargs["task_dict"]), kwargs.get("limit"), kwargs.get("offset") or 0
     checks.refuse_no_questions(tasks, limit, offset)
@@ -80,7 +80,20 @@ def _evaluate(evaluate: Callable[..., Any], lm: Any, *args: Any, **kwargs: Any) 
         from ..tasks.humansense import data
 
         results["humansense_data"] = [data.origin(root) for root in roots]
+        _say(results, tasks)
     return results
+
+
+def _say(results: dict[str, Any], tasks: Mapping[Any, Any]) -> None:
+    """Put what a user should know about the scores into the results, and into the log."""
+    from loguru import logger
+
+    from .notes import notes
+
+    found = notes(results, tasks)
+    results["humansense_notes"] = found
+    for note in found:
+        logger.warning("HumanSense: {}", note)
 
 
 def _roots(task_dict: Mapping[Any, Any]) -> Iterator[str]:

@@ -12,10 +12,12 @@ from jinja2 import Environment, StrictUndefined
 
 from ..results.runs import Run
 from ..tasks.humansense.metrics.parsing import option_letters
+from ..tasks.humansense.metrics.reasoning import split
 from ..tasks.humansense.taxonomy import BY_CODE, TASKS
 from .compare import Comparison
 from .media import Media
 from .pictures import Picture
+from .reasoning import by_length
 from .table import COLUMNS, Table
 from .write import EXPLANATION
 
@@ -52,6 +54,7 @@ def page(
         columns=list(COLUMNS),
         tasks={task.code: task.name for task in TASKS},
         comparisons=comparisons,
+        reasoning={run.name: groups for run in runs if (groups := by_length(run))},
         pictures=pictures,
         problems=problems,
         explanation=EXPLANATION,
@@ -93,11 +96,13 @@ def _question(row: dict[str, Any], media: Media) -> dict[str, Any]:
 
 
 def _answer(row: dict[str, Any]) -> dict[str, Any]:
+    has_tags = bool(split(row["response"]).reasoning)  # some servers send the reasoning beside the response
     answer = {
         "outcome": _outcome(row),
         "acc": row["acc"],
         "parsed": row["parsed"],
-        "response": row["response"],
+        "response": split(row["response"]).rest if has_tags else row["response"],
+        "reasoning": row["reasoning"] or None,
         "frames": row["frames"],
         "heard": row["seconds_heard"],
         "present": row["seconds_present"],

@@ -9,6 +9,7 @@ from ..results import statistics
 from ..results.runs import TRUNCATED, Leaf, Metric, Run
 from ..results.statistics import Estimate
 from ..results.text import one_line
+from ..tasks.humansense.metrics import reasoning
 from ..tasks.humansense.taxonomy import LEVELS, TASKS, VIDEO, Task
 
 COLUMNS: dict[str, tuple[Task, ...]] = {
@@ -134,6 +135,9 @@ def notes(run: Run) -> list[str]:
     stopped = sum(leaf.stopped for leaf in run.leaves.values())
     if stopped:
         found.append(f"{stopped:,} responses would have stopped the release's scorer with an error (counted 0)")
+    asked_otherwise = reasoning.misfit(run.responses, run.setting.style)
+    if asked_otherwise:
+        found.append(asked_otherwise)
     return [one_line(note, longest=None) for note in [*found, *_protocol_notes(run)]]
 
 

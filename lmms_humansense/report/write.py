@@ -12,6 +12,7 @@ from ..results.runs import METRICS, TRUNCATED, Metric, Run
 from ..results.text import for_spreadsheet, one_line
 from ..tasks.humansense.taxonomy import TASKS
 from .compare import Comparison
+from .reasoning import as_records
 from .table import COLUMNS, Cell, Row, Table
 
 _OF_CELL = ("score", "low", "high", "questions", "marks")
@@ -119,13 +120,15 @@ def as_json(tables: Sequence[Table], runs: Sequence[Run], comparisons: Sequence[
         comparisons: The comparisons of pairs of runs.
 
     Returns:
-        The text. `scores` holds the score of each task by run and metric.
+        The text. `scores` holds the score of each task by run and metric, `reasoning` the scores of each run by the
+        length of the reasoning.
     """
     content = {
         "scores": {run.name: {metric: _by_task(run, metric) for metric in (*METRICS, TRUNCATED)} for run in runs},
         "tables": {table.metric: [_row(row) for row in table.rows] for table in tables},
         "runs": [_run(run) for run in runs],
         "comparisons": [asdict(comparison) for comparison in comparisons],
+        "reasoning": as_records(runs),
     }
     return json.dumps(content, indent=1, ensure_ascii=False, default=str) + "\n"
 

@@ -121,3 +121,9 @@ class Run:
         leaves = [self.leaves[task.code].samples for task in TASKS if task.code in self.leaves]
         # pandas.concat would guess another type for a column that is empty in one of the tasks.
         return pandas.DataFrame([row for leaf in leaves for row in leaf.to_dict("records")])
+
+    @property
+    def responses(self) -> list[str]:
+        """The responses of all tasks, without those of failed requests."""
+        samples = [leaf.samples for leaf in self.leaves.values()]
+        return [response for each in samples for response in each.loc[each["failed"] == 0, "response"]]

@@ -203,7 +203,7 @@ def test_what_a_model_said_is_text_and_its_reasoning_is_folded(browser: Any, tmp
     assert HOSTILE in page.first()
     page.page.click("#list button >> nth=1")
     details = page.page.query_selector("#sample details")
-    assert details.inner_text() == "Reasoning"
+    assert details.inner_text() == "Reasoning, 28 characters"
     details.click()
     assert "Then I listen." in details.inner_text()
     assert page.page.evaluate("window.hacked") is None
