@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from . import checks, run_events
+from . import checks, flags, run_events
 from .names import TASK_PREFIX, is_ours
 
 MARK = "wrapped_by_humansense"
@@ -148,15 +148,35 @@ def _simple_evaluate(simple_evaluate: Callable[..., Any], *args: Any, **kwargs: 
     writes = tracker is not None and tracker.output_path
     output = _Output(tracker, str(kwargs.get("datetime_str") or "")) if writes else None
     named = [task for task in tasks if isinstance(task, str)]
-    with run_events.reported(named, lambda: output.file("results.json") if output else None):
+    from_python = kwargs.get("cli_args") is None
+    with (
+        _errors_for_python() if from_python else contextlib.nullcontext(),
+        run_events.reported(named, lambda: output.file("results.json") if output else None),
+    ):
         if not is_ours(kwargs.get("model")) and not any(str(task).startswith(TASK_PREFIX) for task in tasks):
             return simple_evaluate(*args, **kwargs)
         checks.refuse_unknown_model(kwargs.get("model"))
         checks.use_writable_datasets_cache()
         checks.refuse_unwritable("--output_path", tracker.output_path if tracker is not None else None)
         checks.refuse_unwritable("--use_cache", kwargs.get("use_cache"))
+        flags.warn(kwargs)
         with _failures_written(output):
             return simple_evaluate(*args, **kwargs)
+
+
+@contextlib.contextmanager
+def _errors_for_python() -> Iterator[None]:
+    """Turn what ends a program with a sentence into a `ValueError`, for a caller who is no command line.
+
+    lmms-eval's command line swallows ordinary errors and ends with status 0, so bad arguments and data end the program
+    there. A signal ends it everywhere.
+    """
+    try:
+        yield
+    except SystemExit as ending:
+        if not isinstance(ending.code, str):
+            raise
+        raise ValueError(ending.code) from ending
 
 
 class _Output:
