@@ -36,6 +36,7 @@ def row(sample: Any, code: str) -> dict[str, Any]:
     acc = whole.part("acc")
     paper = whole.part("paper") if whole.get("paper") is not None else None
     truncated = whole.part("truncated") if whole.get("truncated") is not None else None
+    failed, empty = whole.part("failed"), whole.part("empty") if whole.get("empty") is not None else None
     # Cached answers of an earlier run do not say what was shown.
     told = _Fields((whole.listed("token_counts") or [{}])[0] or {}, "token_counts")
     return {
@@ -45,7 +46,9 @@ def row(sample: Any, code: str) -> dict[str, Any]:
         "paper": None if paper is None else paper.share("score"),
         "crash": "" if paper is None or paper.get("crash") is None else paper.text("crash"),
         "answered": whole.part("answered").share("score"),
-        "failed": whole.part("failed").share("score"),
+        "failed": failed.share("score"),
+        "failure": failed.text_or_none("kind") or "",
+        "empty": None if empty is None else empty.share("score"),
         "truncated": None if truncated is None else truncated.share("score"),
         "response": _response(whole),
         "prompt": str(whole.get("input") or ""),
