@@ -14,7 +14,7 @@ from lmms_humansense.tasks.humansense.variants import VARIANTS, Variant, tasks_o
 
 BENCHMARK = Path(str(benchmark.__file__)).parent
 SAMPLE = Path(str(sample.__file__)).parent
-METRICS = ["paper", "acc", "answered", "failed", "truncated"]
+METRICS = ["paper", "acc", "answered", "failed", "empty", "truncated"]
 GROUPS = {
     "humansense": [f"humansense_{level.lower()}" for level in LEVELS],
     **{
@@ -143,7 +143,7 @@ def test_tasks_and_groups_have_the_same_metrics() -> None:
     assert [entry["metric"] for entry in leaf] == METRICS
     assert [entry["metric"] for entry in group] == METRICS
     assert {entry["metric"]: entry["higher_is_better"] for entry in leaf} == {
-        metric: metric not in ("failed", "truncated") for metric in METRICS
+        metric: metric not in ("failed", "empty", "truncated") for metric in METRICS
     }
     assert {entry["weight_by_size"] for entry in group} == {False}
 

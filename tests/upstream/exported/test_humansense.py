@@ -92,13 +92,15 @@ def test_a_response_is_parsed_strictly(pattern: Pattern, response: str, answer: 
 @pytest.mark.parametrize(
     ("response", "scores"),
     [
-        ("C", {"paper": 1, "acc": 1, "answered": 1, "failed": 0}),
-        ("C. Jumping jacks", {"paper": 1, "acc": 1, "answered": 1, "failed": 0}),
-        ("A", {"paper": 0, "acc": 0, "answered": 1, "failed": 0}),
-        ("I cannot tell", {"paper": 0, "acc": 0, "answered": 0, "failed": 0}),
-        ("[response truncated] C", {"paper": 1, "acc": 1, "answered": 1, "failed": 0, "truncated": 1}),
-        ("[response complete] A", {"paper": 0, "acc": 0, "answered": 1, "failed": 0, "truncated": 0}),
-        ("[request failed] MediaError: no such file", {"acc": 0, "answered": 0, "failed": 1}),
+        ("C", {"paper": 1, "acc": 1, "answered": 1, "failed": 0, "empty": 0}),
+        ("C. Jumping jacks", {"paper": 1, "acc": 1, "answered": 1, "failed": 0, "empty": 0}),
+        ("A", {"paper": 0, "acc": 0, "answered": 1, "failed": 0, "empty": 0}),
+        ("I cannot tell", {"paper": 0, "acc": 0, "answered": 0, "failed": 0, "empty": 0}),
+        ("[response truncated] C", {"paper": 1, "acc": 1, "answered": 1, "failed": 0, "empty": 0, "truncated": 1}),
+        ("[response complete] A", {"paper": 0, "acc": 0, "answered": 1, "failed": 0, "empty": 0, "truncated": 0}),
+        ("[request failed] MediaError: no such file", {"acc": 0, "answered": 0, "failed": 1, "empty": 0}),
+        ("[LMMS_EVAL_REQUEST_FAILED after 5 retries] no", {"acc": 0, "answered": 0, "failed": 1, "empty": 0}),
+        ("", {"acc": 0, "answered": 0, "failed": 0, "empty": 1}),
     ],
 )
 def test_a_response_is_scored_by_the_release_and_strictly(response: str, scores: dict[str, float]) -> None:
