@@ -258,12 +258,13 @@ def test_a_setting_that_is_neither_1_nor_0_is_refused(
 def test_a_response_is_scored_on_a_row_of_the_dataset(root: str) -> None:
     doc = row("ar", root)
     right, wrong = utils.process_results(doc, ["B"]), utils.process_results(doc, ["The answer is D."])
-    assert list(right) == ["paper", "acc", "answered", "failed"]
+    assert list(right) == ["paper", "acc", "answered", "failed", "empty"]
     assert {name: credit["score"] for name, credit in right.items()} == {
         "paper": 1.0,
         "acc": 1.0,
         "answered": 1.0,
         "failed": 0.0,
+        "empty": 0.0,
     }
     assert (wrong["acc"]["score"], wrong["acc"]["parsed"], wrong["acc"]["gold"]) == (0.0, "D", "B")
     assert {credit["clip"] for credit in right.values()} == {"data/videos/action.mp4"}
