@@ -197,6 +197,7 @@ def _simple_evaluate(simple_evaluate: Callable[..., Any], *args: Any, **kwargs: 
         if course is None:
             return simple_evaluate(*args, **kwargs)
         checks.refuse_unknown_model(kwargs.get("model"))
+        checks.refuse_unfit_wrapper(kwargs.get("model"), bool(kwargs.get("force_simple")), named)
         checks.use_writable_datasets_cache()
         checks.refuse_unwritable("--output_path", tracker.output_path if tracker is not None else None)
         checks.refuse_unwritable("--use_cache", kwargs.get("use_cache"))

@@ -75,7 +75,7 @@ def test_a_real_server_answers_as_the_local_model_that_is_fed_the_same(
     for task, samples in results["samples"].items():
         docs = utils.docs(task.removeprefix("humansense_sample_"), str(ROOT), complete=False)
         for sample in samples:
-            messages = utils.doc_to_messages(docs[sample["doc_id"]], {"sees": True, "hears": True})
+            messages = utils.doc_to_messages(docs[sample["doc_id"]], {"wrapper": "humansense_omni"})
             (sent,) = wire.encode([wire.read(messages)])
             assert isinstance(sent.encoded, Payload)
             prompt = encoded(engine, as_raw(json.loads(sent.encoded.messages)))

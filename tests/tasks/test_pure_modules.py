@@ -20,6 +20,7 @@ PURE = (
     "taxonomy",
     "results",
     "messages",
+    "wrappers",
     "annotations",
     "wording",
     "folders",
