@@ -44,33 +44,41 @@ def refuse_unknown_model(model: Any) -> None:
 
 
 def refuse_unfit_wrapper(model: Any, force_simple: bool, tasks: Iterable[str]) -> None:
-    """End the program if a task of ours cannot be asked through the model's wrapper, before the model is loaded.
+    """End the program if a task of ours cannot be asked through the model's wrapper, before anything is asked.
 
     Args:
-        model: The model of an evaluation: a name, or an object, of which the tasks' hooks judge.
-        force_simple: `--force_simple`.
+        model: The model of an evaluation: a name, or an object.
+        force_simple: `--force_simple`, for a name.
         tasks: The names of the tasks and groups.
 
     Raises:
         SystemExit: A task cannot be asked. The message says what to run instead.
     """
     ours = [found for name in tasks for found in _tasks_of(name)]
-    if not isinstance(model, str) or not ours:
+    form = _form(model, force_simple) if ours else None
+    if form is None:
         return
-    from lmms_eval import models
-
     from ..tasks.humansense import wrappers
 
-    try:
-        form = models.MODEL_REGISTRY_V2.resolve(model, force_simple=force_simple).model_type
-    except AttributeError:  # a release of lmms-eval with another registry: the tasks' hooks judge
-        return
+    name = name_of(model)
     try:
         for group, variant, task in ours:
-            wrappers.plan(model, form, task, variant, group)
+            wrappers.plan(name, form, task, variant, group)
     except wrappers.Unfit as error:
         raise SystemExit(f"HumanSense: {error}") from None
-    _say_what_is_not_known(model, wrappers.wrapper(model, form))
+    _say_what_is_not_known(name or type(model).__qualname__, wrappers.wrapper(name, form))
+
+
+def _form(model: Any, force_simple: bool) -> "Form | None":
+    """Which of the wrappers of a name is run; None for a release of lmms-eval with another registry."""
+    if not isinstance(model, str):
+        return "simple" if getattr(model, "is_simple", True) else "chat"
+    from lmms_eval import models
+
+    try:
+        return models.MODEL_REGISTRY_V2.resolve(model, force_simple=force_simple).model_type
+    except AttributeError:
+        return None
 
 
 def _say_what_is_not_known(model: str, found: "Wrapper") -> None:

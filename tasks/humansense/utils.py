@@ -101,15 +101,12 @@ def doc_to_text(doc: AskedDoc, lmms_eval_specific_kwargs: dict[str, Any] | None 
 
     Args:
         doc: A row of `docs`.
-        lmms_eval_specific_kwargs: The name of the `wrapper`, by the YAML.
+        lmms_eval_specific_kwargs: Not used. lmms-eval calls this hook also where no model is asked, so that only the
+            hooks for media check what the model can take.
 
     Returns:
         The prompt.
-
-    Raises:
-        SystemExit: The model cannot take the doc's media.
     """
-    _plan(doc, lmms_eval_specific_kwargs, None)
     return _variant(doc).prompt(doc)
 
 
@@ -178,7 +175,7 @@ def _local_file(doc: LocatedDoc) -> Path | None:
         return None
 
 
-def _plan(doc: AskedDoc, kwargs: dict[str, Any] | None, form: Form | None) -> MediaForms:
+def _plan(doc: AskedDoc, kwargs: dict[str, Any] | None, form: Form) -> MediaForms:
     """How the doc's media are handed over to a model, or the end of the run if they cannot be."""
     name = str((kwargs or {}).get("wrapper") or "")
     try:

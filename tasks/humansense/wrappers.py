@@ -196,12 +196,12 @@ def wrapper(name: str, form: Form) -> Wrapper:
     return WRAPPERS.get(ALIASES.get(name, name), {}).get(form, _UNKNOWN[form])
 
 
-def plan(name: str, form: Form | None, task: Task, variant: Variant, group: str) -> MediaForms:
+def plan(name: str, form: Form, task: Task, variant: Variant, group: str) -> MediaForms:
     """Say how the media of a task are handed over.
 
     Args:
         name: The name after `--model`; "" if it is not known.
-        form: The wrapper of this name; None if it is not known, and then a task is refused only if no form can have it.
+        form: Which of its wrappers.
         task: The task.
         variant: How it is asked.
         group: The group of lmms-eval whose tasks it is one of, without the variant ("humansense").
@@ -212,28 +212,11 @@ def plan(name: str, form: Form | None, task: Task, variant: Variant, group: str)
     Raises:
         Unfit: The task cannot be asked through this wrapper, or an environment variable is neither 1 nor 0.
     """
-    if form is not None:
-        return _plan(name, form, task, variant, group)
-    refusals = []
-    for each in _forms(name):
-        try:
-            return _plan(name, each, task, variant, group)
-        except Unfit as error:
-            refusals.append(error)
-    raise refusals[0]
-
-
-def _forms(name: str) -> tuple[Form, ...]:
-    found = WRAPPERS.get(ALIASES.get(name, name))
-    return tuple(found) if found else ("chat", "simple")
-
-
-def _plan(name: str, form: Form, task: Task, variant: Variant, group: str) -> MediaForms:
     found = wrapper(name, form)
     hears = _decided("hears", found.hears)
     case = _case(task, variant, hears)
     if case in found.stops:
-        flag = " --force_simple" if form == "simple" and len(_forms(name)) > 1 else ""
+        flag = " --force_simple" if form == "simple" and len(WRAPPERS[ALIASES.get(name, name)]) > 1 else ""
         raise Unfit(f"{_title(task)} cannot be asked through --model {name}{flag}: {found.stops[case]}.")
     why = _why_not(found, case, task, variant, f"--model {name}" if name else "this model")
     if why:

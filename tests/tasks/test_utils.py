@@ -204,7 +204,13 @@ def test_media_that_cannot_be_read_fail_one_request_and_not_the_run(tmp_path: Pa
 # The senses of a model.
 
 
-HOOKS = pytest.mark.parametrize("hook", [utils.doc_to_text, utils.doc_to_messages, utils.doc_to_visual])
+@pytest.mark.parametrize("wrapper", [{}, None, SEES, HEARS], ids=str)
+@pytest.mark.parametrize("code", ["ar", "tr", "fr2"])
+def test_a_text_is_had_where_no_model_is_asked(code: str, wrapper: Any, root: str) -> None:
+    assert utils.doc_to_text(row(code, root), wrapper).strip()
+
+
+HOOKS = pytest.mark.parametrize("hook", [utils.doc_to_messages, utils.doc_to_visual])
 
 
 @HOOKS
@@ -220,7 +226,7 @@ def test_a_model_that_is_not_known_to_hear_is_sent_to_the_video_tasks(hook: Any,
 def test_a_question_of_the_sample_is_sent_to_groups_of_the_sample(hook: Any) -> None:
     first = {code: sample_docs(SimpleNamespace(config_name=code))[0] for code in ("fr2", "ar", "guided_pc")}
     assert "run the group humansense_sample_video, which leaves FR2 and PC out" in stop(hook, first["fr2"], {})
-    assert "run the group humansense_sample_audio." in stop(utils.doc_to_text, first["ar"], HEARS)
+    assert "run the group humansense_sample_audio." in stop(utils.doc_to_visual, first["ar"], HEARS)
     assert "leave humansense_sample_guided_pc out" in stop(hook, first["guided_pc"], {})
 
 
@@ -233,7 +239,7 @@ def test_a_setting_does_not_make_a_model_hear(code: str, hook: Any, root: str, m
     assert "run the group humansense_video," in message
 
 
-@pytest.mark.parametrize("hook", [utils.doc_to_text, utils.doc_to_visual])
+@pytest.mark.parametrize("hook", [utils.doc_to_visual])
 @pytest.mark.parametrize("setting", ["", "1"])
 def test_a_model_that_only_hears_is_sent_to_the_audio_tasks(
     setting: str, hook: Any, root: str, monkeypatch: pytest.MonkeyPatch
@@ -252,11 +258,11 @@ def test_an_unlisted_model_sees(wrapper: Any, root: str) -> None:
 
 def test_the_settings_say_what_is_not_known_of_a_model(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUMANSENSE_HEARS", "1")
-    assert utils.doc_to_text(row("fr2", root), {"wrapper": "new_omni"}).strip()
+    assert len(utils.doc_to_visual(row("fr2", root), {"wrapper": "new_omni"})) == 1
     monkeypatch.setenv("HUMANSENSE_HEARS", "0")
-    assert "humansense_video" in stop(utils.doc_to_text, row("fr2", root), BOTH)
+    assert "humansense_video" in stop(utils.doc_to_messages, row("fr2", root), BOTH)
     monkeypatch.setenv("HUMANSENSE_SEES", "0")
-    assert "humansense_audio" in stop(utils.doc_to_text, row("ar", root), BOTH)
+    assert "humansense_audio" in stop(utils.doc_to_messages, row("ar", root), BOTH)
 
 
 def test_a_setting_decides_whether_a_video_comes_with_its_sound(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,7 +277,7 @@ def test_a_setting_that_is_neither_1_nor_0_is_refused(
     name: str, code: str, value: str, root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
-    message = stop(utils.doc_to_text, row(code, root), BOTH)
+    message = stop(utils.doc_to_messages, row(code, root), BOTH)
     assert name in message
     assert repr(value) in message
 

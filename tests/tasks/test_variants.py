@@ -147,7 +147,7 @@ def test_a_blind_question_needs_no_senses_and_no_media(tmp_path: Path) -> None:
 
 def test_a_variant_that_a_model_cannot_take_is_stopped_with_the_leaf_to_leave_out() -> None:
     with pytest.raises(SystemExit, match="leave humansense_guided_pc out"):
-        utils.doc_to_text(docs("guided_pc")[0], SEES)
+        utils.doc_to_messages(docs("guided_pc")[0], SEES)
 
 
 # Transcripts.
