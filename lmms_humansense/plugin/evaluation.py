@@ -1,6 +1,7 @@
 """What this package changes in lmms-eval's evaluation: three functions of lmms-eval are wrapped.
 
-- `evaluate` adds what the model says about itself, and where the docs come from, to the results.
+- `evaluate` adds what the model says about itself, and where the docs come from, to the results. It gives this
+  package's models `--system_instruction`, which lmms-eval itself puts into a text that no chat model reads.
 - `simple_evaluate` tries the output folder first, writes the failed requests beside the results, and reports how the
   run ended (see `run_events`), because lmms-eval often ends with status 0 even if the run failed.
 - `ResponseCache.create` gives this package's models a response cache of their own.
@@ -62,6 +63,8 @@ def _evaluate(evaluate: Callable[..., Any], lm: Any, *args: Any, **kwargs: Any) 
     tasks, limit, offset = (args[0] if args else kwargs["task_dict"]), kwargs.get("limit"), kwargs.get("offset") or 0
     checks.refuse_no_questions(tasks, limit, offset)
     checks.refuse_media_out_of_reach(tasks, limit, offset)
+    if hasattr(lm, "use_system_instruction"):
+        lm.use_system_instruction(kwargs.get("system_instruction"))
     run_events.asking()
     complete = False
     try:
@@ -152,6 +155,10 @@ def _simple_evaluate(simple_evaluate: Callable[..., Any], *args: Any, **kwargs: 
         if not is_ours(kwargs.get("model")) and not any(str(task).startswith(TASK_PREFIX) for task in tasks):
             return simple_evaluate(*args, **kwargs)
         checks.refuse_unknown_model(kwargs.get("model"))
+        checks.refuse_cached_requests(
+            kwargs.get("model"), bool(kwargs.get("force_simple")), bool(kwargs.get("cache_requests"))
+        )
+        checks.refuse_bad_generation(kwargs.get("model"), kwargs.get("gen_kwargs"))
         checks.use_writable_datasets_cache()
         checks.refuse_unwritable("--output_path", tracker.output_path if tracker is not None else None)
         checks.refuse_unwritable("--use_cache", kwargs.get("use_cache"))
