@@ -9,12 +9,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .names import MODELS, SAMPLE, TASK_PREFIX
+from .names import MODELS, SAMPLE, TASK_PREFIX, is_ours, name_of
 
 if TYPE_CHECKING:
     from ..tasks.humansense.taxonomy import Task
     from ..tasks.humansense.variants import Variant
-    from ..tasks.humansense.wrappers import Wrapper
+    from ..tasks.humansense.wrappers import Form, Wrapper
 
 
 def refuse_unknown_model(model: Any) -> None:
@@ -105,6 +105,47 @@ def _tasks_of(name: str) -> list[tuple[str, "Variant", "Task"]]:
     except TaxonomyError:  # another package's
         return []
     return [(group, variants.split(rest)[0], task) for task in tasks]
+
+
+def refuse_cached_requests(model: Any, force_simple: bool, cached: bool) -> None:
+    """End the program if lmms-eval is asked to pickle the requests of a chat model, which loses their messages.
+
+    Args:
+        model: The model of an evaluation: a name, or an object.
+        force_simple: `--force_simple`.
+        cached: Whether `--cache_requests` is true or refresh.
+
+    Raises:
+        SystemExit: It is.
+    """
+    if cached and _form(model, force_simple) == "chat":
+        raise SystemExit(
+            "HumanSense: --cache_requests loses the messages of chat models, so every question would fail; leave it "
+            "out (--use_cache keeps answers)."
+        )
+
+
+def refuse_bad_generation(model: Any, gen_kwargs: Any) -> None:
+    """End the program if `--gen_kwargs` has a value that a model of this package cannot use, before it is loaded.
+
+    Args:
+        model: The model of an evaluation: a name, or an object.
+        gen_kwargs: `--gen_kwargs`.
+
+    Raises:
+        SystemExit: A value cannot be used.
+    """
+    if not is_ours(model) or not isinstance(gen_kwargs, str):
+        return
+    from lmms_eval.utils import simple_parse_args_string
+
+    from ..models.inputs.generation import check_arguments
+
+    given = simple_parse_args_string(gen_kwargs)
+    try:
+        check_arguments(given)
+    except ValueError as error:
+        raise SystemExit(f"HumanSense: --gen_kwargs: {error}") from None
 
 
 def refuse_unwritable(argument: str, folder: str | Path | None) -> None:

@@ -1,7 +1,8 @@
 """What this package changes in lmms-eval's evaluation: three functions of lmms-eval are wrapped.
 
 - `evaluate` adds what the model says about itself, and where the docs come from, to the results, and says how many
-  responses of other models are missing or empty.
+  responses of other models are missing or empty. It tells the tasks which model is asked, and gives this package's
+  models `--system_instruction`, which lmms-eval itself puts into a text that no chat model reads.
 - `simple_evaluate` tries the output folder first, writes the failed requests beside the results, reports how the run
   ended (see `run_events`), and ends the program if it ended in an error: lmms-eval would end with status 0.
 - `ResponseCache.create` gives this package's models a response cache of their own, and others one that keeps no
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from . import checks, flags, run_events
-from .names import TASK_PREFIX, is_ours
+from .names import TASK_PREFIX, is_ours, name_of
 from .unanswered import sentences, unanswered
 
 MARK = "wrapped_by_humansense"
@@ -62,14 +63,29 @@ def wrap_once(owner: str, name: str, wrapper: Callable[..., Any]) -> None:
     original = getattr(holder, name)
     if hasattr(original, MARK):
         return
-    function = getattr(original, "__func__", original)
+    place = _decorated(original)
+    function = place.cell_contents if place else getattr(original, "__func__", original)
 
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         return wrapper(function, *args, **kwargs)
 
     setattr(wrapped, MARK, True)
-    setattr(holder, name, wrapped if function is original else classmethod(wrapped))
+    if place:
+        place.cell_contents = wrapped
+        setattr(original, MARK, True)
+    else:
+        setattr(holder, name, wrapped if function is original else classmethod(wrapped))
+
+
+def _decorated(function: Any) -> Any:
+    """The place where a function with a decorator keeps the function that it decorates; None if it has none.
+
+    What is put there is called also by those who imported the function before it was wrapped.
+    """
+    inner = getattr(function, "__wrapped__", None)
+    cells = getattr(function, "__closure__", None) or ()
+    return next((cell for cell in cells if inner is not None and cell.cell_contents is inner), None)
 
 
 def _evaluate(evaluate: Callable[..., Any], lm: Any, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
@@ -81,6 +97,10 @@ def _evaluate(evaluate: Callable[..., Any], lm: Any, *args: Any, **kwargs: Any) 
     tasks, limit, offset = (args[0] if args else kwargs["task_dict"]), kwargs.get("limit"), kwargs.get("offset") or 0
     checks.refuse_no_questions(tasks, limit, offset)
     checks.refuse_media_out_of_reach(tasks, limit, offset)
+    checks.refuse_unfit_wrapper(lm, False, [name for name, _ in checks.leaves(tasks)])
+    _tell_tasks(tasks, name_of(lm))
+    if hasattr(lm, "use_system_instruction"):
+        lm.use_system_instruction(kwargs.get("system_instruction"))
     _begin_to_ask()
     complete = False
     try:
@@ -103,6 +123,16 @@ def _evaluate(evaluate: Callable[..., Any], lm: Any, *args: Any, **kwargs: Any) 
         results["humansense_data"] = [data.origin(root) for root in roots]
         _say(results, tasks)
     return results
+
+
+def _tell_tasks(task_dict: Mapping[Any, Any], model: str) -> None:
+    """Tell our tasks which model is asked: what they hand over depends on it.
+
+    lmms-eval looks the name up in the task manager, which may have been made for another model, or for none.
+    """
+    for name, task in checks.leaves(task_dict):
+        if name.startswith(TASK_PREFIX) and "wrapper" in (getattr(task, "lmms_eval_specific_kwargs", None) or {}):
+            task.lmms_eval_specific_kwargs = {"wrapper": model}
 
 
 def _say(results: dict[str, Any], tasks: Mapping[Any, Any]) -> None:
@@ -198,6 +228,10 @@ def _simple_evaluate(simple_evaluate: Callable[..., Any], *args: Any, **kwargs: 
             return simple_evaluate(*args, **kwargs)
         checks.refuse_unknown_model(kwargs.get("model"))
         checks.refuse_unfit_wrapper(kwargs.get("model"), bool(kwargs.get("force_simple")), named)
+        checks.refuse_cached_requests(
+            kwargs.get("model"), bool(kwargs.get("force_simple")), bool(kwargs.get("cache_requests"))
+        )
+        checks.refuse_bad_generation(kwargs.get("model"), kwargs.get("gen_kwargs"))
         checks.use_writable_datasets_cache()
         checks.refuse_unwritable("--output_path", tracker.output_path if tracker is not None else None)
         checks.refuse_unwritable("--use_cache", kwargs.get("use_cache"))

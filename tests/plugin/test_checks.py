@@ -84,7 +84,6 @@ def test_tasks_that_a_wrapper_can_be_asked_are_not_refused(task_manager: Any, mo
     checks.refuse_unfit_wrapper("qwen2_5_vl", False, ["humansense_video", "humansense_sample_video"])
     checks.refuse_unfit_wrapper("llava_hf", True, ["humansense_video"])
     checks.refuse_unfit_wrapper("qwen2_5_vl", False, ["mme", "humansense_of_others", "humansense_sample_of_others"])
-    checks.refuse_unfit_wrapper(object(), False, ["humansense"])
     monkeypatch.setenv("HUMANSENSE_HEARS", "1")
     checks.refuse_unfit_wrapper("openai_compatible", False, ["humansense"])
     with pytest.raises(SystemExit, match="HUMANSENSE_HEARS=1 does not make a model hear"):
@@ -110,6 +109,34 @@ def test_what_is_not_known_of_a_wrapper_is_said(model: str, said: str | None, ta
         logger.remove(sink)
     assert [line for line in lines if said is None or not line.startswith(said)] == []
     assert bool(lines) == (said is not None)
+
+
+@pytest.mark.parametrize(
+    ("model", "simple"), [("humansense_omni", False), ("humansense_omni", True), ("qwen2_5_omni", False)]
+)
+def test_pickled_requests_of_chat_models_are_refused(model: str, simple: bool) -> None:
+    from lmms_eval import models
+
+    if models.MODEL_REGISTRY_V2.resolve(model, force_simple=simple).model_type != "chat":
+        pytest.skip(f"{model} is no chat model of this lmms-eval")
+    with pytest.raises(SystemExit, match="HumanSense: --cache_requests loses the messages of chat models"):
+        checks.refuse_cached_requests(model, simple, cached=True)
+    checks.refuse_cached_requests(model, simple, cached=False)
+
+
+def test_pickled_requests_of_simple_models_are_left_alone() -> None:
+    checks.refuse_cached_requests(SimpleNamespace(is_simple=True), force_simple=False, cached=True)
+    checks.refuse_cached_requests("qwen2_audio", force_simple=True, cached=True)
+    with pytest.raises(SystemExit):
+        checks.refuse_cached_requests(SimpleNamespace(is_simple=False), force_simple=False, cached=True)
+
+
+def test_bad_generation_arguments_are_refused_before_a_model_is_loaded() -> None:
+    with pytest.raises(SystemExit, match="HumanSense: --gen_kwargs: temperature='None' cannot be used"):
+        checks.refuse_bad_generation("humansense_server", "max_new_tokens=4,temperature=None")
+    checks.refuse_bad_generation("humansense_omni", "max_new_tokens=4,temperature=0.5,until=e")
+    checks.refuse_bad_generation("dummy", "temperature=None")
+    checks.refuse_bad_generation("humansense_omni", None)
 
 
 @pytest.mark.parametrize(

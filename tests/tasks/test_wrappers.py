@@ -14,12 +14,12 @@ from lmms_humansense.tasks.humansense.wrappers import Form, MediaForms, Unfit
 SILENT, SOUNDING, AUDIO, BLIND = "ar", "tr", "fr2", "blind_tr"
 
 
-def plan(name: str, form: Form | None, leaf: str) -> MediaForms:
+def plan(name: str, form: Form, leaf: str) -> MediaForms:
     variant, _, code = leaf.rpartition("_")
     return wrappers.plan(name, form, BY_CODE[code.upper()], BY_NAME[variant], "humansense")
 
 
-def why(name: str, form: Form | None, leaf: str) -> str:
+def why(name: str, form: Form, leaf: str) -> str:
     with pytest.raises(Unfit) as refused:
         plan(name, form, leaf)
     assert str(refused.value).endswith(".")
@@ -86,7 +86,7 @@ def test_a_sound_that_would_be_lost_is_refused_by_name(monkeypatch: pytest.Monke
     assert "TR (Talking Person Recognition) cannot be asked through --model minicpm_o --force_simple: " in sentence
     assert "leave --force_simple out" in sentence
     assert plan("minicpm_o", "simple", AUDIO) == MediaForms(None, "array")
-    assert plan("minicpm_o", None, SOUNDING) == MediaForms("any", "wav")  # the chat form has it
+    assert plan("minicpm_o", "chat", SOUNDING) == MediaForms("any", "wav")
     monkeypatch.setenv("HUMANSENSE_HEARS", "0")
     assert plan("minicpm_o", "simple", SOUNDING) == MediaForms("any")
 
