@@ -209,7 +209,7 @@ def test_sound_is_heard_whichever_way_a_model_is_asked(way: str, tiny_model: Pat
 def test_a_model_that_lmms_eval_does_not_know_is_not_deaf_without_a_word(evaluate: Any) -> None:
     from lmms_eval.models.simple.dummy import Dummy
 
-    class Mine(Dummy):  # type: ignore[misc]
+    class Mine(Dummy):
         pass
 
     said: list[str] = []
@@ -217,5 +217,5 @@ def test_a_model_that_lmms_eval_does_not_know_is_not_deaf_without_a_word(evaluat
     evaluate("humansense_sample_tr", model=Mine(), limit=1)
     logger.remove(number)
     assert any("HumanSense was not tried with --model" in line and "not to hear" in line for line in said)
-    with pytest.raises(ValueError, match="FR2 .* this model is not known to hear"):
+    with pytest.raises(ValueError, match=r"FR2 .* this model is not known to hear"):
         evaluate("humansense_sample_fr2", model=Mine(), limit=1)
