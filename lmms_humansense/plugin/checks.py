@@ -3,13 +3,18 @@
 import difflib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .names import MODELS, TASK_PREFIX
+from .names import MODELS, SAMPLE, TASK_PREFIX
+
+if TYPE_CHECKING:
+    from ..tasks.humansense.taxonomy import Task
+    from ..tasks.humansense.variants import Variant
+    from ..tasks.humansense.wrappers import Wrapper
 
 
 def refuse_unknown_model(model: Any) -> None:
@@ -36,6 +41,62 @@ def refuse_unknown_model(model: Any) -> None:
         ) from None
     except AttributeError:  # a release of lmms-eval with another registry names the model itself
         return
+
+
+def refuse_unfit_wrapper(model: Any, force_simple: bool, tasks: Iterable[str]) -> None:
+    """End the program if a task of ours cannot be asked through the model's wrapper, before the model is loaded.
+
+    Args:
+        model: The model of an evaluation: a name, or an object, of which the tasks' hooks judge.
+        force_simple: `--force_simple`.
+        tasks: The names of the tasks and groups.
+
+    Raises:
+        SystemExit: A task cannot be asked. The message says what to run instead.
+    """
+    ours = [found for name in tasks for found in _tasks_of(name)]
+    if not isinstance(model, str) or not ours:
+        return
+    from lmms_eval import models
+
+    from ..tasks.humansense import wrappers
+
+    try:
+        form = models.MODEL_REGISTRY_V2.resolve(model, force_simple=force_simple).model_type
+    except AttributeError:  # a release of lmms-eval with another registry: the tasks' hooks judge
+        return
+    try:
+        for group, variant, task in ours:
+            wrappers.plan(model, form, task, variant, group)
+    except wrappers.Unfit as error:
+        raise SystemExit(f"HumanSense: {error}") from None
+    _say_what_is_not_known(model, wrappers.wrapper(model, form))
+
+
+def _say_what_is_not_known(model: str, found: "Wrapper") -> None:
+    from loguru import logger
+
+    if not found.known:
+        senses = "to hear, as you say" if os.environ.get("HUMANSENSE_HEARS", "").strip() == "1" else "not to hear"
+        logger.warning("HumanSense was not tried with --model {}: it is taken to see and {}.", model, senses)
+    elif not found.tried:
+        logger.warning(
+            "HumanSense was not run with --model {}: what it is given follows from reading lmms-eval's code.", model
+        )
+
+
+def _tasks_of(name: str) -> list[tuple[str, "Variant", "Task"]]:
+    """The tasks of a name in lmms-eval, each with its group without the variant, and its variant; none if not ours."""
+    from ..tasks.humansense import variants
+    from ..tasks.humansense.taxonomy import TaxonomyError
+
+    group = SAMPLE if f"{name}_".startswith(f"{SAMPLE}_") else TASK_PREFIX
+    rest = name.removeprefix(group).lstrip("_")
+    try:
+        tasks = variants.tasks_of(f"{TASK_PREFIX}_{rest}") if name.startswith(group) else ()
+    except TaxonomyError:  # another package's
+        return []
+    return [(group, variants.split(rest)[0], task) for task in tasks]
 
 
 def refuse_unwritable(argument: str, folder: str | Path | None) -> None:

@@ -1,29 +1,48 @@
 """What this package changes in lmms-eval's evaluation: three functions of lmms-eval are wrapped.
 
-- `evaluate` adds what the model says about itself, and where the docs come from, to the results.
-- `simple_evaluate` tries the output folder first, writes the failed requests beside the results, and reports how the
-  run ended (see `run_events`), because lmms-eval often ends with status 0 even if the run failed.
-- `ResponseCache.create` gives this package's models a response cache of their own.
+- `evaluate` adds what the model says about itself, and where the docs come from, to the results, and says how many
+  responses of other models are missing or empty.
+- `simple_evaluate` tries the output folder first, writes the failed requests beside the results, reports how the run
+  ended (see `run_events`), and ends the program if it ended in an error: lmms-eval would end with status 0.
+- `ResponseCache.create` gives this package's models a response cache of their own, and others one that keeps no
+  failures.
 """
 
 import contextlib
 import functools
 import json
 import pkgutil
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from . import checks, run_events
+from . import checks, flags, run_events
 from .names import TASK_PREFIX, is_ours
+from .unanswered import sentences, unanswered
 
 MARK = "wrapped_by_humansense"
 """The attribute of a function of lmms-eval that this package has wrapped."""
 
-_failures: ContextVar[list[Any] | None] = ContextVar("_failures", default=None)
-"""The failed requests of the current run."""
+
+@dataclass
+class _Course:
+    """What happened so far in a run of a model or task of this package.
+
+    Attributes:
+        failures: The failed requests of our models, once they are known.
+        is_asking: Whether model and tasks were loaded.
+    """
+
+    failures: list[Any] = field(default_factory=list)
+    is_asking: bool = False
+
+
+_course: ContextVar[_Course | None] = ContextVar("_course", default=None)
+"""The current run; None if it has neither a model nor a task of this package."""
 
 
 def wrap_once(owner: str, name: str, wrapper: Callable[..., Any]) -> None:
@@ -56,13 +75,13 @@ def wrap_once(owner: str, name: str, wrapper: Callable[..., Any]) -> None:
 def _evaluate(evaluate: Callable[..., Any], lm: Any, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
     """Add to the results what the model says about itself, and where the docs of this package's tasks come from.
 
-    The first stands under `model_info`, the second under `humansense_data`. lmms-eval intends to call a model's
-    `get_model_info`, but does not do so yet.
+    The first stands under `model_info`, the second under `humansense_data`, and what a user should know about the
+    scores under `humansense_notes`. lmms-eval intends to call a model's `get_model_info`, but does not do so yet.
     """
     tasks, limit, offset = (args[0] if args else kwargs["task_dict"]), kwargs.get("limit"), kwargs.get("offset") or 0
     checks.refuse_no_questions(tasks, limit, offset)
     checks.refuse_media_out_of_reach(tasks, limit, offset)
-    run_events.asking()
+    _begin_to_ask()
     complete = False
     try:
         results: dict[str, Any] | None = evaluate(lm, *args, **kwargs)
@@ -75,12 +94,41 @@ def _evaluate(evaluate: Callable[..., Any], lm: Any, *args: Any, **kwargs: Any) 
         info = lm.get_model_info()
         versions = {"lmms-humansense": version("lmms-humansense"), **info.get("versions", {})}
         results["model_info"] = {**info, "versions": versions}
+    if not is_ours(lm):
+        _say_what_is_unanswered(results)
     roots = dict.fromkeys(_roots(tasks))
     if roots:
         from ..tasks.humansense import data
 
         results["humansense_data"] = [data.origin(root) for root in roots]
+        _say(results, tasks)
     return results
+
+
+def _say(results: dict[str, Any], tasks: Mapping[Any, Any]) -> None:
+    """Put what a user should know about the scores into the results, and into the log."""
+    from loguru import logger
+
+    from .notes import notes
+
+    found = notes(results, tasks)
+    results["humansense_notes"] = found
+    for note in found:
+        logger.warning("HumanSense: {}", note)
+
+
+def _begin_to_ask() -> None:
+    run_events.asking()
+    course = _course.get()
+    if course is not None:
+        course.is_asking = True
+
+
+def _say_what_is_unanswered(results: Mapping[str, Any]) -> None:
+    from loguru import logger
+
+    for sentence in sentences(unanswered(results)):
+        logger.error("{}", sentence)
 
 
 def _roots(task_dict: Mapping[Any, Any]) -> Iterator[str]:
@@ -99,8 +147,8 @@ def _note_failures(lm: Any, complete: bool) -> None:
     In a complete run the first process gathers those of all processes. In an incomplete run each process notes its own,
     because gathering would wait for processes that perhaps never get this far.
     """
-    noted = _failures.get()
-    if noted is None or not is_ours(lm):
+    course = _course.get()
+    if course is None or not is_ours(lm):
         return
     gathered = [lm.failures]
     if complete and lm.world_size > 1:
@@ -110,23 +158,28 @@ def _note_failures(lm: Any, complete: bool) -> None:
         distributed.all_gather_object(gathered, lm.failures)
     if not complete or lm.rank == 0:
         failed = [failure for failures in gathered for failure in failures]
-        noted += sorted(failed, key=lambda failure: (failure.task, failure.doc_id))
+        course.failures += sorted(failed, key=lambda failure: (failure.task, failure.doc_id))
 
 
 def _create_cache(create: Callable[..., Any], cls: Any, cache_root: str, *, model: Any = "", **options: Any) -> Any:
-    """Create this package's response cache for its models, and lmms-eval's own cache for other models."""
+    """Create this package's response cache for its models, and for other models one that keeps no failures."""
     if is_ours(model):
         from ..models.caching.response_cache import AnswerCache
 
         if cls is not AnswerCache:  # `AnswerCache.create` calls this function again
             return AnswerCache.create(cache_root, model=model, **options)
+    elif _course.get() is not None:
+        from .wrapper_cache import WrapperCache
+
+        cls = WrapperCache
     return create(cls, cache_root, model=model, **options)
 
 
 def _simple_evaluate(simple_evaluate: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Run an evaluation, and report how it ended.
 
-    If its model or a task is of this package, check its output folder and write its failures.
+    If its model or a task is of this package, check its output folder, write its failures, and, if lmms-eval was
+    started as a program, end this with a status that says so if the evaluation ends in an error.
 
     The folder is checked at the start, so that a run does not fail after hours of work.
     """
@@ -135,15 +188,65 @@ def _simple_evaluate(simple_evaluate: Callable[..., Any], *args: Any, **kwargs: 
     writes = tracker is not None and tracker.output_path
     output = _Output(tracker, str(kwargs.get("datetime_str") or "")) if writes else None
     named = [task for task in tasks if isinstance(task, str)]
-    with run_events.reported(named, lambda: output.file("results.json") if output else None):
-        if not is_ours(kwargs.get("model")) and not any(str(task).startswith(TASK_PREFIX) for task in tasks):
+    from_python = kwargs.get("cli_args") is None
+    course = _Course() if is_ours(kwargs.get("model")) or any(map(_is_our_task, tasks)) else None
+    with (
+        _errors_for_python() if from_python else _ended_by_errors(course),
+        run_events.reported(named, lambda: output.file("results.json") if output else None),
+    ):
+        if course is None:
             return simple_evaluate(*args, **kwargs)
         checks.refuse_unknown_model(kwargs.get("model"))
+        checks.refuse_unfit_wrapper(kwargs.get("model"), bool(kwargs.get("force_simple")), named)
         checks.use_writable_datasets_cache()
         checks.refuse_unwritable("--output_path", tracker.output_path if tracker is not None else None)
         checks.refuse_unwritable("--use_cache", kwargs.get("use_cache"))
-        with _failures_written(output):
+        flags.warn(kwargs)
+        with _followed(course, output):
             return simple_evaluate(*args, **kwargs)
+
+
+def _is_our_task(task: Any) -> bool:
+    return str(task).startswith(TASK_PREFIX)
+
+
+@contextlib.contextmanager
+def _ended_by_errors(course: _Course | None) -> Iterator[None]:
+    """End the program if the block raises an error: with status 3 if questions were asked before it, else with 1.
+
+    Args:
+        course: The run. With None, which is for tasks and models of others, errors stay what they are.
+    """
+    try:
+        yield
+    except Exception as error:
+        if course is None:
+            raise
+        traceback.print_exc()
+        reason = run_events.reason_of(error)
+        if not course.is_asking:
+            raise SystemExit(f"HumanSense: lmms-eval could not load the model or the tasks: {reason}") from error
+        from loguru import logger
+
+        from ..models.runtime.signals import RunStopped
+
+        logger.error("HumanSense: the run ended in an error, and there are no results: {}", reason)
+        raise RunStopped(f"lmms-eval ended in an error: {reason}") from error
+
+
+@contextlib.contextmanager
+def _errors_for_python() -> Iterator[None]:
+    """Turn what ends a program with a sentence into a `ValueError`, for a caller who is no command line.
+
+    lmms-eval's command line swallows ordinary errors and ends with status 0, so bad arguments and data end the program
+    there. A signal ends it everywhere.
+    """
+    try:
+        yield
+    except SystemExit as ending:
+        if not isinstance(ending.code, str):
+            raise
+        raise ValueError(ending.code) from ending
 
 
 class _Output:
@@ -160,16 +263,15 @@ class _Output:
 
 
 @contextlib.contextmanager
-def _failures_written(output: _Output | None) -> Iterator[None]:
-    """Write the requests that fail within the block beside the results, however the block ends."""
-    noted: list[Any] = []
-    token = _failures.set(noted)
+def _followed(course: _Course, output: _Output | None) -> Iterator[None]:
+    """Make this the current run within the block, and write its failures beside the results, however the block ends."""
+    token = _course.set(course)
     try:
         yield
     finally:
-        _failures.reset(token)
-        if noted and output is not None:
-            _write_failures(output.file("failures.jsonl"), noted)
+        _course.reset(token)
+        if course.failures and output is not None:
+            _write_failures(output.file("failures.jsonl"), course.failures)
 
 
 def _write_failures(path: Path, failures: Sequence[Any]) -> None:

@@ -11,6 +11,9 @@ MODELS = {
 TASK_PREFIX = "humansense"
 """The names of all tasks of this package begin with it."""
 
+SAMPLE = "humansense_sample"
+"""The group of the embedded sample, whose tasks' names begin with it."""
+
 
 def is_ours(model: Any) -> bool:
     """Whether a model, given as an object or by its name, is one of this package's."""

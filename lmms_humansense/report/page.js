@@ -82,11 +82,10 @@
     return details;
   };
 
-  const response = (text) => {
-    const thought = text.match(/^\s*<think>([\s\S]*?)<\/think>/);
+  const response = (answer) => {
     const parts = [];
-    if (thought) parts.push(folded("Reasoning", thought[1].trim()));
-    parts.push(make("pre", thought ? text.slice(thought[0].length).trim() : text));
+    if (answer.reasoning) parts.push(folded(`Reasoning, ${answer.reasoning.length.toLocaleString("en")} characters`, answer.reasoning));
+    parts.push(make("pre", answer.response));
     return parts;
   };
 
@@ -101,6 +100,9 @@
     if (answer.frames !== undefined) parts.push(`${answer.frames} frames`);
     if (answer.heard !== undefined) parts.push(`${answer.heard} s heard of ${answer.present} s`);
     if (answer.tokens !== undefined) parts.push(`${answer.tokens} tokens`);
+    if (answer.empty) parts.push("empty");
+    if (answer.failure === "blocked") parts.push("blocked by a safety filter");
+    if (answer.failure === "budget") parts.push("not asked, because the budget of tokens was spent");
     if (answer.truncated) parts.push("cut off at max_new_tokens");
     if (answer.crash) parts.push(`the release's scorer would stop with an error: ${answer.crash}`);
     return parts.join(" · ");
@@ -127,7 +129,7 @@
       const answer = question.answers[run];
       if (!answer) return;
       const block = make("div", null, { class: "answer" });
-      block.append(make("h4", name), make("p", `${SIGNS[answer.outcome]} ${answer.outcome}`, { class: answer.outcome }), make("p", facts(answer), { class: "hint" }), ...response(answer.response), folded("Prompt", answer.prompt ?? question.prompt));
+      block.append(make("h4", name), make("p", `${SIGNS[answer.outcome]} ${answer.outcome}`, { class: answer.outcome }), make("p", facts(answer), { class: "hint" }), ...response(answer), folded("Prompt", answer.prompt ?? question.prompt));
       parts.push(block);
     });
     shown.replaceChildren(...parts);
@@ -140,7 +142,7 @@
   const start = () => {
     data = JSON.parse(byId("data").textContent);
     for (const question of data.questions) {
-      const said = question.answers.map((answer) => (answer ? answer.response : ""));
+      const said = question.answers.map((answer) => (answer ? `${answer.reasoning ?? ""}\n${answer.response}` : ""));
       question.haystack = [question.id, question.question, ...question.options, question.media, ...said].join("\n").toLowerCase();
     }
     fill("run", data.runs.map((name, run) => [run, name]));

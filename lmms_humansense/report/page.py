@@ -12,10 +12,12 @@ from jinja2 import Environment, StrictUndefined
 
 from ..results.runs import Run
 from ..tasks.humansense.metrics.parsing import option_letters
+from ..tasks.humansense.metrics.reasoning import split
 from ..tasks.humansense.taxonomy import BY_CODE, TASKS
 from .compare import Comparison
 from .media import Media
 from .pictures import Picture
+from .reasoning import by_length
 from .table import COLUMNS, Table
 from .write import EXPLANATION
 
@@ -52,8 +54,10 @@ def page(
         columns=list(COLUMNS),
         tasks={task.code: task.name for task in TASKS},
         comparisons=comparisons,
+        reasoning={run.name: groups for run in runs if (groups := by_length(run))},
         pictures=pictures,
         problems=problems,
+        alarms=[alarm for run in runs for alarm in run.alarms],
         explanation=EXPLANATION,
         style=here.joinpath("page.css").read_text(encoding="utf-8"),
         script=script,
@@ -93,16 +97,20 @@ def _question(row: dict[str, Any], media: Media) -> dict[str, Any]:
 
 
 def _answer(row: dict[str, Any]) -> dict[str, Any]:
+    has_tags = bool(split(row["response"]).reasoning)  # some servers send the reasoning beside the response
     answer = {
         "outcome": _outcome(row),
         "acc": row["acc"],
         "parsed": row["parsed"],
-        "response": row["response"],
+        "response": split(row["response"]).rest if has_tags else row["response"],
+        "reasoning": row["reasoning"] or None,
         "frames": row["frames"],
         "heard": row["seconds_heard"],
         "present": row["seconds_present"],
         "tokens": row["output_tokens"],
         "truncated": row["truncated"] == 1 or None,
+        "empty": row["empty"] == 1 or None,
+        "failure": row["failure"] or None,
         "crash": row["crash"] or None,
     }
     return {key: value for key, value in answer.items() if not pandas.isna(value)}

@@ -167,6 +167,10 @@ def _leaf_named(name: str) -> tuple[str, str] | None:
 
 
 def _leaf(file: Path, results: Mapping[str, Any], name: str, code: str, problems: list[str]) -> Leaf:
+    if _is_predicted_only(results, name):
+        raise ResultsError(
+            f"{file}: {name} was made with --predict_only, so its responses have no scores; run it again without it."
+        )
     samples_file = file.with_name(f"{file.name.removesuffix(_RESULTS)}samples_{name}.jsonl")
     if not samples_file.is_file():
         raise ResultsError(f"{samples_file} is missing: {name} of {file} was run without --log_samples.")
@@ -183,6 +187,12 @@ def _leaf(file: Path, results: Mapping[str, Any], name: str, code: str, problems
         raise ResultsError(f"{file}: its n-samples of {name} ({shown(numbers)}) do not fit its {len(rows):,} samples.")
     frame = pandas.DataFrame(rows).sort_values("doc_id").reset_index(drop=True)
     return Leaf(code, frame, asked, total, str(results.get("date", "")))
+
+
+def _is_predicted_only(results: Mapping[str, Any], name: str) -> bool:
+    """Whether lmms-eval put its metric `bypass` in place of the task's own metrics."""
+    scores = results["results"].get(name)
+    return isinstance(scores, dict) and any(str(metric).startswith("bypass,") for metric in scores)
 
 
 def _rows(file: Path, code: str, problems: list[str]) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from ..tasks.humansense.annotations import key_of
+from ..tasks.humansense.metrics.reasoning import split
 from ..tasks.humansense.metrics.scoring import without_mark
 from ..tasks.humansense.prompts import Pattern
 from ..tasks.humansense.taxonomy import BY_CODE
@@ -36,6 +37,8 @@ def row(sample: Any, code: str) -> dict[str, Any]:
     acc = whole.part("acc")
     paper = whole.part("paper") if whole.get("paper") is not None else None
     truncated = whole.part("truncated") if whole.get("truncated") is not None else None
+    response = _response(whole)
+    failed, empty = whole.part("failed"), whole.part("empty") if whole.get("empty") is not None else None
     # Cached answers of an earlier run do not say what was shown.
     told = _Fields((whole.listed("token_counts") or [{}])[0] or {}, "token_counts")
     return {
@@ -45,9 +48,12 @@ def row(sample: Any, code: str) -> dict[str, Any]:
         "paper": None if paper is None else paper.share("score"),
         "crash": "" if paper is None or paper.get("crash") is None else paper.text("crash"),
         "answered": whole.part("answered").share("score"),
-        "failed": whole.part("failed").share("score"),
+        "failed": failed.share("score"),
+        "failure": failed.text_or_none("kind") or "",
+        "empty": None if empty is None else empty.share("score"),
         "truncated": None if truncated is None else truncated.share("score"),
-        "response": _response(whole),
+        "response": response,
+        "reasoning": told.text_or_none("reasoning") or split(response).reasoning,
         "prompt": str(whole.get("input") or ""),
         "frames": told.amount("frames"),
         "seconds_heard": told.amount("seconds_heard"),

@@ -13,7 +13,7 @@ from lmms_humansense.tasks.humansense.variants import VARIANTS
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
 from tests.helpers.chat_server import ChatServer, Reply, message
 
-METRICS = ("paper", "acc", "answered", "failed")
+METRICS = ("paper", "acc", "answered", "failed", "empty")
 
 
 def pack(target: Path) -> Path:

@@ -75,7 +75,7 @@ def test_a_real_server_answers_as_the_local_model_that_is_fed_the_same(
     for task, samples in results["samples"].items():
         docs = utils.docs(task.removeprefix("humansense_sample_"), str(ROOT), complete=False)
         for sample in samples:
-            messages = utils.doc_to_messages(docs[sample["doc_id"]], {"sees": True, "hears": True})
+            messages = utils.doc_to_messages(docs[sample["doc_id"]], {"wrapper": "humansense_omni"})
             (sent,) = wire.encode([wire.read(messages)])
             assert isinstance(sent.encoded, Payload)
             prompt = encoded(engine, as_raw(json.loads(sent.encoded.messages)))
@@ -149,3 +149,22 @@ def test_batches_are_the_servers(evaluate: Any) -> None:
             "humansense_sample_hc", model="humansense_server", batch_size=8,
             model_args=f"base_url={server.url},model=m,media=frames",
         )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_model_that_reasons_in_tags_is_sent_to_the_think_tasks(tmp_path: Path) -> None:
+    with ChatServer(lambda number, _: answer("<think>He smiles.</think><answer>B</answer>")) as server:
+        done = run(
+            sys.executable, "-m", "lmms_humansense", "run", "--model", "humansense_server",
+            "--tasks", "humansense_sample_pc,humansense_sample_think_pc", "--output_path", "out",
+            "--model_args", f"base_url={server.url},model=m,media=frames", cwd=tmp_path,
+        )  # fmt: skip
+    (note,) = results_of(tmp_path / "out")["humansense_notes"]
+    count = len(responses_of(tmp_path / "out")) // 2
+    assert note == (
+        f"humansense: {count} of {count} responses have think or answer tags, "
+        "for which `paper` gives 0 on these tasks: ask humansense_think."
+    )
+    assert f"HumanSense: {note}" in done.stdout + done.stderr
+    (page,) = (tmp_path / "out").rglob("report.html")
+    assert "3 of 3 responses have think or answer tags" in page.read_text(encoding="utf-8")

@@ -18,7 +18,7 @@ from lmms_humansense.tasks.humansense.metrics import scoring
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
 from tests.helpers.engines import decoded
 
-SENSES = {"sees": True, "hears": True}
+SENSES = {"wrapper": "humansense_omni"}
 SOUNDLESS_CLIP = ROOT / "videos" / "action" / "ball.mp4"
 
 

@@ -298,3 +298,15 @@ def test_names_are_on_one_line_and_obey_no_terminal(tmp_path: Path) -> None:
     logged.write(tmp_path, logged.mostly_right(1), model="org/A\n\x1b[2J\u202eB" + "c" * 200, tasks="AR", count=4)
     (run,), _ = read_runs([tmp_path])
     assert run.name == "A [2J B" + "c" * 112 + "…"
+
+
+def test_responses_without_scores_are_named_with_the_flag_that_made_them(tmp_path: Path) -> None:
+    file = logged.write(tmp_path, logged.mostly_right(1), tasks="AR", count=2)
+    content = json.loads(file.read_text(encoding="utf-8"))
+    content["results"]["humansense_ar"] = {"alias": "humansense_ar", "bypass,none": 999}
+    file.write_text(json.dumps(content), encoding="utf-8")
+    runs, problems = read_runs([tmp_path])
+    assert runs == []
+    assert problems == [
+        f"{file}: humansense_ar was made with --predict_only, so its responses have no scores; run it again without it."
+    ]

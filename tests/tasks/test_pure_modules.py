@@ -22,6 +22,7 @@ PURE = (
     "taxonomy",
     "results",
     "messages",
+    "wrappers",
     "annotations",
     "wording",
     "folders",
