@@ -8,6 +8,7 @@ import re
 import unicodedata
 
 from .languages import ANSWERS, TURNS
+from .reasoning import THOUGHT_TAG
 
 OPEN, CLOSE = "\ue300", "\ue301"
 """Stand around what is in a formal place for an answer: tags, or a box."""
@@ -25,12 +26,6 @@ _END = re.compile(
     r"|<(?:eos|end_of_turn|pad|start_of_turn|end_of_utterance)>|<｜end▁of▁sentence｜>|<\|end▁of▁sentence\|>|\[/?INST\]"
 )
 _SPECIAL = re.compile(r"<\|[^|<>]{1,40}\|>|<s>|<bos>|</?(?:unk|mask)>")
-
-_THOUGHT = re.compile(
-    r"<\s?(/?)\s?(?:\w{1,10}:)?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|analysis|scratchpad|rationale)\s?>"
-    r"|\[(/?)think(?:ing)?\]|◁(/?)think▷",
-    re.IGNORECASE,
-)
 
 _ANSWER_TAG = re.compile(
     r"<\s?(/?)\s?(?:final[_ ]?)?(?:answer|choice|response|output|solution)(?: [^<>]{0,60})?>", re.IGNORECASE
@@ -129,7 +124,7 @@ def _without_thoughts(text: str) -> str:
     """The text outside of reasoning; of reasoning that never ends, only a formal place at its end."""
     kept: list[str] = []
     start, open_at = 0, -1
-    for tag in _THOUGHT.finditer(text):
+    for tag in THOUGHT_TAG.finditer(text):
         closes = "/" in (tag[1], tag[2], tag[3])
         if closes:
             # Reasoning may begin in the prompt: all text before its end belongs to it.
