@@ -209,6 +209,8 @@ def _missing(tasks: Sequence[str], results: str | None) -> str | None:
         return f"The results in {results} were not written, or not completely ({type(error).__name__})."
     if absent:
         return f"There are no results for {', '.join(absent)} in {results}."
+    if (written.get("usage") or {}).get("budget_exceeded"):
+        return f"The token budget (--max_tokens) was used up before all questions were asked: {results} is partial."
     return f"The samples of {', '.join(cut_off)} beside {results} are not complete." if cut_off else None
 
 

@@ -159,6 +159,16 @@ def test_samples_that_were_cut_off_are_missing(tmp_path: Path, content: str | No
     assert command.judge(0, ended(place, "a", "b")) == (3, f"The samples of b beside {place} are not complete.")
 
 
+def test_a_budget_that_is_used_up_leaves_a_run_incomplete(tmp_path: Path) -> None:
+    place = results(tmp_path, "a")
+    place.write_text(json.dumps({**json.loads(place.read_text()), "usage": {"budget_exceeded": True}}))
+    status, sentence = command.judge(0, ended(place, "a"))
+    assert status == 3
+    assert (
+        sentence == f"The token budget (--max_tokens) was used up before all questions were asked: {place} is partial."
+    )
+
+
 def test_samples_that_were_not_requested_are_not_missing(tmp_path: Path) -> None:
     assert command.judge(0, ended(results(tmp_path, "a", logged=False), "a")) == (0, "")
 
