@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,6 +91,11 @@ def _say_what_is_not_known(model: str, found: "Wrapper") -> None:
     elif not found.tried:
         logger.warning(
             "HumanSense was not run with --model {}: what it is given follows from reading lmms-eval's code.", model
+        )
+    if model == "qwen2_5_omni" and int(version("transformers").partition(".")[0]) >= 5:
+        logger.warning(
+            "lmms-eval's --model qwen2_5_omni answers nothing with transformers 5 (seen with lmms-eval 0.7.3): run "
+            "--model humansense_omni with the same checkpoint, or install transformers 4.57.6."
         )
 
 

@@ -23,10 +23,13 @@ def is_ours(model: Any) -> bool:
 
 
 def name_of(model: Any) -> str:
-    """The name for `--model` of a model; "" if lmms-eval has none for its class.
+    """The name for `--model` of a model.
 
     Args:
         model: A name, or an object.
+
+    Returns:
+        The name; "" if lmms-eval has none for the class of the object.
     """
     if isinstance(model, str):
         return model

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lmms_humansense.tasks.humansense.wrappers import WRAPPERS
 
 from lmms_humansense.plugin.names import MODELS
+from lmms_humansense.tasks.humansense.wrappers import WRAPPERS
 from tests.helpers.wrapper_runs.rows import ALL_CODES, NOT_TRIED, REFUSED, ROWS, Row
 from tests.helpers.wrapper_runs.run import evaluate, missing, run, sample_task
 
