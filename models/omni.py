@@ -29,7 +29,6 @@ class HumanSenseOmni(ChatModel):
 
     Attributes:
         batch_size: Requests per call of the model.
-        engine: The loaded checkpoint; deleted by `clean`.
 
     Raises:
         ValueError: An argument or the checkpoint cannot be used.
@@ -44,13 +43,25 @@ class HumanSenseOmni(ChatModel):
         self._make_encoder = partial(LocalEncoder, self.settings, loading.model_type)
         self._device = loading.device
         self.start_workers(self._make_encoder, self._device)  # before the weights, so that both load at the same time
-        self.engine = Engine(self.settings, loading)
-        self._model_info = {
-            **self.engine.info,
-            "media_workers": self._media_workers,
-            "versions": {"lmms_eval": version("lmms_eval"), **self.engine.info["versions"]},
-        }
+        self._engine: Engine | None = Engine(self.settings, loading)
+        self._own_system_prompt = self.system_prompt = self._engine.encoder.system_prompt
         self._effort: dict[str, float] = {}
+        self._engine_info = self._engine.info
+
+    @property
+    def engine(self) -> Engine:
+        """The loaded checkpoint. `clean` frees it, and it is loaded again when it is needed."""
+        if self._engine is None:
+            logger.info("Loading {} again, as it was freed at the end of a run.", self.settings.pretrained)
+            self.start_workers(self._make_encoder, self._device)
+            self._engine = Engine(self.settings)
+            self._engine_info = self._engine.info
+        return self._engine
+
+    @property
+    def encoder(self) -> LocalEncoder:
+        """Reads the messages of requests."""
+        return self.engine.encoder
 
     @property
     def device(self) -> torch.device:
@@ -58,8 +69,16 @@ class HumanSenseOmni(ChatModel):
         return self._device
 
     def get_model_info(self) -> dict[str, Any]:
-        """What the results depend on: checkpoint, versions, all settings, and the time axis of each task."""
-        return {**self._model_info, "time_axis_of_tasks": self.time_axes, "effort": self._effort}
+        """What the results depend on: checkpoint, versions, all settings, and what was done for each task."""
+        return {
+            **self._engine_info,
+            "system_prompt": self.system_prompt,
+            "media_workers": self._media_workers,
+            "versions": {"lmms_eval": version("lmms_eval"), **self._engine_info["versions"]},
+            "time_axis_of_tasks": self.time_axes,
+            "generation_of_tasks": self.generation_of_tasks,
+            "effort": self._effort,
+        }
 
     def identity(self) -> dict[str, Any]:
         """What answers to equal conversations depend on; see `Engine.identity`."""
@@ -92,6 +111,6 @@ class HumanSenseOmni(ChatModel):
         logger.info("{:.1%} of the prompt tokens of {} batches were padding.", padding.share, padding.batches)
 
     def clean(self) -> None:
-        """Free the model's memory and end the workers. The model answers no request after this."""
-        del self.engine
+        """Free the model's memory and end the workers. The next requests load the checkpoint again."""
+        self._engine = None
         super().clean()
