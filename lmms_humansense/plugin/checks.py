@@ -3,6 +3,7 @@
 import difflib
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import version
@@ -176,6 +177,24 @@ def leaves(task_dict: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
             yield from leaves(task)
         else:
             yield str(name), task
+
+
+def refuse_tasks_named_twice(task_dict: Mapping[Any, Any]) -> None:
+    """End the program if a task of ours is there alone and in a group: lmms-eval would ask its questions twice.
+
+    Args:
+        task_dict: The tasks of an evaluation, as lmms-eval gives them.
+
+    Raises:
+        SystemExit: A task is there twice.
+    """
+    counts = Counter(name for name, _ in leaves(task_dict) if name.startswith(TASK_PREFIX))
+    twice = next((name for name, count in counts.items() if count > 1), None)
+    if twice is not None:
+        raise SystemExit(
+            f"HumanSense: --tasks names {twice} more than once, alone and in a group (a wildcard names both), so its "
+            "questions would be asked again; name the group or its tasks."
+        )
 
 
 def refuse_no_questions(task_dict: Mapping[Any, Any], limit: float | None, offset: int) -> None:

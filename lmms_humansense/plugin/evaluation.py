@@ -95,6 +95,7 @@ def _evaluate(evaluate: Callable[..., Any], lm: Any, *args: Any, **kwargs: Any) 
     scores under `humansense_notes`. lmms-eval intends to call a model's `get_model_info`, but does not do so yet.
     """
     tasks, limit, offset = (args[0] if args else kwargs["task_dict"]), kwargs.get("limit"), kwargs.get("offset") or 0
+    checks.refuse_tasks_named_twice(tasks)
     checks.refuse_no_questions(tasks, limit, offset)
     checks.refuse_media_out_of_reach(tasks, limit, offset)
     checks.refuse_unfit_wrapper(lm, False, [name for name, _ in checks.leaves(tasks)])

@@ -31,8 +31,6 @@ def main(folder: Path) -> None:
 
 def _import() -> None:
     sys.argv = ["lmms-eval"]
-    import lmms_eval.__main__
-    import lmms_eval.models.simple.dummy
     import transformers  # noqa: F401
     from lmms_eval.tasks import TaskManager
 

@@ -82,7 +82,8 @@ def _observed(name: str, folder: Path) -> Observed:
         task = file.stem.partition("_samples_humansense_")[2]
         counts = samples[0]["token_counts"][0] or {}
         shown[task] = counts.get("input_tokens", 0), counts.get("seconds_heard", 0.0)
-        responses[task] = samples[0]["filtered_resps"][0]
+        response = samples[0]["filtered_resps"]
+        responses[task] = response if isinstance(response, str) else response[0]
         asked += len(samples)
     results = sorted((folder / name).rglob("*_results.json"))
     return Observed(

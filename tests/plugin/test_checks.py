@@ -143,6 +143,14 @@ def test_bad_generation_arguments_are_refused_before_a_model_is_loaded() -> None
     checks.refuse_bad_generation("humansense_omni", None)
 
 
+def test_a_task_that_would_be_asked_twice_is_refused() -> None:
+    alone, group = tasks("sample_ar"), {"humansense_sample": tasks("sample_ar")}
+    checks.refuse_tasks_named_twice(alone)
+    checks.refuse_tasks_named_twice({**group, **{"mme": object()}, "other": {"mme": object()}})
+    with pytest.raises(SystemExit, match="--tasks names humansense_sample_ar more than once"):
+        checks.refuse_tasks_named_twice({**alone, **group})
+
+
 @pytest.mark.parametrize(
     ("limit", "offset", "said"),
     [(0, 0, "--limit 0"), (0.0, 1, "--limit 0"), (None, 2, "--offset 2"), (1, 99, "--offset 99")],
