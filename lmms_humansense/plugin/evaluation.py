@@ -94,21 +94,11 @@ def _evaluate(evaluate: Callable[..., Any], lm: Any, *args: Any, **kwargs: Any) 
     The first stands under `model_info`, the second under `humansense_data`, and what a user should know about the
     scores under `humansense_notes`. lmms-eval intends to call a model's `get_model_info`, but does not do so yet.
     """
-    tasks, limit, offset = (args[0] if args else kwargs["task_dict"]), kwargs.get("limit"), kwargs.get("offset") or 0
-    checks.refuse_tasks_named_twice(tasks)
-    checks.refuse_no_questions(tasks, limit, offset)
-    checks.refuse_media_out_of_reach(tasks, limit, offset)
-    checks.refuse_unfit_wrapper(lm, False, [name for name, _ in checks.leaves(tasks)])
-    _tell_tasks(tasks, name_of(lm))
-    if hasattr(lm, "use_system_instruction"):
-        lm.use_system_instruction(kwargs.get("system_instruction"))
-    _begin_to_ask()
-    complete = False
-    try:
-        results: dict[str, Any] | None = evaluate(lm, *args, **kwargs)
-        complete = True
-    finally:
-        _note_failures(lm, complete)
+    tasks = args[0] if args else kwargs["task_dict"]
+    is_python = _course.get() is None and (is_ours(lm) or any(map(_is_our_task, dict(checks.leaves(tasks)))))
+    with _errors_for_python() if is_python else contextlib.nullcontext():
+        _check(lm, tasks, kwargs)
+        results = _asked(evaluate, lm, *args, **kwargs)
     if results is None:
         return None
     if hasattr(lm, "get_model_info"):
@@ -123,6 +113,30 @@ def _evaluate(evaluate: Callable[..., Any], lm: Any, *args: Any, **kwargs: Any) 
 
         results["humansense_data"] = [data.origin(root) for root in roots]
         _say(results, tasks)
+    return results
+
+
+def _check(lm: Any, tasks: Mapping[Any, Any], arguments: Mapping[str, Any]) -> None:
+    """Refuse what cannot be asked, and tell tasks and model what they have to know of each other."""
+    limit, offset = arguments.get("limit"), arguments.get("offset") or 0
+    checks.refuse_tasks_named_twice(tasks)
+    checks.refuse_no_questions(tasks, limit, offset)
+    checks.refuse_media_out_of_reach(tasks, limit, offset)
+    checks.refuse_unfit_wrapper(lm, False, [name for name, _ in checks.leaves(tasks)])
+    _tell_tasks(tasks, name_of(lm))
+    if hasattr(lm, "use_system_instruction"):
+        lm.use_system_instruction(arguments.get("system_instruction"))
+
+
+def _asked(evaluate: Callable[..., Any], lm: Any, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+    """Let lmms-eval ask and score, and note the failed requests however it ends."""
+    _begin_to_ask()
+    complete = False
+    try:
+        results: dict[str, Any] | None = evaluate(lm, *args, **kwargs)
+        complete = True
+    finally:
+        _note_failures(lm, complete)
     return results
 
 

@@ -47,3 +47,9 @@ def test_a_status_ends_a_caller_from_python_too() -> None:
 
     with pytest.raises(SystemExit, match="3"):
         evaluation._simple_evaluate(stopped, model="humansense_omni", tasks=["humansense_sample_ar"])
+
+
+def test_bad_tasks_are_a_value_error_for_a_caller_of_evaluate() -> None:
+    task = SimpleNamespace(eval_docs=[], lmms_eval_specific_kwargs={"wrapper": ""})
+    with pytest.raises(ValueError, match="--limit 0 leaves no question of humansense_sample_ar"):
+        evaluation._evaluate(refused, SimpleNamespace(), {"humansense_sample_ar": task}, limit=0)
