@@ -203,7 +203,18 @@ def _strength(token: Token, last: str, before: str, behind: str, single: bool) -
 
 
 def verdict(token: Token, single: bool, start: int, strength: int = STRONG, called: bool = False) -> Verdict:
-    """The verdict of a mention; without an answer if it leaves open which one is meant."""
+    """The verdict of a mention; without an answer if it leaves open which one is meant.
+
+    Args:
+        token: The mention.
+        single: Whether only one option may be chosen.
+        start: Where the clause of the verdict begins in the text, in characters.
+        strength: How sure the verdict is.
+        called: Whether the clause calls it the answer.
+
+    Returns:
+        The verdict.
+    """
     sure = not token.either and NO_OPTION not in token.letters and (not single or len(token.letters) == 1)
     return Verdict(start, token.start, token.end, "".join(sorted(token.letters)) if sure else None, strength, called)
 
@@ -235,7 +246,15 @@ def _rivals(parts: Sequence[Sequence[Token]], number: int) -> bool:
 
 
 def stands(parts: Sequence[Sequence[Token]], number: int) -> bool:
-    """Whether a text of an option that begins a sentence is more than an interjection ("Right, so let me see")."""
+    """Whether a text of an option that begins a sentence is more than an interjection ("Right, so let me see").
+
+    Args:
+        parts: The clauses of the text, as tokens.
+        number: Which of them the text of an option is.
+
+    Returns:
+        Whether what follows it goes on as behind an answer.
+    """
     follows = roles(parts[number + 1]) if number + 1 < len(parts) else BECAUSE
     return bool(re.match(r"[,;(\-]*[BNRx\-g]", follows))
 
