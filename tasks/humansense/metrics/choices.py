@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from .languages import ALL_OPTIONS, BUT, CANNOT, EXAMPLE, IF, NAMED, NOT
+from .languages import ALL_OPTIONS, BUT, CANNOT, EXAMPLE, GLUE, IF, NAMED, NOT
 from .lists import collapsed, is_cut_off, lines
 from .mentions import Letters, Mentions, bare
 from .tokens import BOTH, LETTER, MENTIONS, NO_OPTION, TEXT, WORD, Token, group, is_spoken, roles, split, spoken
@@ -24,7 +24,13 @@ _ALL_BUT = re.compile(
 _UNREAL = {"would", "to be", "wäre", "würde", "serait", "sería", "seria", "sarebbe", "бы"}
 _ARTICLES = {"a", "an", "the", "his", "her", "their", "its"}
 _PREPOSITIONS = {"about", "at", "of", "from", "to", "for", "by", "like"}
-_QUALITIES = set("emotion expression feeling mood sentiment tone attitude state manner relationship impression".split())
+_QUALITIES = set(
+    "emotion expression feeling mood sentiment tone attitude state manner relationship impression call".split()
+)
+_TITLES = set("title word caption subtitle lyrics song film movie book band music weather dog cat".split())
+_PERSONS = {"person", "man", "woman", "speaker", "individual"}
+_PUT_AWAY = set("lie lies lying hang hangs hanging table wall floor shelf chair desk hook".split())
+"""Where things are that nobody wears or uses."""
 _ENDS = re.compile(r"g*[.!\n]*$")
 _SMALL_WORDS = set("the a an and or of with is are in on to that his her their as at for which by from".split())
 
@@ -223,7 +229,8 @@ class _Named:
             return True
         if _of_the_model(clause) or any(token.text == "how" for token in clause):
             return True
-        return self._several and (last or (bool(self.letters) and inside[0] == ";"))
+        lies_there = any(token.text.lower() in _PUT_AWAY for token in clause)
+        return self._several and (last or lies_there or (bool(self.letters) and inside[0] == ";"))
 
     def _is_beside_the_point(self, token: Token, before: Sequence[Token], behind: Sequence[Token]) -> bool:
         """Whether a text is mentioned in passing, as texts of one word often are.
@@ -236,6 +243,9 @@ class _Named:
             return False
         if self._of_many and not (re.search(r"(?:^|V)[gO]*$", roles(before)) and _ENDS.match(roles(behind))):
             return True
+        nouns = [one.text.lower().removesuffix("'s") for one in before if one.role != GLUE]
+        if nouns and nouns[0] in _TITLES:
+            return True
         if len(words) != 1 or min(words).isdecimal() or any(one.text in _QUALITIES for one in behind[:1]):
             return False
         last = next((one.text.lower() for one in reversed(before) if one.text.lower() not in _ARTICLES), "")
@@ -243,7 +253,8 @@ class _Named:
         begins = set(token.letters) - self._nouns and not roles(before).strip("g")
         subject = begins and re.match("g*[Vw]", roles(behind))
         quoted = roles([*before[-1:], *behind[:1]]) == '""'
-        followed = behind and (behind[0].role in (WORD, NAMED) or behind[0].text in _ARTICLES)
+        follows = behind[1:] if roles(before).endswith("Vg") and behind and behind[0].text in _PERSONS else behind
+        followed = follows and (follows[0].role in (WORD, NAMED) or follows[0].text in _ARTICLES)
         return bool(of_it or subject or quoted or followed)
 
     def _add(self, number: int, token: Token) -> None:

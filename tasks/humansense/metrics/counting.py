@@ -22,6 +22,7 @@ from .languages import (
     NOT,
     NUMBERS,
     OPTION,
+    OTHERS,
     PEOPLE,
     PERSONS,
     WAIT,
@@ -38,6 +39,11 @@ _COUNTER = re.compile(r"(?<=\d) ?[个個](?:不同的)?(?=\W|$|说话|說話|人
 _SPACED = {word: NUMBER for word in NUMBERS if word not in _EAST_ASIAN}
 _LEXER = Lexer(({**COUNT_ROLES[0], **_SPACED}, COUNT_ROLES[1]))
 _NO_ONE = re.compile(r"\bno\s+one\b", re.IGNORECASE)
+_NOBODY_AT_ALL = re.compile(  # a denial that belongs to "nobody": "non parla nessuno"
+    r"\b(?:non|no|não|не) (?=(?:[\w']+ ){0,3}(?:nessun[oa]|nadie|ninguna persona|ninguém|никто|никого)\b)",
+    re.IGNORECASE,
+)
+_OWNERS = {"he", "she", "they", "who", "them"}
 _ADDITION = re.compile(r"\d{1,3}(?: ?\+ ?\d{1,3}){1,9} ?= ?(?=\d)")
 _WHOLE = re.compile(r"\d{1,4}(?:\.0{1,2})?")
 _COUNTED = re.compile(r"#(?:\(#\))?(?:[wRO&]{0,2}?(?P<noun>p(?:[wg]?q)?|q))")
@@ -60,7 +66,7 @@ def counted(text: str) -> str | None:
     Returns:
         The number in decimal; None if the response gives no answer or contradicts itself.
     """
-    text = _ADDITION.sub("", _NO_ONE.sub("nobody", text))
+    text = _ADDITION.sub("", _NOBODY_AT_ALL.sub("", _NO_ONE.sub("nobody", text)))
     text = _EAST_ASIAN_NUMBER.sub(lambda word: str(NUMBERS[word[1]]), text)
     text = _COUNTER.sub("", text)
     tokens = _without_parts(group(_mentioned(_LEXER.tokens(text))))
@@ -81,6 +87,12 @@ def _disputed(text: str, tokens: Sequence[Token], first: Sequence[Token], settle
     """Whether a text cannot tell behind its number, or begins with another number of the same and does not say why."""
     if _cannot_tell([token for token in tokens if token.start >= settled.end]):
         return True
+    later = spoken([sentence for sentence in split(tokens) if sentence[0].start >= settled.end])
+    behind = [int(token.letters[0]) for sentence in later for token in sentence if token.role == TEXT]
+    part = len(later) > 1 or any(re.search("[&,;]", roles(sentence)) for sentence in later)
+    answer = int(settled.answer or 0)
+    if len(behind) == 1 and WAIT not in roles(tokens) and (behind[0] > answer or (1 < behind[0] < answer and not part)):
+        return True  # "Answer: 2. There are 5 people."; but fewer people may be a part of those in the answer
     before = [token for token in tokens if token.role in MENTIONS and token.end <= settled.place]
     numbers = [token for token in first if token.letters or _value(token.text) is not None]
     if len(before) != 1 or before != numbers or WAIT in roles(tokens) or settled.place < first[-1].end:
@@ -167,6 +179,9 @@ def _is_part_of_a_word(tokens: list[Token], place: int) -> bool:
     follows = tokens[place + 1] if place + 1 < len(tokens) else Token("\n", "\n")
     beyond = tokens[place + 2 : place + 3]
     touches = follows.start == token.end
+    near = tokens[max(0, place - 2) : place][::-1], tokens[place + 1 : place + 3]
+    if any(pair[0].text.lower() in ("to", "or") and pair[-1].role == NUMBER for pair in near if pair):
+        return True  # "3 to 4"
     if (
         before.role == "^"
         or follows.role in "^%"
@@ -184,10 +199,13 @@ def _is_part_of_a_word(tokens: list[Token], place: int) -> bool:
 
 
 def _is_name(tokens: list[Token], place: int) -> bool:
-    """Whether a number names something ("speaker 2"), or counts those of whom some are asked for ("Of the 8 …")."""
+    """Whether a number names something ("speaker 2"), or counts what one has, or those of whom some are asked for."""
     before = tokens[place - 1] if place else Token("\n", "\n")
     if [one.text for one in tokens[max(0, place - 2) : place]] == ["Of", "the"] or before.text.lower() in _NAMES:
         return True
+    if before.text.lower() in ("has", "have", "had") and place > 1:
+        owner = tokens[place - 2]
+        return owner.role in PEOPLE + GROUP or owner.text.lower() in _OWNERS
     names = before.role in PEOPLE + GROUP + NAMED and before.text.isascii() and not before.text.endswith("s")
     return names and tokens[place].text.isdecimal()
 
@@ -244,7 +262,7 @@ def _stated(tokens: Sequence[Token], said: Sequence[Sequence[Token]]) -> str | N
             continue
         for clause in clauses(sentence):
             match = re.search(MENTION, roles(clause))
-            if match and (MAYBE in inside or any(token.either for token in clause)):
+            if match and (re.search(f"{MAYBE}|{OTHERS}.*{MENTION}", inside) or any(token.either for token in clause)):
                 return None
             if match and NOT not in roles(clause)[: match.start()]:
                 stated |= {letter for token in clause if token.role in TEXT + BOTH for letter in token.letters}

@@ -26,7 +26,8 @@ UNSPACED = {"zh", "ja", "ko", "th"}
 _CHOICES = {
     ANSWER: """
         en: answer|answers|ans|choice|choices|pick|selection|verdict|decision|prediction|conclusion|guess|vote|bet|
-          result|output|judgment|judgement|count|total|my pick|my choice|my answer|my vote|selected option|
+          result|output|count around|count about|judgment|judgement|count|total|my pick|my choice|my answer|my vote|
+          selected option|
           selected options|number of  de: antwort|antworten|lösung|fazit|ergebnis|wahl  fr: réponse|réponses|choix
         es: respuesta|respuestas|elección  pt: resposta|respostas|gabarito|escolha  it: risposta|risposte|scelta
         nl: antwoord|antwoorden|keuze  sv: svar|svaret  pl: odpowiedź|odpowiedzi|odpowiedzią  cs: odpověď
@@ -36,7 +37,8 @@ _CHOICES = {
         ar: الإجابات|الإجابة|الاجابة|الجواب|إجابة|إجابتي|جوابي  th: คำตอบ|ตอบ""",
     RIGHT: """
         en: correct|right|best|true|fits|fit|matches|match|suits|suitable|fitting|appropriate|accurate|the most|most|
-          better|apply|applies|consistent|most plausible|most likely|remains|remain|is left|strongest|proper|ideal|
+          better|apply|applies|consistent|most plausible|most likely|the most plausible|the most likely|remains|remain|
+          is left|strongest|proper|ideal|
           closest|the only|makes the most sense|makes most sense|makes more sense
         de: richtig|richtige|richtigen|korrekt|korrekte|stimmt|stimmen|passt|passen|zutreffend|beste|besten
         fr: correct|correcte|correctes|corrects|exacte|exactes|bonne|bonnes|bon|juste|justes|convient|meilleure|
@@ -90,7 +92,8 @@ _CHOICES = {
         ja: 最終的|最終  ko: 최종  ar: النهائية|النهائي|أخيرا""",
     LINK: """
         en: is|are|was|were|be|being|seems|seem|appears|appear|seems to be|appears to be|appear to be|seem to be|
-          looks|feels|feel|sounds|looks like|equals|namely|it's|that's|'s|corresponds to|includes|include
+          looks|feels|feel|sounds|looks like|sounds like|seems like|there are about|there are around|equals|namely|
+          it's|that's|'s|corresponds to|includes|include
         de: ist|sind|lautet|lauten|wäre|wären|scheint  fr: est|sont|serait|seraient  es: es|son|sería|serían
         pt: é|são|seria|seriam|está|estão  it: è|sono|sarebbe|sarebbero  nl: zijn  sv: är  pl: to|jest|są
         cs: je|jsou  ru: это|является|будет|будут  tr: şudur|olarak|olmalı|kalıyor|kalır  vi: là  id: adalah|yaitu|ialah
@@ -110,7 +113,8 @@ _CHOICES = {
           then|now|there|there's|you|your|very|rather|really|video|clip|person|all|in|on|at|and so|value|number|am|
           judging by|more|above|following|listed|ok|okay|sure|well|seem to|most probably|towards|as|by|and|me|going|
           can|to be|called|name|named|described|has|have|been|best known|best-known|most people|on the right|
-          to the right|on the far right|right side|right hand|between the two|between them|between these|between both
+          approximately|roughly|to the right|to the question|to this question|on the far right|right side|right hand|
+          between the two|between them|between these|between both
         de: dass|die|der|das|den|nur|wahrscheinlich|ich|hier|wohl|richtigen|für|am|auf|frage|mich|ein|eine|
           vermutlich|dem|im
         fr: que|la|le|les|seule|seul|l|je|probablement|de|cette|ce|dans|il|s'agit|d|pour|ici|sans doute|une|un|
@@ -146,7 +150,8 @@ _CHOICES = {
     CANNOT: """
         en: cannot|can't|can not|could not|couldn't|unable|sorry|unclear|don't know|not sure|hard to say|
           hard to tell|difficult to|impossible to|i'm afraid|not certain|unsure|not possible|no access|apologize|
-          not comfortable|won't say|close call  de: leider|kann nicht  fr: désolé|désolée|je ne peux|impossible
+          not comfortable|won't say|close call|no reliable|no exact|no precise|no definite  de: leider|
+          kann nicht  fr: désolé|désolée|je ne peux|impossible
         es: no puedo|lo siento|no se puede  pt: desculpe|não posso|não consigo  it: mi dispiace|non posso
         ru: не могу|извините|к сожалению|невозможно  vi: xin lỗi|không thể  id: maaf|tidak dapat|tidak bisa
         hi: क्षमा|माफ़  zh: 无法|無法|抱歉|不能|不清  ja: 申し訳|できません|わかりません|分かりません  ko: 죄송|수 없
@@ -222,7 +227,7 @@ _CHOICES = {
     BECAUSE: """
         en: because|since|due to|given that|based on|considering that|as he|as she|as they|as the|as there|
           as a|as his|as her|as their|who|which|when|where|after|before  de: weil|denn|da|wegen
-        fr: parce que|puisque  es: porque|ya que|pues|puesto que  pt: porque|pois|já que  it: perché|poiché|siccome
+        fr: parce que|puisque  es: porque|ya que|pues|puesto que  pt: porque|pois|já que|ao  it: perché|poiché|siccome
         nl: omdat  pl: ponieważ|bo  ru: потому что|поскольку|так как|ведь  tr: çünkü  vi: vì|bởi vì
         id: karena|sebab  hi: क्योंकि  zh: 因为|由于|因  ja: ので|から|ため  ko: 때문|므로|어서  ar: لأن|بسبب
         th: เพราะ""",
@@ -282,9 +287,10 @@ _COUNTS = {
         zh: 没有任何人|没有人|没人|無人|无人|沒有人  ja: 誰も  ko: 아무도|사람이 없  ar: لا أحد|لا يوجد أحد""",
     ROUGHLY: """
         en: might|may|maybe|perhaps|possibly|at least|at most|more than|less than|fewer than|over|under|between|
-          about|around|approximately|roughly|nearly|almost|up to|not sure|several|few|half|hundred|hundreds|thousand|
+          about|around|nearly|almost|up to|not sure|several|few|half|hundred|hundreds|thousand|
           thousands|million|dozens|couple|minus|negative|point|isn't|can't|cannot|could|thirds|third|unclear|either|
-          unable|would|sorry|plus or minus|no more|another|the other|the rest|the others|remain
+          unable|would|sorry|plus or minus|no more|another|the other|the rest|the others|remain|before|mentioned|
+          there should be|speaks of|speak of|talks of|refers to
         de: mindestens|etwa|ungefähr|circa|höchstens|vielleicht|mehrere  fr: au moins|environ|peut-être|plusieurs
         es: al menos|unas|unos|aproximadamente|quizás|varias  pt: pelo menos|cerca de|aproximadamente|talvez|várias
         it: almeno|circa|forse|diverse  ru: около|примерно|минимум|может|несколько|не менее  tr: en az|yaklaşık

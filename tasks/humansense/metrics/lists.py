@@ -8,6 +8,7 @@ from .languages import CANNOT, NOT, YES
 from .tokens import BOTH, LETTER, MENTION, MENTIONS, WORD, Token, roles
 
 _LABEL = re.compile(r"(?P<sign>[✓✗]?)[^\w✓✗]{0,9}(?:#[.):])?[gO(\[\"]{0,6}(?P<inner>[✓✗]?)[(\[\"]{0,3}(?P<label>[mtb])")
+_CONCLUSION = re.compile(r"[gO]*[mb]V[gVO]*[RF]?A")
 _NO_COMMENT = re.compile(r"[^\w✓✗#%]*[gO]?[^\w✓✗#%]*$")
 _CUT_OFF = set("the a an and or of with is are in on to that but because his her their as at for which by from".split())
 
@@ -28,7 +29,8 @@ def collapsed(tokens: Sequence[Token], letters: set[str], several: bool) -> Line
     kept: Line = []
     run: list[Line] = []
     for line in [*lines(tokens), []]:
-        if line and (_LABEL.match(roles(line)) or (run and line[0].role == "\n")):
+        concludes = run and run[-1][0].role == "\n" and _CONCLUSION.match(roles(line))
+        if line and not concludes and (_LABEL.match(roles(line)) or (run and line[0].role == "\n")):
             run.append(line)
             continue
         head = roles(kept[-40:]).rstrip("\n").rpartition("\n")[2]

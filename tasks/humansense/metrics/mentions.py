@@ -44,7 +44,7 @@ _INITIAL = re.compile(r"([A-Z])\.([A-Z]?[a-z].*)")
 _TURKISH = re.compile(r"([A-Z])'[dt][iıuü]r", re.IGNORECASE)
 _LETTER_VERBS = set(
     "fits fit matches applies holds describes suits would might may could can cannot isn't doesn't should must will"
-    " alone only also then too not does is can't seems as for it captures best validates has in"
+    " the alone only also then too not does is can't seems as for it captures best validates has in"
     " şıkkı şıkkıdır seçeneği seçeneğidir".split()
 )
 """Before a small word, a capital A, E or O is a letter only if that is a conjunction, or one of these."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from .cleaning import CLOSE, OPEN
-from .languages import NO_SIGNS, WAIT, YES_SIGNS, Roles
+from .languages import NO_SIGNS, NOT, WAIT, YES_SIGNS, Roles
 
 LETTER, TEXT, BOTH = "mtb"
 MENTIONS = LETTER + TEXT + BOTH
@@ -100,7 +100,7 @@ class Lexer:
             elif role := _role(kind, said):
                 found.append(Token(role, said, (), False, match.start(), match.end()))
         found = self._phrases(found)
-        return [replace(token, role=WAIT) if _is_no(found, place) else token for place, token in enumerate(found)]
+        return [replace(token, role=_role_in_place(found, place)) for place, token in enumerate(found)]
 
     def _words_of_run(self, run: re.Match[str]) -> list[Token]:
         found, place = [], run.start()
@@ -148,12 +148,15 @@ def _role(kind: str, said: str) -> str:
     return _ROLE_OF.get(kind, said)
 
 
-def _is_no(tokens: list[Token], place: int) -> bool:
-    """Whether a "no" stands by itself, as in "B? No, C."."""
-    if tokens[place].text.lower() not in _NO:
-        return False
+def _role_in_place(tokens: list[Token], place: int) -> str:
+    """The role of a token where others stand beside it: "no" may take back ("B? No, C."), "too" deny ("too harsh")."""
+    said, role = tokens[place].text.lower(), tokens[place].role
+    if said != "too" and said not in _NO:
+        return role
     before, behind = roles(tokens[max(0, place - 1) : place]), roles(tokens[place + 1 : place + 2])
-    return before in ("", *",;.?!…\n-") and behind in (*",:-!",)
+    if said == "too":
+        return NOT if behind == WORD else role
+    return WAIT if before in ("", *",;.?!…\n-") and behind in (*",:-!",) else role
 
 
 def group(tokens: Sequence[Token]) -> list[Token]:
@@ -165,7 +168,9 @@ def group(tokens: Sequence[Token]) -> list[Token]:
             first, between = found[last], found[last + 1 :]
             if _joined(first, between, token, roles(tokens[place + 1 : place + 20])):
                 joint = roles(between)
-                either = first.either or token.either or "|" in joint or "-" in joint
+                behind = [one.text.lower() for one in tokens[place + 1 : place + 4]]
+                or_both = ["or", "both"] in (behind[:2], behind[1:])
+                either = first.either or token.either or "|" in joint or "-" in joint or or_both
                 letters = tuple(dict.fromkeys((*first.letters, *token.letters)))
                 role = token.role if token.role == first.role else BOTH
                 found[last:] = [replace(first, role=role, letters=letters, either=either, end=token.end)]

@@ -37,6 +37,7 @@ _SUBJECT = re.compile(r"(?:^|[gOSxFVD:&(\[,;])$")
 _ONLY_BEFORE = re.compile(r"[gOVARSPFBx:&(\[<\-✓#D,;]*")
 # Behind a mention: its end, or what makes it right ("is the answer", "fits best", "를 선택합니다").
 _ENDS = re.compile(r"[gOVP)\]>.!,\n]*$|[gVO]*[RASF]|[)\]>]*[-:(%.]")
+_SAYS_ANSWER = re.compile(r"[ARP][gO]*V[^mtbN]*[mtb]$")
 _ENDS_CLAUSE = re.compile(r"[gO)\]>]*[.!,;:\n]*$")
 _CALLED_RIGHT = re.compile(
     r"[)\]>]*(?:[gO,]*(?:V[gVO,]*[RAPF]|[RF]|g+AV|P[gV]*[.!\n]*$)|[gO,]*[^mtbNMTRA]{1,10}V[gVOS,]*[RAF])"
@@ -49,6 +50,7 @@ _LIGHT = "gO&,|.x:()[]\"'<>-;!\n"
 """Roles of what says nothing by itself: a clause of it continues the one before ("not A, B or C")."""
 _NEAR = 40
 """Tokens that are looked at behind an "and"."""
+_MAKES = {"make", "makes", "making"}
 _ME = {"i", "i'd", "i'll", "i'm", "we", "me", "we'd", "let's"}
 
 
@@ -96,7 +98,9 @@ def _begins_clause(current: list[Token], token: Token, follows: Sequence[Token])
     if token.role == SO:
         return current[-1].role not in "V&"  # but "is therefore right"
     if token.role == ":":
-        return current[-1].role not in MENTIONS or NOT in roles(current)
+        said = roles(current)
+        explains = bool(_SAYS_ANSWER.search(said)) and roles(follows[:1]) != NOT  # "It is B: he does not smile"
+        return said[-1] not in MENTIONS or NOT in said or explains
     if token.role == NOT:
         return bool(re.match(r"N*[gO]*[mtb]", roles(follows[:5])))
     return token.role == "&" and _joins_clauses(roles(current), roles(follows))
@@ -188,7 +192,7 @@ def _strength(token: Token, last: str, before: str, behind: str, single: bool) -
     announced = ends and bool(_ANNOUNCED.search(before))
     one_letter = token.role != TEXT and len(token.letters) == 1
     called = _CALLED_RIGHT.match(behind) or (one_letter and _DOES_BEST.match(behind))
-    right = bool(_SUBJECT.search(before) and called)
+    right = bool((_SUBJECT.search(before) or last in _MAKES) and called)
     any_label = not re.search("[ARPF<]", before + behind)
     distant = token.role == TEXT and bool(re.search(r"w[^ARPF:]*$", before))
     if distant and not right and not _ENDS_CLAUSE.match(behind):
@@ -302,7 +306,7 @@ def _open_again(tokens: Sequence[Token], settled: Verdict) -> bool:
     for clause in (clause for sentence in split(after) for clause in clauses(sentence)):
         inside = roles(clause)
         others = any(set(token.letters) - set(settled.answer or "") for token in clause)
-        doubted = MAYBE in inside or IF in inside
+        doubted = re.search(f"{MENTION}[gVO]*{MAYBE}|{MAYBE}.*{MENTION}", inside) or IF in inside
         if (
             others
             and OTHERS not in inside

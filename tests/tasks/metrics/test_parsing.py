@@ -612,6 +612,22 @@ IN_PASSING = [
     *count("3", "There are 3 women in the video. I can't hear any of them speak."),
     *count("4", "There are 2 people at the table. 2 more people stand at the bar. In total, there are 4 people."),
     *count("2", "I count 3 women. Actually, the one in green shows up twice, so there are 2 women."),
+    # What lies somewhere, titles, what somebody has, what was before, and numbers that contradict each other.
+    *multi(None, "A, B, or both.", "There are glasses that lie on a table.", "A red hat hangs on the wall."),
+    *unparsed("The title of the film is 'Happy'.", "The dog's name is Happy.", "The song is called Angry."),
+    *count(None, "The man has two children.", "There were 5 people before the cut.", "She says that 3 people died."),
+    *count(None, "I can count 2 faces, the rest are hidden, so no reliable count is possible."),
+    *count(None, "Answer: 2\n\nThere are 5 people in the video.", "There are roughly 3 to 4 people."),
+    *count(None, "About 3 or 4 people."),
+    *count("4", "There are about 4 people.", "Approximately 4 people are visible.", "I count around 4 people."),
+    *count("4", "4\n\nThere are 3 people at the table and one at the bar.", "The room has 4 people in it."),
+    *count("0", "Non parla nessuno.", "En el video no habla nadie."),
+    # Explanations behind an answer.
+    *names("B", "The answer is B: he does not smile.", "This makes B the most plausible choice."),
+    *names("B", "B\n\nA is too cheerful, C is too harsh.", "B\n\nA is wrong. C is a plain question."),
+    *names("B", "- Option A is cheerful.\n- Option C is loud.\n\nOption B is the best choice."),
+    *names("B", "The correct answer to the question is B.", "He is an afraid person.", "He sounds like an afraid man."),
+    *unparsed("The answer is A: wrong."),
     *count("0", "No women appear in the clip.") + count("4", "4个", "一共有4个不同的说话人。"),
 ]
 
@@ -664,7 +680,7 @@ NOT_READ_AS_READERS_DO = {
     # Numbers that only the question makes the right ones, "a dozen", and "IV".
     "p1-272 p1-276 p3-099 p3-147 p3-193",
 }
-SETS = ["first_half", "second_half", "third_set", "fourth_set"]
+SETS = ["first_half", "second_half", "third_set", "fourth_set", "fifth_set"]
 
 
 def _read(name: str) -> list[dict[str, Any]]:
