@@ -112,7 +112,9 @@ def measure(checkpoint: Path, count: int, rounds: int) -> None:
 
 
 def _messages(doc: Any) -> list[dict[str, Any]]:
-    return messages.build(doc, data.local_media(doc), THINK.prompt(doc), THINK.hears(doc))
+    media = str(data.local_media(doc))
+    video, sound = media if THINK.sees(doc) else None, media if THINK.hears(doc) else None
+    return messages.build(doc, video, sound, THINK.prompt(doc))
 
 
 def generate(engine: Engine, requests: Sequence[Request]) -> None:

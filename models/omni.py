@@ -38,16 +38,12 @@ class HumanSenseOmni(ChatModel):
 
     Attributes:
         batch_size: Requests per call of the model; 1 if the engine makes its own batches.
-        engine: The loaded checkpoint with engine=local; deleted by `clean`.
-        vllm: The engine with engine=vllm; deleted by `clean`.
 
     Raises:
         ValueError: An argument or the checkpoint cannot be used.
     """
 
     settings: LocalSettings | VllmSettings
-    engine: Engine
-    vllm: VllmEngine
 
     def __init__(
         self, pretrained: str = "", engine: str = "local", max_batch_size: int | None = None, **arguments: Any
@@ -56,39 +52,58 @@ class HumanSenseOmni(ChatModel):
             raise ValueError(f"engine={engine}: humansense_omni knows the engines local and vllm.")
         read = read_vllm_settings if engine == "vllm" else read_local_settings
         super().__init__(read({"pretrained": pretrained, **arguments}))
-        if isinstance(self.settings, VllmSettings):
-            self._start_vllm(self.settings)
-        else:
-            self._load(self.settings)
-        info = self._loaded.info
-        self._model_info = {
-            **info,
-            "media_workers": self._media_workers,
-            "versions": {"lmms_eval": version("lmms_eval"), **info["versions"]},
-        }
+        self._loaded: Engine | VllmEngine = self._load()
+        self._is_freed = False
+        self._engine_info = self._loaded.info
+        self._own_system_prompt = self.system_prompt = self._loaded.encoder.system_prompt
         self._effort: dict[str, float] = {}
 
-    def _load(self, settings: LocalSettings) -> None:
-        self.batch_size = settings.batch_size
-        loading = plan(settings)
-        self._make_encoder: Callable[[], LocalEncoder] = partial(LocalEncoder, settings, loading.model_type)
-        self._device = loading.device
-        self.start_workers(self._make_encoder, self._device)  # before the weights, so that both load at the same time
-        self.engine = Engine(settings, loading)
-
-    def _start_vllm(self, settings: VllmSettings) -> None:
-        self.batch_size = 1
-        self.known_arguments = vllm_engine.KNOWN_ARGUMENTS
-        loading = vllm_engine.plan(settings)
-        self._make_encoder = partial(VllmEncoder, settings, loading.model_type)
-        self._device = loading.device
-        self.start_workers(self._make_encoder, self._device)
-        self.vllm = VllmEngine(settings, loading)
-        weakref.finalize(self, self.vllm.close)  # also at the end of the program
+    @property
+    def engine(self) -> Engine:
+        """The checkpoint with engine=local. `clean` frees it, and it is loaded again when it is needed."""
+        loaded = self._current()
+        if not isinstance(loaded, Engine):
+            raise AttributeError("A model with engine=vllm has its engine in the attribute vllm.")
+        return loaded
 
     @property
-    def _loaded(self) -> Engine | VllmEngine:
-        return self.vllm if isinstance(self.settings, VllmSettings) else self.engine
+    def vllm(self) -> VllmEngine:
+        """The engine with engine=vllm. `clean` ends it, and it is started again when it is needed."""
+        loaded = self._current()
+        if not isinstance(loaded, VllmEngine):
+            raise AttributeError("A model with engine=local has its checkpoint in the attribute engine.")
+        return loaded
+
+    @property
+    def encoder(self) -> LocalEncoder:
+        """Reads the messages of requests."""
+        return self._current().encoder
+
+    def _current(self) -> Engine | VllmEngine:
+        if self._is_freed:
+            logger.info("Loading {} again, as it was freed at the end of a run.", self.settings.pretrained)
+            self._loaded, self._is_freed = self._load(), False
+            self._engine_info = self._loaded.info
+        return self._loaded
+
+    def _load(self) -> Engine | VllmEngine:
+        """Load the checkpoint. The workers start before the weights, so that both load at the same time."""
+        settings = self.settings
+        if isinstance(settings, VllmSettings):
+            self.batch_size, self.known_arguments = 1, vllm_engine.KNOWN_ARGUMENTS
+            loading = vllm_engine.plan(settings)
+            self._make_encoder: Callable[[], LocalEncoder] = partial(VllmEncoder, settings, loading.model_type)
+        else:
+            self.batch_size = settings.batch_size
+            loading = plan(settings)
+            self._make_encoder = partial(LocalEncoder, settings, loading.model_type)
+        self._device = loading.device
+        self.start_workers(self._make_encoder, self._device)
+        if not isinstance(settings, VllmSettings):
+            return Engine(settings, loading)
+        engine = VllmEngine(settings, loading)
+        weakref.finalize(self, engine.close)  # also at the end of the program
+        return engine
 
     @property
     def device(self) -> torch.device:
@@ -96,13 +111,21 @@ class HumanSenseOmni(ChatModel):
         return self._device
 
     def get_model_info(self) -> dict[str, Any]:
-        """What the results depend on: checkpoint, versions, all settings, and the time axis of each task."""
-        return {**self._model_info, "time_axis_of_tasks": self.time_axes, "effort": self._effort}
+        """What the results depend on: checkpoint, versions, all settings, and what was done for each task."""
+        return {
+            **self._engine_info,
+            "system_prompt": self.system_prompt,
+            "media_workers": self._media_workers,
+            "versions": {"lmms_eval": version("lmms_eval"), **self._engine_info["versions"]},
+            "time_axis_of_tasks": self.time_axes,
+            "generation_of_tasks": self.generation_of_tasks,
+            "effort": self._effort,
+        }
 
     def identity(self) -> dict[str, Any]:
         """What answers to equal conversations depend on; see `Engine.identity`."""
         logger.info("Reading the checkpoint once more, to compute its digest for the response cache.")
-        return self._loaded.identity()
+        return self._current().identity()
 
     def respond(
         self, requests: Sequence[Request], ledger: Ledger, guard: SigtermGuard, on_response: Callable[[], Any]
@@ -137,10 +160,9 @@ class HumanSenseOmni(ChatModel):
         logger.info("{:.1%} of the prompt tokens of {} batches were padding.", padding.share, padding.batches)
 
     def clean(self) -> None:
-        """Free the model's memory and end the workers. The model answers no request after this."""
-        if isinstance(self.settings, VllmSettings):
-            self.vllm.close()
-            del self.vllm
-        else:
-            del self.engine
+        """Free the model's memory and end the workers. The next requests load the checkpoint again."""
+        if isinstance(self._loaded, VllmEngine) and not self._is_freed:
+            self._loaded.close()
+        self._is_freed = True
+        del self._loaded
         super().clean()

@@ -57,6 +57,7 @@ def page(
         reasoning={run.name: groups for run in runs if (groups := by_length(run))},
         pictures=pictures,
         problems=problems,
+        alarms=[alarm for run in runs for alarm in run.alarms],
         explanation=EXPLANATION,
         style=here.joinpath("page.css").read_text(encoding="utf-8"),
         script=script,
@@ -108,6 +109,8 @@ def _answer(row: dict[str, Any]) -> dict[str, Any]:
         "present": row["seconds_present"],
         "tokens": row["output_tokens"],
         "truncated": row["truncated"] == 1 or None,
+        "empty": row["empty"] == 1 or None,
+        "failure": row["failure"] or None,
         "crash": row["crash"] or None,
     }
     return {key: value for key, value in answer.items() if not pandas.isna(value)}

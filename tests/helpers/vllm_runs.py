@@ -48,7 +48,8 @@ def questions(sees: bool = True, variants: Sequence[Variant] = VARIANTS) -> dict
 def _messages(doc: Any, media: Any, variant: Variant) -> list[dict[str, Any]]:
     if media is None:
         return [{"role": "user", "content": [{"type": "text", "text": variant.prompt(doc)}]}]
-    return messages.build(doc, media, variant.prompt(doc), variant.hears(doc))
+    video, sound = str(media) if variant.sees(doc) else None, str(media) if variant.hears(doc) else None
+    return messages.build(doc, video, sound, variant.prompt(doc))
 
 
 def requests_of(

@@ -36,7 +36,7 @@ def test_an_unknown_engine_is_refused(tiny_model: Path) -> None:
         ({"temperature": 0.5, "top_p": 0.9, "top_k": 5}, {"temperature": 0.5, "top_p": 0.9, "top_k": 5}),
         ({"temperature": 0, "top_p": 0.9}, {}),
         ({"do_sample": True}, {"temperature": 1.0}),
-        ({"do_sample": False, "temperature": 0.7}, {}),
+        ({"do_sample": False, "temperature": 0.7}, {"temperature": 0.7}),
         ({"repetition_penalty": 1.2, "num_beams": 1}, {"repetition_penalty": 1.2}),
     ],
 )

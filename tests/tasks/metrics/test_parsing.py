@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pytest
 from _pytest.mark import ParameterSet
@@ -93,7 +94,9 @@ LONE_LETTERS = [
     *names("D", "D!!!", "D...", "…D"),
     *names("A", "A", "a", "A.", "a.", "(A)", "**A**", "A)", "a)", "'a'"),
     *at_most("B", "B?", "\ufeffB", "B\u200b", "B 👍", "𝐁", "B+", "B B", "B, B.", "B\n\nB\n\nB", "B (B)"),
-    *unparsed("А", "В", "Б", "β", "Á"),
+    *names("B", "\u0412", "Ответ: \u0412"),  # Cyrillic letters that look like Latin ones
+    *names("C", "\u0421"),
+    *unparsed("Б", "β", "Á"),
 ]
 
 LETTER_AND_TEXT = [
@@ -192,7 +195,8 @@ NOT_ONE_ANSWER = [
     *unparsed("The answer is A or B.", "Answer: A or B", "Answer: A, B", "Answer: A/B", "Answer: AB"),
     *unparsed("The answer is B and C."),
     *unparsed("The answer is A. The answer is B.", "Answer: B\nAnswer: C", "Answer: B or maybe C", "Between A and B."),
-    *unparsed("A, but B is also possible.", "It's either B or C, probably B.", "B? No, C."),
+    *unparsed("A, but B is also possible.", "It's either B or C, probably B."),
+    *at_most("C", "B? No, C."),
     *unparsed("The answer is neither A nor B."),
     *unparsed("A, B, C, and D are all possible.", "Please choose from A, B, C and D.", "A=happy, B=afraid"),
     *unparsed("1", "2", "2.", "Option 2", "3.5", "-1"),
@@ -521,6 +525,54 @@ FORMS_OF_MODELS = [
     *count(None, "A man and two women", "2 men, 2 women", "大约4个人", "I see one man."),
 ]
 
+# Wordings that no rule was written for: a word of each table is enough.
+WORDINGS = [
+    *names("C", "C is my final answer.", "I'm fairly confident it's C.", "My vote goes to C.", "I'll take C."),
+    *names("C", "This corresponds to option C.", "Out of the four, C.", "Looks like C to me.", "C, I guess."),
+    *names("C", "Based on the frames, option (C) seems most plausible.", "So, in the end, we are left with C."),
+    *names("C", "I would rate this as C (Angry).", "C would be my pick.", "Let's go with C.", "The right answer? C."),
+    *names("C", "A, B and D can be excluded, so C remains.", "Not A, not B, not D: C."),
+    *names("C", "It has to be C, since he shouts."),
+    *names("C", "Going through A, B, C and D, only C is consistent with the voice.", "Emotion: angry", "C\nC\nC"),
+    *names("C", "I first thought A, then B, but now I am sure that C is right.", "At first glance B, but then C."),
+    *names("C", "The answer cannot be A or B. Between C and D, C is better.", "Answer: D. Sorry, I meant C."),
+    *names("C", "He smiles, which would point to A. However, he clenches his fists, which points to C."),
+    *names("C", "I can't see the video. If I had to guess, I'd guess C."),
+    *names("C", "C. Is there anything else I can do for you?"),
+    *names("C", "A: not shown. B: not shown. C: clearly shown. D: not shown.", "C ✔️", "→ C", "Choice: C. Angry"),
+    *names("C", "Let me see.\n\nA. Happy: no smile.\nB. Afraid: no.\nC. Angry: yes, he shouts.\nD. Sad: no."),
+    *names("C", "He is neither happy nor sad; he is angry.", "The man shouts and hits the table. He is angry."),
+    *names("C", "저는 C를 선택합니다.", "C가 정답입니다.", "Cだと思います。", "选项C最合适。"),
+    *names("C", "Ich denke, dass C richtig ist."),
+    *names("C", "L'option C est correcte.", "Creo que es C.", "Letra C.", "Я выбираю C.", "Câu trả lời đúng là C."),
+    *names("C", "Svaret är C.", "Odpowiedź: C", "Jawaban yang benar adalah C.", "सही विकल्प C है।", "الجواب هو C"),
+    *names("C", "ตอบ C"),
+    *unparsed("It might be C, though I would need the audio.", "I would choose C if the man were alone."),
+    *unparsed("C would be right if he shouted.", "What speaks for C? The voice.", "My friend would say C."),
+    *unparsed("C would be right if he shouted.", "C also and D"),
+    *unparsed("The answer is not among A, B and C.", "I need to choose between A and C.", "He got a C in maths."),
+    *unparsed("The answer is C. However, D is also possible.", "Annotator 1 says A, annotator 2 says C.", "Exit C"),
+    *unparsed("He smiles, which would point to A. However, his voice trembles.", "C is a common wrong answer here."),
+    *unparsed("The man tries to look happy.", "He asks her why she is sad."),
+    *unparsed("The man tries to look happy.", "It's not clear whether he is sad or angry."),
+    *unparsed("Nobody in the video looks happy.", "He wants to be happy.", "Right, so let me look at the frames."),
+    *multi("AC", "The answers are A & C.", "A and C apply, whereas B and D do not.", "Correct: A, C. Incorrect: B, D."),
+    *multi("AC", "The correct options are A and C; B and D do not appear.", "✅ A\n❌ B\n✅ C\n❌ D"),
+    *multi("AC", "A and C are visible."),
+    *multi(None, "A and C might be visible.", "A: 0.8, B: 0.1, C: 0.9, D: 0.2", "Not A and not C."),
+    *multi(None, "A and C are absent."),
+    *count("3", "There are two men and a woman, so three people.", "2 + 1 = 3", "That makes three."),
+    *count("3", "Making it 3 people."),
+    *count("3", "At 0:05 there are 2 people, later 3. In total I count 3 different people."),
+    *count("3", "It's 12:30 and 3 people wait."),
+    *count("3", "There are 3 children: 2 on the swing and 1 on the slide.", "In the video, 3 different people speak."),
+    *count("2", "He laughs 2 times.", "He nods twice.", "There are two: a man and a woman.", "全部で2人です。"),
+    *count("2", "두 명입니다."),
+    *count(None, "Frame 1: 2 people. Frame 2: 3 people.", "3 people sit, the other 2 stand.", "He is 30 years old."),
+    *count(None, "First a man comes in. Then two women follow.", "If you count the mirror, 4; otherwise 3."),
+    *count(None, "20+ people"),
+]
+
 # fmt: on
 
 TABLES = [
@@ -537,6 +589,7 @@ TABLES = [
     *COUNT,
     *YESNO,
     *FORMS_OF_MODELS,
+    *WORDINGS,
 ]
 
 
@@ -545,20 +598,54 @@ def test_parser_reads(response: str, pattern: Pattern, options: tuple[str, ...],
     assert parse(response, pattern, options) in allowed
 
 
-FIRST_HALF = [
-    json.loads(line)
-    for line in (Path(__file__).parent / "responses" / "first_half.jsonl").read_text(encoding="utf-8").splitlines()
-]
+RESPONSES_READ = Path(__file__).parent / "responses"
+"""Responses and the answers that two readers found in them; responses/README.md tells more."""
+
+NOT_READ_AS_READERS_DO = {
+    # What the option says in other words or in another language than the options.
+    "p1-297 p1-306 p2-103 p2-107 p2-152 p2-174 p4-015 p4-022 p4-060 p4-090 p4-093 p4-163",
+    # What is left when others are denied, and what "the latter" or "the first two" are.
+    "p2-148 p2-267 p3-084 p3-167 p3-182 p4-026 p4-038 p4-076",
+    # Several options are named, and only the sense or the question tells which one is meant.
+    "p2-031 p2-091 p2-348 p3-053 p3-107 p3-133 p4-030",
+    # An option's word that says something of another word, as it also does where no option is meant ("a low voice").
+    "p1-128",
+    # All options one below the other: readers differ on what that is.
+    "p1-155",
+    # A conclusion from two sentences, a vote, lists in other forms, an order, running text without marks.
+    "p1-137 p1-250 p2-255 p2-324 p2-347 p3-065",
+    # A program that prints the answer.
+    "p2-288",
+    # Options that are letters.
+    "p4-127 p4-128",
+    # Numbers that only the question makes the right ones, and "a dozen".
+    "p1-272 p3-099 p3-147 p3-193",
+}
+READ_AS_ANOTHER_ANSWER = {
+    "p3-126",  # "Model: A", then "Human: B": the second one is taken for a next turn
+}
 
 
-def test_the_parser_reads_as_two_readers_do() -> None:
-    """No response of the first half is read as something else, and few are unread."""
-    read = {row["id"]: parse(row["response"], row["pattern"], row["options"]) for row in FIRST_HALF}
-    misread = [row["id"] for row in FIRST_HALF if read[row["id"]] not in (None, row["answer"])]
-    unread = [row["id"] for row in FIRST_HALF if read[row["id"]] is None and row["answer"] is not None]
-    answered = sum(row["answer"] is not None for row in FIRST_HALF)
-    assert not misread, f"read as another answer: {misread}"
-    assert len(unread) <= 0.03 * answered, f"{len(unread)} of {answered} are unread: {unread}"
+def _read(name: str) -> list[dict[str, Any]]:
+    lines = (RESPONSES_READ / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = map(json.loads, lines)
+    return [{**row, "read": parse(row["response"], row["pattern"], row["options"])} for row in rows]
+
+
+@pytest.mark.parametrize("name", ["first_half", "second_half", "third_set"])
+def test_the_parser_reads_as_two_readers_do(name: str) -> None:
+    rows = _read(name)
+    misread = {row["id"] for row in rows if row["read"] not in (None, row["answer"])}
+    unread = {row["id"] for row in rows if row["read"] is None and row["answer"] is not None}
+    assert misread <= READ_AS_ANOTHER_ANSWER
+    assert unread <= set(" ".join(NOT_READ_AS_READERS_DO).split())
+
+
+def test_what_is_not_read_is_still_so() -> None:
+    """The lists above hold nothing that the parser reads by now."""
+    rows = [row for name in ("first_half", "second_half", "third_set") for row in _read(name)]
+    differ = {row["id"] for row in rows if row["read"] != row["answer"]}
+    assert differ == READ_AS_ANOTHER_ANSWER.union(" ".join(NOT_READ_AS_READERS_DO).split())
 
 
 # Every form in which an answer can be given, for every letter of every question.
