@@ -32,7 +32,7 @@ SIZES = (125_000, 250_000, 500_000)
 """Characters of the responses that are timed."""
 
 
-SETS = ("first_half", "second_half", "third_set", "fourth_set", "hidden_half")
+SETS = ("first_half", "second_half", "third_set", "fourth_set", "fifth_set", "hidden_half")
 
 
 def agreement(name: str) -> dict[str, Any]:

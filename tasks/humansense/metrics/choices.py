@@ -4,14 +4,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from .languages import ALL_OPTIONS, BUT, CANNOT, EXAMPLE, IF, NOT
+from .languages import ALL_OPTIONS, BUT, CANNOT, EXAMPLE, IF, NAMED, NOT
 from .lists import collapsed, is_cut_off, lines
 from .mentions import Letters, Mentions, bare
 from .tokens import BOTH, LETTER, MENTIONS, NO_OPTION, TEXT, WORD, Token, group, is_spoken, roles, split, spoken
 from .verdicts import Verdict, clauses, continues, judged, names_any, settle, stands, verdict
 
 _STARTS = re.compile(r"[^\w✓✗#]*(?:#[.):])?[gO(\[\"]*([mtb])[\"'\]>]*(?P<off>[).:\n\-(;!…]|B|,(?=[BgSPR]))")
-_LABEL = re.compile(r"(?:^|[.\n,;])[gO(\"]*[mb][\"')]*[:.)\-]")
 _DENIED_NEXT = re.compile(r"[)\].]*[gV]*[NU%]|[VgO]*N|#%(?![gw]+\))|#\.?#?$|#/#")
 """Behind "B.", what makes it none: "is wrong", "60 %", "2/10"."""
 
@@ -23,6 +22,10 @@ _ALL_BUT = re.compile(
     re.IGNORECASE,
 )
 _UNREAL = {"would", "to be", "wäre", "würde", "serait", "sería", "seria", "sarebbe", "бы"}
+_ARTICLES = {"a", "an", "the", "his", "her", "their", "its"}
+_PREPOSITIONS = {"about", "at", "of", "from", "to", "for", "by", "like"}
+_QUALITIES = set("emotion expression feeling mood sentiment tone attitude state manner relationship impression".split())
+_ENDS = re.compile(r"g*[.!\n]*$")
 _SMALL_WORDS = set("the a an and or of with is are in on to that his her their as at for which by from".split())
 
 
@@ -48,6 +51,7 @@ class _Choices:
         self._several = several
         self._mentions = Mentions(letters)
         self._words = {letter: set(bare(text).split()) - _SMALL_WORDS for letter, text in letters.items()}
+        self._nouns = {letter for letter, text in letters.items() if bare(text).partition(" ")[0] in _ARTICLES}
 
     def answer(self, text: str) -> str | None:
         if self._several and (found := self._quantified(text)):
@@ -57,7 +61,7 @@ class _Choices:
         sentences = split(tokens)
         verdicts = [*self._judged(sentences), *self._start(tokens)]
         if self._several:
-            verdicts = self._without_echo(_together(verdicts))
+            verdicts = _together(verdicts)
         if verdicts:
             settled = settle(tokens, verdicts)
             return settled.answer if settled else None
@@ -89,8 +93,9 @@ class _Choices:
         mention, off, behind = tokens[match.start(1)], match["off"], said[match.end() - 1 :]
         rest = tokens[match.end() :]
         sentence = roles(split(rest[:60])[0]) if rest else ""
-        if re.match(r"[.:\-]*[mtb]", behind) or (off in ":.-)" and len(_LABEL.findall(said)) > 1):
-            return  # a list of the options
+        labels = re.findall(rf"(?:^|[.\n,;])[gO(\"]*[mb][\"')]*{re.escape(off)}", said)
+        if re.match(r"[.:\-]*[mtb]", behind) or (off in ":.-)" and len(labels) > 1):
+            return  # a list of the options: each has the same mark behind its letter
         if off in ":-(),.;" and _DENIED_NEXT.match(sentence):
             return
         if mention.role == TEXT and (off not in ".\n!(;B" or re.match('.?"[^\n]', behind)):
@@ -100,11 +105,6 @@ class _Choices:
         found = verdict(mention, not self._several, 0)
         if found.answer:
             yield found
-
-    def _without_echo(self, verdicts: list[Verdict]) -> list[Verdict]:
-        """The verdicts; a list of all options counts only if nothing else does."""
-        every = "".join(sorted(self._letters))
-        return [verdict for verdict in verdicts if verdict.answer != every] or verdicts
 
     def _quantified(self, text: str) -> str | None:
         """The options of "all of the above", "A through C" and "all except D"."""
@@ -134,7 +134,7 @@ class _Choices:
             or (self._several and not self._is_only_named(said))
         ):
             return None
-        named = _Named(self._several, self._words)
+        named = _Named(self._several, len(said) > 1, self._words, self._nouns)
         for number, sentence in enumerate(said):
             inside = roles(sentence)
             unreal = any(token.text in _UNREAL for token in sentence)
@@ -143,9 +143,7 @@ class _Choices:
                     return None
             elif not named.add(number, sentence, last=number > 0 and len(said) > 1):
                 return None
-        if not named.letters:
-            return self._opposite(named.denied, roles(tokens)) if len(said) == 1 else None
-        if NO_OPTION in named.letters or not {0, len(said) - 1} & named.places:
+        if not named.letters or NO_OPTION in named.letters or not {0, len(said) - 1} & named.places:
             return None
         if len(said) > 1 and all(roles(said[number]).endswith("!") for number in named.places):
             return None
@@ -157,12 +155,6 @@ class _Choices:
     def _is_only_named(self, said: Sequence[Sequence[Token]]) -> bool:
         """Whether a text names options in its first sentence, and only denies some in the others."""
         return all(names_any(one) and NOT in roles(one) for one in said[1:]) and (len(said) < 2 or names_any(said[0]))
-
-    def _opposite(self, denied: list[str], said: str) -> str | None:
-        """The option that denies another one ("not sarcastic"), if the response denies that one."""
-        words = self._words.get(denied[0], set()) if len(denied) == 1 else set()
-        others = [other for other, its in self._words.items() if words and its - words and its - words <= {"not", "no"}]
-        return others[0] if len(others) == 1 and said.count(NOT) == 1 and BUT not in said else None
 
     def _widest(self, letter: str, asserted: Sequence[Token], tokens: Sequence[Token]) -> str | None:
         """The option, or a longer one whose words are all there, though not in a row ("green, a rather dark one")."""
@@ -183,15 +175,13 @@ class _Named:
     Attributes:
         letters: The options that are named and not denied.
         places: The numbers of the sentences that name them.
-        denied: The options that are denied.
         asserted: The tokens of what is said and not denied.
     """
 
-    def __init__(self, several: bool, words: dict[str, set[str]]) -> None:
-        self._several, self._words = several, words
+    def __init__(self, several: bool, of_many: bool, words: dict[str, set[str]], nouns: set[str]) -> None:
+        self._several, self._of_many, self._words, self._nouns = several, of_many, words, nouns
         self.letters: set[str] = set()
         self.places: set[int] = set()
-        self.denied: list[str] = []
         self.asserted: list[Token] = []
 
     def add(self, number: int, sentence: Sequence[Token], last: bool) -> bool:
@@ -216,16 +206,15 @@ class _Named:
                 self.asserted += [] if re.search("[NM]", inside) else clause
                 continue
             denies = denies if continues(clause) else NOT in inside
-            if denies:
-                self.denied += [letter for token in clause for letter in token.letters]
-            elif self._in_doubt(clause, last) or (inside == TEXT and not stands(parts, place)):
+            if denies or (self._several and self.letters and any(token.text == "only" for token in clause)):
+                continue  # also "the father only nods"
+            if self._in_doubt(clause, last) or (inside == TEXT and not stands(parts, place)):
                 return False
-            else:
-                self.asserted += clause
-                for spot, token in enumerate(clause):
-                    if self._is_beside_the_point(token, clause[max(0, spot - 1) : spot], clause[spot + 1 : spot + 2]):
-                        return False
-                    self._add(number, token)
+            self.asserted += clause
+            for spot, token in enumerate(clause):
+                if self._is_beside_the_point(token, clause[:spot], clause[spot + 1 :]):
+                    return False
+                self._add(number, token)
         return True
 
     def _in_doubt(self, clause: Sequence[Token], last: bool) -> bool:
@@ -234,20 +223,28 @@ class _Named:
             return True
         if _of_the_model(clause) or any(token.text == "how" for token in clause):
             return True
-        also = inside[0] == ";" or any(token.text == "only" for token in clause)
-        return self._several and (last or (bool(self.letters) and also))
+        return self._several and (last or (bool(self.letters) and inside[0] == ";"))
 
     def _is_beside_the_point(self, token: Token, before: Sequence[Token], behind: Sequence[Token]) -> bool:
-        """Whether a text of one word says something of another word, or is a verb, a subject or a quotation.
+        """Whether a text is mentioned in passing, as texts of one word often are.
 
-        "The camera has a low angle", "tells the dog to lie down", "Fraud is a crime", 'The song "Happy"'.
+        "The camera has a low angle", "tells the dog to lie down", "Fraud is a crime", 'The song "Happy"', "He has left
+        the room", "talks about his friends". Of several sentences, one has to say no more than that text.
         """
         words = {word for letter in token.letters for word in self._words.get(letter, ())}
-        if token.role != TEXT or self._several or len(words) != 1 or min(words).isdecimal():
+        if token.role != TEXT or self._several:
             return False
-        subject = not before and roles(behind) == "V"
-        quoted = roles([*before, *behind]) == '""'
-        return subject or quoted or roles(behind) == WORD or any(one.text.lower() == "to" for one in before)
+        if self._of_many and not (re.search(r"(?:^|V)[gO]*$", roles(before)) and _ENDS.match(roles(behind))):
+            return True
+        if len(words) != 1 or min(words).isdecimal() or any(one.text in _QUALITIES for one in behind[:1]):
+            return False
+        last = next((one.text.lower() for one in reversed(before) if one.text.lower() not in _ARTICLES), "")
+        of_it = last in _PREPOSITIONS and not re.search("V[gO]*$", roles(before))
+        begins = set(token.letters) - self._nouns and not roles(before).strip("g")
+        subject = begins and re.match("g*[Vw]", roles(behind))
+        quoted = roles([*before[-1:], *behind[:1]]) == '""'
+        followed = behind and (behind[0].role in (WORD, NAMED) or behind[0].text in _ARTICLES)
+        return bool(of_it or subject or quoted or followed)
 
     def _add(self, number: int, token: Token) -> None:
         if token.role in (TEXT, BOTH) or (self._several and token.role == LETTER):

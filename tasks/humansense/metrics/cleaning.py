@@ -42,23 +42,16 @@ _CODE = re.compile(
 _BULLET = re.compile(r"^[ \t]*(?:#{1,6}|>|[-*+•‣◦])[ \t]+|^[ \t]*#{1,6}(?=\S)|^```\w*$", re.MULTILINE)
 _TICKED = re.compile(r"\[[xX✓✔]\] ?")
 _UNTICKED = re.compile(r"\[ ?\] ?(?=\w)")
-_REASON_FIELD = re.compile(
-    r'"(?:thoughts?|thinking|reason(?:s|ing)?|explanation|analysis|rationale|steps?|observations?|evidence)" ?: ?'
-    r'"(?:[^"\\]|\\.)*"',
-    re.IGNORECASE,
-)
-_QUOTED = re.compile(r'"[^"\n]{1,400}"|「[^「」\n]{1,400}」|«[^«»\n]{1,400}»')
 _ANSWER = "|".join(map(re.escape, ANSWERS))
 _TURN = "|".join(map(re.escape, TURNS))
-_FORM = re.compile(rf"(?:{_ANSWER})[^\w\n]{{0,3}}(?:is|:|ist|est|es|é|是|は).", re.IGNORECASE)
 
 _TURN_NAME = rf"(?:###? ?)?(?:{_TURN}) ?\d{{0,3}} ?:"
-_NEXT_TURN = re.compile(rf"\n+ ?{_TURN_NAME}", re.IGNORECASE)
-_FIRST_TURN = re.compile(rf"\s*{_TURN_NAME}", re.IGNORECASE)
+_NEXT_TURN = re.compile(rf"\n+ ?{_TURN_NAME}(?! ?[A-Z]\.?(?:\n|$))", re.IGNORECASE)
+_FIRST_TURN = re.compile(rf"\s*{_TURN_NAME}(?! ?[A-Z]\.?\n)", re.IGNORECASE)
 _REPLY = re.compile(
     rf"(?:^|\n) ?(?:assistant|gpt|bot|model|ai|助手|アシスタント|{_ANSWER})[*_ ]{{0,3}}:", re.IGNORECASE
 )
-_SPEAKER = re.compile(r"\s*(?:assistant|gpt|bot|model|ai|助手)\s?:", re.IGNORECASE)
+_SPEAKER = re.compile(r"\s*(?:assistant|gpt|bot|model|ai|助手)\s?:(?! ?[A-Z]\.?\n)", re.IGNORECASE)
 
 
 def clean(response: str, compatible: bool) -> str:
@@ -144,7 +137,7 @@ def _without_thoughts(text: str) -> str:
 def _without_markup(text: str) -> str:
     """The text without emphasis, bullets, HTML, struck-out parts, quoted forms, and needless space."""
     text = _CODE.sub("\n", text)
-    text = _HTML.sub(" ", _LINE_TAG.sub("\n", _STRUCK.sub(" ", _REASON_FIELD.sub("", text))))
+    text = _HTML.sub(" ", _LINE_TAG.sub("\n", _STRUCK.sub(" ", text)))
     text = _UNTICKED.sub("☐ ", _TICKED.sub("☑ ", text))
     text = _BULLET.sub("", _BULLET.sub("", text))
     text = re.sub(r"\*{1,3}|__|\$\$?|\\[()\[\]]|(?<!\w)_|_(?!\w)", "", text)
@@ -152,7 +145,7 @@ def _without_markup(text: str) -> str:
     text = re.sub(r"\n{3,}", "\n\n", text).strip()
     if len(text) > 1 and text[0] == text[-1] == '"' and text.count('"') == 2:
         text = text[1:-1]
-    return _QUOTED.sub(lambda quote: "" if _FORM.search(quote[0]) else quote[0], text)
+    return text
 
 
 def _row(line: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from .languages import (
     ANSWER,
     CANNOT,
+    CHOICE_ROLES,
     COUNT_ROLES,
     EXAMPLE,
     GROUP,
@@ -23,6 +24,7 @@ from .languages import (
     OPTION,
     PEOPLE,
     PERSONS,
+    WAIT,
 )
 from .tokens import BOTH, LETTER, MENTION, MENTIONS, NUMBER, TEXT, WORD, Lexer, Token, group, roles, split, spoken
 from .verdicts import Verdict, clauses, judged, settle
@@ -32,9 +34,9 @@ _PART, _ONE_PART = "HQ"
 
 _EAST_ASIAN = sorted((word for word in NUMBERS if word[0] > "\u2fff"), key=len, reverse=True)
 _EAST_ASIAN_NUMBER = re.compile(rf"({'|'.join(_EAST_ASIAN)})(?= ?(?:[个個位名人次张回つ명분번]|사람|です|입니다)|\s*$)")
+_COUNTER = re.compile(r"(?<=\d) ?[个個](?:不同的)?(?=\W|$|说话|說話|人)")
 _SPACED = {word: NUMBER for word in NUMBERS if word not in _EAST_ASIAN}
 _LEXER = Lexer(({**COUNT_ROLES[0], **_SPACED}, COUNT_ROLES[1]))
-_ROMAN = {"II": 2, "III": 3, "IV": 4, "VI": 6, "VII": 7, "VIII": 8, "IX": 9}
 _NO_ONE = re.compile(r"\bno\s+one\b", re.IGNORECASE)
 _ADDITION = re.compile(r"\d{1,3}(?: ?\+ ?\d{1,3}){1,9} ?= ?(?=\d)")
 _WHOLE = re.compile(r"\d{1,4}(?:\.0{1,2})?")
@@ -58,11 +60,9 @@ def counted(text: str) -> str | None:
     Returns:
         The number in decimal; None if the response gives no answer or contradicts itself.
     """
-    roman = text.strip(" .*")
-    if re.fullmatch("[IVX]{2,4}", roman):
-        return str(_ROMAN[roman]) if roman in _ROMAN else None
     text = _ADDITION.sub("", _NO_ONE.sub("nobody", text))
     text = _EAST_ASIAN_NUMBER.sub(lambda word: str(NUMBERS[word[1]]), text)
+    text = _COUNTER.sub("", text)
     tokens = _without_parts(group(_mentioned(_LEXER.tokens(text))))
     sentences = split(tokens)
     said = spoken(sentences)
@@ -73,8 +73,30 @@ def counted(text: str) -> str | None:
         verdicts += judged(sentence, single=True, edge=edge)
     if verdicts:
         settled = settle(tokens, verdicts)
-        return settled.answer if settled else None
+        return settled.answer if settled and not _disputed(text, tokens, said[0], settled) else None
     return _stated(tokens, said)
+
+
+def _disputed(text: str, tokens: Sequence[Token], first: Sequence[Token], settled: Verdict) -> bool:
+    """Whether a text cannot tell behind its number, or begins with another number of the same and does not say why."""
+    if _cannot_tell([token for token in tokens if token.start >= settled.end]):
+        return True
+    before = [token for token in tokens if token.role in MENTIONS and token.end <= settled.place]
+    numbers = [token for token in first if token.letters or _value(token.text) is not None]
+    if len(before) != 1 or before != numbers or WAIT in roles(tokens) or settled.place < first[-1].end:
+        return False
+    of_first, of_settled = text[: before[0].end].split()[-1], text[: settled.end].split()[-1]
+    return of_first == of_settled and before[0].letters != (settled.answer,)
+
+
+def _cannot_tell(tokens: Sequence[Token]) -> bool:
+    """Whether a sentence cannot tell how many there are, or what the others do ("I can't give a number")."""
+    for sentence in split(tokens):
+        others = [token for token in sentence if CHOICE_ROLES[0].get(token.text.lower()) != CANNOT]
+        doubted = re.search(f"[{ANSWER}{MAYBE}]", roles(others)) or any(token.text == "how" for token in others)
+        if doubted and len(others) < len(sentence):
+            return True
+    return False
 
 
 # Mentions
@@ -181,16 +203,17 @@ def _main_numbers(tokens: list[Token]) -> list[Token]:
     found: list[Token] = []
     sentences = split(tokens)
     one = len(spoken(sentences)) == 1
-    for sentence in sentences:
+    for place, sentence in enumerate(sentences):
         said = roles(sentence)
         parts = [token for token in sentence if token.role in _PART + _ONE_PART]
-        numbers = [token for token in sentence if token.letters or _value(token.text) is not None]
-        whole = one or re.search("[ASR]", said)
+        numbers = [token for token in sentence if token.letters or _value(token.text) not in (None, 1)]
+        numbers = [token for token in numbers if token.text.lower() not in PERSONS]
+        whole = one or (place == 0 and re.match(r"[gV]+[HQ]", said)) or re.search("[ASRF]", said)
         alone = whole and len(numbers) == 1 and not _PERSON.search(" ".join(token.text.lower() for token in sentence))
         heads = said[: said.find(":")] if ":" in said else ""
-        for place, token in enumerate(sentence):
+        for spot, token in enumerate(sentence):
             if token in parts:
-                main = token.role == _PART and (alone or (token is parts[0] and place < len(heads)))
+                main = token.role == _PART and (alone or (token is parts[0] and spot < len(heads)))
                 token = replace(token, role=TEXT) if main else replace(token, role=WORD, letters=())
             found.append(token)
     return found
@@ -226,6 +249,12 @@ def _stated(tokens: Sequence[Token], said: Sequence[Sequence[Token]]) -> str | N
             if match and NOT not in roles(clause)[: match.start()]:
                 stated |= {letter for token in clause if token.role in TEXT + BOTH for letter in token.letters}
                 others |= {letter for token in clause if token.role == LETTER for letter in token.letters}
-    if len(stated) != 1 or others - stated or CANNOT in roles(tokens) or (stated == {"0"} and len(said) > 1):
+    if (
+        len(stated) != 1
+        or others - stated
+        or CANNOT in roles(tokens)
+        or _cannot_tell(tokens)
+        or (stated == {"0"} and len(said) > 1)
+    ):
         return None
     return stated.pop()

@@ -16,8 +16,9 @@ NOT, CANNOT, IF, MAYBE, OTHERS, EXAMPLE, WAIT = "NUIMTED"
 """Roles of words that keep their clause, or all of their sentence, from giving an answer, or take one back ("wait")."""
 AND, OR, BUT, BECAUSE, NAMED = "&|xBk"
 """Roles of words that join mentions and clauses, and of things that letters name ("plan B")."""
-PEOPLE, GROUP, NOBODY, SUM, ROUGHLY = "pqzRM"
-"""Roles of words beside a number: what is counted, parts of it, none of it, what makes a sum, what makes a guess."""
+PEOPLE, GROUP, NOBODY, SUM, ROUGHLY = "pqzFM"
+"""Roles of words beside a number: what is counted, parts of it, none of it, what makes a sum (as final as an answer
+that is called so), what makes a guess."""
 
 UNSPACED = {"zh", "ja", "ko", "th"}
 """Languages whose words are found within a run of letters."""
@@ -36,7 +37,7 @@ _CHOICES = {
     RIGHT: """
         en: correct|right|best|true|fits|fit|matches|match|suits|suitable|fitting|appropriate|accurate|the most|most|
           better|apply|applies|consistent|most plausible|most likely|remains|remain|is left|strongest|proper|ideal|
-          closest|the only
+          closest|the only|makes the most sense|makes most sense|makes more sense
         de: richtig|richtige|richtigen|korrekt|korrekte|stimmt|stimmen|passt|passen|zutreffend|beste|besten
         fr: correct|correcte|correctes|corrects|exacte|exactes|bonne|bonnes|bon|juste|justes|convient|meilleure|
           la plus  es: correcta|correctas|correcto|correctos|mejor|adecuada|verdadera|acertada|la más
@@ -46,7 +47,8 @@ _CHOICES = {
         pl: poprawna|poprawne|poprawną|prawidłowa|prawidłowe|najlepsza|właściwa  cs: správná|správně|správné
         ru: правильный|правильные|правильно|правильным|верный|верные|верно|верны|верным|верна|подходит|лучший|
           правильна  tr: doğru|doğrudur|doğrusu|en uygun  vi: đúng|chính xác|phù hợp|hợp lý nhất
-        id: benar|tepat|betul|terbaik  hi: सही|उपयुक्त  zh: 正确|正確|最合适|最符合|最佳|符合|对的|最可能|最贴切
+        id: benar|tepat|betul|terbaik  hi: सही|उपयुक्त  zh: 正确|正確|合理|合适|恰当|准确|最合适|最符合|最佳|符合|对的|
+          最可能|最贴切
         ja: 正しい|適切|ふさわしい|最も  ko: 맞습|맞는|맞다|옳|올바|적절|알맞
         ar: الصحيحة|الصحيح|صحيحة|صحيح|الأنسب|الأفضل  th: ที่ถูกต้อง|ถูกต้อง|ถูก""",
     PICK: """
@@ -66,15 +68,17 @@ _CHOICES = {
         en: so|therefore|thus|hence|consequently|accordingly|overall|finally|in conclusion|to conclude|in summary|
           to sum up|taken together|in short|i think|i believe|i suppose|i guess|confident|convinced|left with|
           suggests|suggest|indicates|indicate|implies|leaves|leaving|points to|point to|must be|has to be|gives|
-          giving|makes it|making it|if i had to choose|if i had to pick|if i have to|if i had to guess|if i had to|
-          if i must|if forced|if you ask me|meaning|i.e|it would be|that would be|=>|->|→|⇒
-        de: also ist|ist also|daher|deshalb|folglich|somit|bleibt|demnach|damit|insgesamt|ich denke|ich glaube
+          giving|supports|favors|favours|makes it|making it|if i had to choose|if i had to pick|if i have to|
+          if i had to guess|if i had to|if i must|if forced|if you ask me|meaning|i.e|it would be|that would be|=>|->|→|
+          ⇒
+        de: also ist|ist also|sind also|also sind|daher|deshalb|folglich|somit|handelt sich um|bleibt|demnach|damit|
+          insgesamt|ich denke|ich glaube
         fr: donc|ainsi|par conséquent|c'est|il reste|je pense
         es: por tanto|por lo tanto|entonces|así que|por eso|queda|creo que
         pt: portanto|logo|então|por isso|assim|resta|acho que  it: quindi|dunque|pertanto|perciò|resta|rimane
         nl: dus|daarom  sv: alltså|därför  pl: więc|zatem|dlatego
         ru: поэтому|следовательно|значит|итак|таким образом|остается|остаётся|думаю
-        tr: bu yüzden|dolayısıyla|bu nedenle|yani  vi: vì vậy|do đó|vậy|nên|còn lại  id: jadi|oleh karena itu
+        tr: bu yüzden|dolayısıyla|bu nedenle|yani|geriye  vi: vì vậy|do đó|vậy|nên|còn lại  id: jadi|oleh karena itu
         hi: इसलिए|अतः  zh: 因此|所以|故|综上所述|综上|剩下|于是|我认为|我觉得|那就是|总之
         ja: したがって|よって|従って|ゆえに|なので|だから|そのため|つまり|残るのは
         ko: 따라서|그러므로|그래서|결국|그러니  ar: لذلك|إذن|إذًا|لذا|بالتالي  th: ดังนั้น""",
@@ -86,34 +90,36 @@ _CHOICES = {
         ja: 最終的|最終  ko: 최종  ar: النهائية|النهائي|أخيرا""",
     LINK: """
         en: is|are|was|were|be|being|seems|seem|appears|appear|seems to be|appears to be|appear to be|seem to be|
-          looks like|equals|namely|it's|that's|'s|corresponds to|includes|include
+          looks|feels|feel|sounds|looks like|equals|namely|it's|that's|'s|corresponds to|includes|include
         de: ist|sind|lautet|lauten|wäre|wären|scheint  fr: est|sont|serait|seraient  es: es|son|sería|serían
         pt: é|são|seria|seriam|está|estão  it: è|sono|sarebbe|sarebbero  nl: zijn  sv: är  pl: to|jest|są
-        cs: je|jsou  ru: это|является|будет|будут  tr: şudur|olarak|olmalı  vi: là  id: adalah|yaitu|ialah
+        cs: je|jsou  ru: это|является|будет|будут  tr: şudur|olarak|olmalı|kalıyor|kalır  vi: là  id: adalah|yaitu|ialah
         hi: है|हैं  zh: 是|为|為  ja: です|は|が  ko: 입니다|은|는|이다  ar: هي|هو|هما|هم  th: คือ|เป็น""",
     OPTION: """
         en: option|options|letter|letters|statement|statements|reply|response|responses|sentence|utterance|item|
-          items|alternative|case|one|ones|match  de: option|optionen|buchstabe|aussage|aussagen|auswahl
+          items|alternative|case|one|ones|match|the reply with|the response with  de: option|optionen|buchstabe|aussage|
+          aussagen|auswahl
         fr: option|options|lettre|proposition  es: opción|opciones|opcion|letra|alternativa
         pt: opção|opções|letra|alternativas  it: opzione|opzioni|lettera  nl: optie|opties
         sv: alternativ|alternativet  pl: opcja|opcję|litera  ru: вариант|варианты|вариантом|буква|под|пункт
-        tr: şıkkı|seçeneği|seçenek|şık  vi: phương án|câu  id: opsi|pilihan|huruf  hi: विकल्प  zh: 选项|選項|项
+        tr: şıkkı|şıkkıdır|seçeneği|seçenek|şık  vi: phương án|câu  id: opsi|pilihan|huruf  hi: विकल्प  zh: 选项|選項|项
         ja: 選択肢|記号  ko: 선택지|옵션|보기|번  ar: الخيار|الخيارات|الخياران|الحرف|رقم  th: ข้อ|ตัวเลือก""",
     GLUE: """
         en: let's|the|a|an|only|just|clearly|definitely|probably|likely|certainly|indeed|simply|both|it|this|that|
           here|my|our|i|i'd|i'll|i'm|we|would|will|shall|should|of|these|those|them|to|for|with|among|from|given|
           then|now|there|there's|you|your|very|rather|really|video|clip|person|all|in|on|at|and so|value|number|am|
           judging by|more|above|following|listed|ok|okay|sure|well|seem to|most probably|towards|as|by|and|me|going|
-          can|to be|called|name|named|described|has|have|been|best known|best-known|most people
+          can|to be|called|name|named|described|has|have|been|best known|best-known|most people|on the right|
+          to the right|on the far right|right side|right hand|between the two|between them|between these|between both
         de: dass|die|der|das|den|nur|wahrscheinlich|ich|hier|wohl|richtigen|für|am|auf|frage|mich|ein|eine|
           vermutlich|dem|im
         fr: que|la|le|les|seule|seul|l|je|probablement|de|cette|ce|dans|il|s'agit|d|pour|ici|sans doute|une|un|
           sûrement  es: hay|que|el|los|solo|las|yo|probablemente|en|este|caso|de|me|por|un|una|se|trata
         pt: o|os|as|eu|provavelmente|neste|da|do|uma|um|de|na|no caso
         it: il|i|gli|solo|probabilmente|questo|di|lo|per  nl: het|de|waarschijnlijk|ik
-        ru: только|я|здесь|скорее всего|вероятно|номер  vi: nhất|tôi|có lẽ
+        ru: только|что|я|здесь|скорее всего|вероятно|номер  vi: nhất|tôi|có lẽ
         id: yang|paling|saya|ini|tersebut|karena itu  hi: ही|का|की|के|में|यह
-        zh: 不同|不错|不少|不仅|的|应当|只有|可能|大概|我|我会|最有|本题|此题|该题|应|這|这|视频|了|最
+        zh: 邀请|申请|请求|不同|不错|不少|不仅|的|应当|只有|可能|大概|我|我会|最有|本题|此题|该题|应|這|这|视频|了|最
         ja: おそらく|たぶん|私|の|と|思います|思われます|だと|に|な|を|で|ます|これ|それ
         ko: 아마|저|이|가|을|를|로|의|것|생각|합니다|습니다|니다  ar: على الأرجح|ربما تكون  th: ครับ|ค่ะ""",
     NOT: """
@@ -134,7 +140,7 @@ _CHOICES = {
         it: non|mai|né|sbagliata|errata|falsa|tranne|senza|nessuna|esclusa  nl: niet|geen|onjuist|fout
         sv: inte|ingen|fel  pl: nie|błędna|żadna
         ru: не|нет|ни|неверно|неправильный|неверный|кроме|исключаем|исключён|без|нельзя
-        tr: değil|değildir|yanlış|değilse  vi: không|chẳng|sai|ngoại trừ|loại  id: bukan|tidak|salah|kecuali
+        tr: değil|değildir|yanlış|yanlıştır|değilse  vi: không|chẳng|sai|ngoại trừ|loại  id: bukan|tidak|salah|kecuali
         hi: नहीं|गलत|ग़लत  zh: 不|没|沒|错|錯|排除|除了|未  ja: ない|ません|ではな|じゃな|間違|誤|除外|違い|違う
         ko: 아니|아닙|않|없|틀린|틀렸|틀리|제외|못  ar: ليس|ليست|لا|خاطئ|خطأ|غير|استبعاد  th: ไม่|ผิด""",
     CANNOT: """
@@ -156,18 +162,21 @@ _CHOICES = {
           candidates|between|initially|at first|at the beginning|in the beginning|at the start|in the middle|tempted|
           either|naively|originally|previously|earlier|was going|why|too|as well|alternatively|leaned|valid|test|
           check|looking at|look at|pretend|pretends|pretending|tries to|trying to|tried to|used to|question|compare|
-          compared|asks|as if|imagine|hint|define|wants|want|wishes|hopes|as for|regarding|concerning
+          compared|asks|as if|imagine|hint|define|so is|so are|and so is|and so are|wants|want|wishes|hopes|as for|
+          regarding|concerning
         de: auch|möglich|vielleicht|könnte|könnten|ebenfalls|zuerst|zunächst|entweder|warum|möglicherweise
         fr: aussi|possible|peut-être|pourrait|pourraient|d'abord|soit|également
         es: también|posible|quizás|quizá|tal vez|podría|podrían|primero|puede
         pt: também|possível|talvez|poderia|primeiro|pode  it: anche|possibile|forse|potrebbe|prima
         ru: тоже|также|возможно|может|сначала|возможен|либо  vi: cũng|có thể|ban đầu  id: juga|mungkin|awalnya|bisa
         hi: भी|शायद  zh: 也许|或许|有可能|也可能|可能也|一开始|起初|考虑|干扰|很多人|有人|许多人|也|乍一看
-        ja: かもしれ|可能性|最初は|多くの人|も考え  ko: 수도|가능|처음에는|많은 사람  ar: ربما|قد|أيضا|أيضًا  th: อาจ""",
+        ja: かもしれ|可能性|最初は|多くの人|も考え  ko: 수도|가능|처음에는|많은 사람  ar: ربما|قد|أيضا|
+          أيضًا  th: อาจ""",
     OTHERS: """
         en: many|some|others|someone|somebody|people would|most people|you|they would|another|one might|one could|
-          annotators|raters|second choice|second best|runner-up|close second|common|everyone|viewers|users|says|
-          claims|thinks|believes|argues|suggested|he would|she would|human|model  de: viele|manche|man
+          annotators|raters|poll|voted|votes|second choice|second best|runner-up|close second|common|everyone|viewers|
+          users|says|claims|thinks|believes|argues|suggested|says that|replies that|said that|answers that|shouts that|
+          insists that|announces that|reads|most of|he would|she would  de: viele|manche|man
         fr: beaucoup|certains  es: muchos|algunos  pt: muitos|alguns  it: molti|alcuni  ru: многие|некоторые
         id: banyak""",
     EXAMPLE: """
@@ -214,7 +223,7 @@ _CHOICES = {
         en: because|since|due to|given that|based on|considering that|as he|as she|as they|as the|as there|
           as a|as his|as her|as their|who|which|when|where|after|before  de: weil|denn|da|wegen
         fr: parce que|puisque  es: porque|ya que|pues|puesto que  pt: porque|pois|já que  it: perché|poiché|siccome
-        nl: omdat  pl: ponieważ|bo  ru: потому что|поскольку|так как|ведь|что  tr: çünkü  vi: vì|bởi vì
+        nl: omdat  pl: ponieważ|bo  ru: потому что|поскольку|так как|ведь  tr: çünkü  vi: vì|bởi vì
         id: karena|sebab  hi: क्योंकि  zh: 因为|由于|因  ja: ので|から|ため  ko: 때문|므로|어서  ar: لأن|بسبب
         th: เพราะ""",
     NAMED: """
@@ -263,7 +272,8 @@ _COUNTS = {
         ar: المجموع|إجمالي|مجموع""",
     NOBODY: """
         en: no one|noone|no-one|nobody|no people|no person|no persons|no speakers|no speaker|no humans|no faces|
-          no voices|no individuals|none|zero people|never|no man|no child|no children|not a single|no other people|
+          no voices|no individuals|none|zero people|never|no man|no men|no woman|no women|no boys|no girls|no child|
+          no children|no kids|no adults|not a single|no other people|
           neither|neither of|none of|not one of|not once|not any
         de: niemand|niemanden|keiner|keine person|keine personen|keine menschen
         fr: aucune personne|personne ne|n'y a personne|aucun visage  es: nadie|ninguna persona

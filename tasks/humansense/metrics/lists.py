@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from .languages import CANNOT, NOT, YES
 from .tokens import BOTH, LETTER, MENTION, MENTIONS, WORD, Token, roles
-from .verdicts import names_any
 
 _LABEL = re.compile(r"(?P<sign>[✓✗]?)[^\w✓✗]{0,9}(?:#[.):])?[gO(\[\"]{0,6}(?P<inner>[✓✗]?)[(\[\"]{0,3}(?P<label>[mtb])")
 _NO_COMMENT = re.compile(r"[^\w✓✗#%]*[gO]?[^\w✓✗#%]*$")
@@ -32,17 +31,19 @@ def collapsed(tokens: Sequence[Token], letters: set[str], several: bool) -> Line
         if line and (_LABEL.match(roles(line)) or (run and line[0].role == "\n")):
             run.append(line)
             continue
-        kept += _List(run, letters, several).chosen()
+        head = roles(kept[-40:]).rstrip("\n").rpartition("\n")[2]
+        discusses = bool(re.search("O.*[:.]$", head)) and not re.search("[ARPSF]", head)
+        kept += _List(run, letters, several and not discusses).chosen()
         run = []
         kept += line
-    return _labels_joined(kept)
+    return kept
 
 
 class _List:
     """Lines that each begin with an option."""
 
     def __init__(self, run: list[Line], letters: set[str], several: bool) -> None:
-        self._run, self._letters, self._several = run, letters, several
+        self._letters, self._several = letters, several
         self._lines = [line for line in run if line[0].role != "\n"]
         self._items = [item for line in self._lines for item in _items(line)]
         self._tokens = [token for line in run for token in line]
@@ -51,16 +52,16 @@ class _List:
         """The tokens of the lines, or one mention of what they choose."""
         if len(self._items) < 2:
             return self._tokens
-        bare = [bool(_NO_COMMENT.match(_comment(item))) for item in self._items]
-        if sum(bare) == 1 and len(self._lines) == len(self._items) > 1 and (bare[0] or bare[-1]):
-            return self._without_line(0 if bare[0] else -1)
+        bare = [bool(_NO_COMMENT.match(_comment(item))) and not _ends_amid(item) for item in self._items]
+        if sum(bare) == 1 and len(self._lines) == len(self._items) and (bare[0] or bare[-1]):
+            return self._as_words(but=self._lines[0 if bare[0] else -1])
         options = [next(token for token in item if token.role in MENTIONS).letters for item in self._items]
         if not all(bare) and len({letter for letters in options for letter in letters}) < len(options):
             return self._tokens
         marks = [_polarity(item) for item in self._items]
         right = None if "score" in marks else self._right(options, marks, all(bare))
         if right is None:
-            return self._tokens if len(self._lines) == 1 and "score" not in marks else self._as_words()
+            return self._tokens if len(self._lines) == 1 and "score" not in marks else self._as_words(but=[])
         start, end = self._tokens[0].start, self._tokens[-1].end
         mention = [Token(LETTER, "", tuple(dict.fromkeys(right)), False, start, end)] if right else []
         return [*mention, Token("\n", "\n", (), False, end, end)]
@@ -83,23 +84,15 @@ class _List:
         if many and len(ticked) == 1 and set(marks) == {"yes", None} and commented == ["yes"]:
             return ticked
         some = self._several and many and not every and set(marks) <= {None, "yes"}
-        return everything if some and not is_cut_off(self._lines[-1]) else None
+        return everything if some and not _breaks_off(self._lines) else None
 
-    def _without_line(self, place: int) -> Line:
-        """The lines with the only one that has no comment, the first or the last, as a line of its own."""
-        number = next(number for number, line in enumerate(self._run) if line is self._lines[place])
-        before, after = (
-            (self._run[: number + 1], self._run[number + 1 :])
-            if place == 0
-            else (self._run[:number], self._run[number:])
-        )
-        alone, rest = (before, after) if place == 0 else (after, before)
-        tokens = [token for line in alone for token in line]
-        others = _List(rest, self._letters, self._several).chosen()
-        return [*tokens, *others] if place == 0 else [*others, *tokens]
-
-    def _as_words(self) -> Line:
-        return [replace(token, role=WORD) if token.role in MENTIONS else token for token in self._tokens]
+    def _as_words(self, but: Line) -> Line:
+        """The tokens with options as words, but for those of one line."""
+        kept = {token.start for token in but}
+        return [
+            replace(token, role=WORD) if token.role in MENTIONS and token.start not in kept else token
+            for token in self._tokens
+        ]
 
 
 def lines(tokens: Sequence[Token]) -> list[Line]:
@@ -154,38 +147,18 @@ def _mark(token: Token) -> str | None:
     return "no" if token.role in NOT + CANNOT else "yes" if token.text.casefold() in YES else None
 
 
-def _labels_joined(tokens: Sequence[Token]) -> Line:
-    """The tokens without line ends behind labels ("Final answer", "The options are:") and in formal places."""
-    found: list[Line] = []
-    for line in lines(tokens):
-        said = roles(line).strip("\n")
-        before = next((one for one in reversed(found) if roles(one).strip("\n")), None)
-        if said and before and _is_label(before, said):
-            while roles(found[-1]).strip("\n") == "":
-                found.pop()
-            end = before[-1].end
-            found[-1] = [
-                *(token for token in before if token.role != "\n"),
-                Token(":", ":", (), False, end, end),
-                *line,
-            ]
-        else:
-            found.append(line)
-    return [token for line in found for token in line]
-
-
-def _is_label(line: Line, follows: str) -> bool:
-    """Whether a line only announces what follows in the next one."""
-    said = roles(line).strip("\n")
-    if line[-1].role != "\n":
-        return False
-    if said.endswith("<") or follows.startswith(">"):
-        return True
-    only = re.fullmatch(r"[ARFPOVg\"\-#.]+", said) and re.search("[AF]", said)
-    return not names_any(line) and (said.endswith(":") or bool(only))
+def _breaks_off(run: Sequence[Line]) -> bool:
+    """Whether the last line of a list has no end, as lines before have."""
+    ends = [roles(line).strip("\n")[-1:] in tuple(".!?") for line in run]
+    return is_cut_off(run[-1]) or (not ends[-1] and any(ends))
 
 
 def is_cut_off(tokens: Sequence[Token]) -> bool:
     """Whether a text breaks off in the middle of a sentence."""
+    return _ends_amid(tokens) or roles(tokens).rstrip("\n")[-1:] in tuple(",;(-&")
+
+
+def _ends_amid(tokens: Sequence[Token]) -> bool:
+    """Whether a text ends with a word that needs another one."""
     last = next((token for token in reversed(tokens) if token.role != "\n"), None)
-    return last is not None and (last.text.casefold() in _CUT_OFF or last.role in ",;(-&")
+    return last is not None and last.role not in MENTIONS and last.text.casefold() in _CUT_OFF

@@ -44,7 +44,8 @@ _INITIAL = re.compile(r"([A-Z])\.([A-Z]?[a-z].*)")
 _TURKISH = re.compile(r"([A-Z])'[dt][iıuü]r", re.IGNORECASE)
 _LETTER_VERBS = set(
     "fits fit matches applies holds describes suits would might may could can cannot isn't doesn't should must will"
-    " alone only also then too not does is can't seems as for it captures best validates has in".split()
+    " alone only also then too not does is can't seems as for it captures best validates has in"
+    " şıkkı şıkkıdır seçeneği seçeneğidir".split()
 )
 """Before a small word, a capital A, E or O is a letter only if that is a conjunction, or one of these."""
 _LETTER_THEN_TEXT = re.compile(r"([mb])([.):\"'\[(,\-\n!> ]{0,5})$")
@@ -199,7 +200,7 @@ class Mentions:
         letter = found[-len(match[0])] if match else None
         if match is None or letter is None:
             found.append(text)
-        elif letter.letters == text.letters:
+        elif letter.letters == text.letters and (match[2] or letter.role == BOTH or roles(follows) != WORD):
             found[-len(match[0]) :] = [replace(letter, role=BOTH, end=text.end)]
         elif (
             letter.role != LETTER

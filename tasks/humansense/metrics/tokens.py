@@ -141,21 +141,11 @@ class Lexer:
 
 def _role(kind: str, said: str) -> str:
     """The role of a token that is no word of a table; "" for a mark that means nothing here."""
-    if kind == "stop":
-        return (
-            said
-            if said == "\n"
-            else "?"
-            if "?" in said
-            else "!"
-            if "!" in said
-            else "…"
-            if said[-2:] in ("…", "..")
-            else "."
-        )
+    if kind == "stop" and said != "\n":
+        return next((mark for mark in "?!" if mark in said), "…" if said[-2:] in ("…", "..") else ".")
     if kind == "mark":
         return {OPEN: "<", CLOSE: ">"}.get(said) or "".join(re.findall(_MARKS, said.translate(_SAME)))
-    return _ROLE_OF[kind]
+    return _ROLE_OF.get(kind, said)
 
 
 def _is_no(tokens: list[Token], place: int) -> bool:

@@ -31,15 +31,17 @@ STRONG, WEAK = 2, 1
 """Whether a verdict is announced as an answer or stands alone; or is a conclusion ("so B"), or behind any label."""
 
 # Patterns of roles, see `languages`. In front of a mention:
-_ANNOUNCED = re.compile(r"[ARPF<][^mtb]*?(?<=[ARPFVOSgEk:<(\[&\-])$|[ARF][^mtb]*w$|[AF:][^mtb]*$")
+_ANNOUNCED = re.compile(r"[APF<][^mtb]*?(?<=[ARPFVOSgEk:<(\[&\-])$|R[^mtbw]*$|R[^mtb]*V[gVO]*$|[AF:][^mtb]*$")
 _CONCLUDED = re.compile(r"S[^mtb]*?(?<=[SVOgARPF:(\-])$")
 _SUBJECT = re.compile(r"(?:^|[gOSxFVD:&(\[,;])$")
 _ONLY_BEFORE = re.compile(r"[gOVARSPFBx:&(\[<\-✓#D,;]*")
 # Behind a mention: its end, or what makes it right ("is the answer", "fits best", "를 선택합니다").
-_ENDS = re.compile(r"[gOV)\]>.!,\n]*$|[gVO]*[RAS]|[)\]>]*[-:(%.]|V?[gO]*y")
+_ENDS = re.compile(r"[gOVP)\]>.!,\n]*$|[gVO]*[RASF]|[)\]>]*[-:(%.]")
+_ENDS_CLAUSE = re.compile(r"[gO)\]>]*[.!,;:\n]*$")
 _CALLED_RIGHT = re.compile(
-    r"[)\]>]*(?:[gO,]*(?:V[gVO,]*[RAPF]|R|g+AV|P[gV]*[.!\n]*$)|[gO,]*[^mtbNMTRA]{1,10}V[gVOS,]*[RAF])"
+    r"[)\]>]*(?:[gO,]*(?:V[gVO,]*[RAPF]|[RF]|g+AV|P[gV]*[.!\n]*$)|[gO,]*[^mtbNMTRA]{1,10}V[gVOS,]*[RAF])"
 )
+_DOES_BEST = re.compile(r"w[^mtbNMTAV]{0,4}R[gw]{0,2}[.,!\n]*$")  # "captures it best"; of letters only
 _ONLY_BEHIND = re.compile(r"[gO)\]>.:!✓\-\n…/]*V?[.!\n]*")
 
 _BREAKS, _OPENS, _CLOSES = ",;([<", "([<", ")]>"
@@ -145,7 +147,7 @@ def judged(sentence: Sequence[Token], single: bool, edge: bool) -> Iterator[Verd
         if supposed:
             continue
         if not names_any(clause):
-            blocked = bool(re.search("N[gOVA:]*$", inside))
+            blocked = blocked if inside[0] == BECAUSE else bool(re.search("N[gOVA:]*$", inside))
             lead += "" if re.search("[NMTU]", inside) else re.sub("[^ARPFS]", "", inside)
             continue
         blocked = blocked if continues(clause) else bool(re.search(r"[NMU]|T.*[mtb]", inside))
@@ -167,7 +169,7 @@ def _verdicts(clause: list[Token], lead: str, single: bool, start: int, alone: b
     for place, token in enumerate(clause):
         if token.role not in MENTIONS or _third_person(clause[:place]):
             continue
-        before = inside[:place] if place and not light else lead + inside[:place]
+        before = inside[:place] if inside[:place].strip(",gV") and not light else lead + inside[:place]
         behind = inside[place + 1 :]
         if any(one.text.lower() in ENGLISH_PICKS for one in clause[place + 1 :]):
             behind = behind.replace(PICK, "w")
@@ -184,9 +186,13 @@ def _strength(token: Token, last: str, before: str, behind: str, single: bool) -
     """How strongly a mention is given as the answer by what stands before and behind it; 0 if it is not."""
     ends = token.role != LETTER or bool(_ENDS.match(behind))
     announced = ends and bool(_ANNOUNCED.search(before))
-    right = bool(_SUBJECT.search(before)) and bool(_CALLED_RIGHT.match(behind))
+    one_letter = token.role != TEXT and len(token.letters) == 1
+    called = _CALLED_RIGHT.match(behind) or (one_letter and _DOES_BEST.match(behind))
+    right = bool(_SUBJECT.search(before) and called)
     any_label = not re.search("[ARPF<]", before + behind)
     distant = token.role == TEXT and bool(re.search(r"w[^ARPF:]*$", before))
+    if distant and not right and not _ENDS_CLAUSE.match(behind):
+        return 0  # "The choice of music makes a sad scene lighter"
     if right or (announced and before[-1:] != "w"):
         return (0 if re.search(MENTION, before) else WEAK) if any_label else WEAK if distant else STRONG
     if ends and re.search(r"S[^mtb]*$", before) and (token.role != LETTER or _CONCLUDED.search(before)):
@@ -197,7 +203,18 @@ def _strength(token: Token, last: str, before: str, behind: str, single: bool) -
 
 
 def verdict(token: Token, single: bool, start: int, strength: int = STRONG, called: bool = False) -> Verdict:
-    """The verdict of a mention; without an answer if it leaves open which one is meant."""
+    """The verdict of a mention; without an answer if it leaves open which one is meant.
+
+    Args:
+        token: The mention.
+        single: Whether only one option may be chosen.
+        start: Where the clause of the verdict begins in the text, in characters.
+        strength: How sure the verdict is.
+        called: Whether the clause calls it the answer.
+
+    Returns:
+        The verdict.
+    """
     sure = not token.either and NO_OPTION not in token.letters and (not single or len(token.letters) == 1)
     return Verdict(start, token.start, token.end, "".join(sorted(token.letters)) if sure else None, strength, called)
 
@@ -229,7 +246,15 @@ def _rivals(parts: Sequence[Sequence[Token]], number: int) -> bool:
 
 
 def stands(parts: Sequence[Sequence[Token]], number: int) -> bool:
-    """Whether a text of an option that begins a sentence is more than an interjection ("Right, so let me see")."""
+    """Whether a text of an option that begins a sentence is more than an interjection ("Right, so let me see").
+
+    Args:
+        parts: The clauses of the text, as tokens.
+        number: Which of them the text of an option is.
+
+    Returns:
+        Whether what follows it goes on as behind an answer.
+    """
     follows = roles(parts[number + 1]) if number + 1 < len(parts) else BECAUSE
     return bool(re.match(r"[,;(\-]*[BNRx\-g]", follows))
 

@@ -456,7 +456,7 @@ COUNT = [
     *count(None, "B2B"),
     *count(None, "3 men and 1 woman", "One man and two women", "One by one, 3 people enter."),
     *count(None, "In 2024, there were 4 people."),
-    *count("4", "1. There are 4 people.", "4 people at 00:10", "IV"),
+    *count("4", "1. There are 4 people.", "4 people at 00:10"),
     *count(None, "<answer>3</answer><answer>4</answer>"),
     *count(None, "<answer></answer>"),
     *count(None, "<think>4</think>", r"\boxed{3} \boxed{4}", "3 <= n <= 5", "one or two", "zero or one", "1'000"),
@@ -573,6 +573,48 @@ WORDINGS = [
     *count(None, "20+ people"),
 ]
 
+RELATIONS = ("A. Friends", "B. Strangers", "C. Colleagues", "D. A couple")
+IN_PASSING = [
+    # Options that are named in passing, and what others say.
+    *unparsed("He talks about his friends.", "The friends of the bride wait outside.", options=RELATIONS),
+    *unparsed("She says goodbye to her friends. Then the phone rings.", options=RELATIONS),
+    *names("A", "The relationship between the two is that of friends.", "They are friends.", options=RELATIONS),
+    *names("A", "They are most likely friends. Let me know if you need more.", options=RELATIONS),
+    *unparsed("There is a hat on the chair. The man sits down.", options=("A. Glasses", "B. A hat")),
+    *unparsed("He has left the room.", options=("A. Left", "B. Right")),
+    *unparsed("A high wall separates them.", options=("A. High", "B. Low")),
+    *names("A", "The rapport between them is high.", options=("A. High", "B. Low")),
+    *names("B", "The guest is speaking.", options=("A. The host", "B. The guest")),
+    *names("D", "The person shows a sad expression."),
+    *unparsed("A sad song plays.", "The choice of music is meant to make a sad scene lighter."),
+    *unparsed("The lawyer on the right replies that he has been sad from the start. He is silent."),
+    *unparsed("The teacher answers that most of them are sad. He has not begun."),
+    *unparsed("A voice shouts that the answer is C.", "On the screen a poll shows the result: 60 percent for C."),
+    *unparsed("Model: A\nHuman: C", "Human: A\nAI: C", "C is possible, and so is A."),
+    # The letters of options within a description.
+    *unparsed("The man sits on the left (A), C on the right.", "The correct spelling of her name begins with a C."),
+    # What fits best, in other words.
+    *names("C", "Of all the options, C makes the most sense.", "Option C captures the mood best."),
+    *names("C", "The evidence supports C.", "Ich würde C wählen, weil er brüllt.", "Es handelt sich um C."),
+    *names("C", "Я думаю, что это C.", "综合来看，C更合理。"),
+    *names("C", "The reply with the most warmth is C.", "我会选择C，因为它邀请他继续说。", "Doğru cevap C şıkkıdır."),
+    *names("A", "Doğru cevap A şıkkıdır.", "Answer:\nA\n\nB is wrong because he is calm."),
+    *names("C", "C. He shouts. A) is out because he is calm, B) because he does not step back."),
+    # Lists that discuss options, and that break off.
+    *multi(None, "Let me check them.\nA. Glasses: He wears them.\nC. A red hat: His head"),
+    *multi(None, "Options:\nA. Glasses: something on the nose\nC. A red hat: something on the head"),
+    *multi("AC", "Glasses and a red hat are worn; a blue shirt only hangs there."),
+    # Two totals, and numbers that the text does not stand by.
+    *count(None, "There are 5 children who dance. In total, 7 children dance."),
+    *count(None, "There are 5 people. In total, I count 7 people."),
+    *count(None, "I count 3 people for sure, while the rest can't be made out, so I can't give a number."),
+    *count(None, "There are 3 people at the front. I cannot tell how many are behind them."),
+    *count("3", "There are 3 women in the video. I can't hear any of them speak."),
+    *count("4", "There are 2 people at the table. 2 more people stand at the bar. In total, there are 4 people."),
+    *count("2", "I count 3 women. Actually, the one in green shows up twice, so there are 2 women."),
+    *count("0", "No women appear in the clip.") + count("4", "4个", "一共有4个不同的说话人。"),
+]
+
 # fmt: on
 
 TABLES = [
@@ -590,6 +632,7 @@ TABLES = [
     *YESNO,
     *FORMS_OF_MODELS,
     *WORDINGS,
+    *IN_PASSING,
 ]
 
 
@@ -603,13 +646,13 @@ RESPONSES_READ = Path(__file__).parent / "responses"
 
 NOT_READ_AS_READERS_DO = {
     # What the option says in other words or in another language than the options.
-    "p1-297 p1-306 p2-103 p2-107 p2-152 p2-174 p4-015 p4-022 p4-060 p4-090 p4-093 p4-163",
+    "p1-123 p1-124 p1-297 p1-306 p2-103 p2-107 p2-152 p2-174 p4-015 p4-022 p4-060 p4-090 p4-093 p4-163",
     # What is left when others are denied, and what "the latter" or "the first two" are.
-    "p2-148 p2-267 p3-084 p3-167 p3-182 p4-026 p4-038 p4-076",
+    "p2-148 p2-267 p3-084 p3-167 p3-182 p4-026 p4-038",
     # Several options are named, and only the sense or the question tells which one is meant.
-    "p2-031 p2-091 p2-348 p3-053 p3-107 p3-133 p4-030",
-    # An option's word that says something of another word, as it also does where no option is meant ("a low voice").
-    "p1-128",
+    "p2-031 p2-091 p3-053 p3-107 p4-030 h4-136",
+    # An option's text within a longer sentence of several, where it is as often said in passing.
+    "p3-128 p4-156",
     # All options one below the other: readers differ on what that is.
     "p1-155",
     # A conclusion from two sentences, a vote, lists in other forms, an order, running text without marks.
@@ -618,12 +661,10 @@ NOT_READ_AS_READERS_DO = {
     "p2-288",
     # Options that are letters.
     "p4-127 p4-128",
-    # Numbers that only the question makes the right ones, and "a dozen".
-    "p1-272 p3-099 p3-147 p3-193",
+    # Numbers that only the question makes the right ones, "a dozen", and "IV".
+    "p1-272 p1-276 p3-099 p3-147 p3-193",
 }
-READ_AS_ANOTHER_ANSWER = {
-    "p3-126",  # "Model: A", then "Human: B": the second one is taken for a next turn
-}
+SETS = ["first_half", "second_half", "third_set", "fourth_set"]
 
 
 def _read(name: str) -> list[dict[str, Any]]:
@@ -632,20 +673,20 @@ def _read(name: str) -> list[dict[str, Any]]:
     return [{**row, "read": parse(row["response"], row["pattern"], row["options"])} for row in rows]
 
 
-@pytest.mark.parametrize("name", ["first_half", "second_half", "third_set"])
+@pytest.mark.parametrize("name", SETS)
 def test_the_parser_reads_as_two_readers_do(name: str) -> None:
     rows = _read(name)
     misread = {row["id"] for row in rows if row["read"] not in (None, row["answer"])}
     unread = {row["id"] for row in rows if row["read"] is None and row["answer"] is not None}
-    assert misread <= READ_AS_ANOTHER_ANSWER
+    assert misread == set()
     assert unread <= set(" ".join(NOT_READ_AS_READERS_DO).split())
 
 
 def test_what_is_not_read_is_still_so() -> None:
     """The lists above hold nothing that the parser reads by now."""
-    rows = [row for name in ("first_half", "second_half", "third_set") for row in _read(name)]
+    rows = [row for name in SETS for row in _read(name)]
     differ = {row["id"] for row in rows if row["read"] != row["answer"]}
-    assert differ == READ_AS_ANOTHER_ANSWER.union(" ".join(NOT_READ_AS_READERS_DO).split())
+    assert differ == set(" ".join(NOT_READ_AS_READERS_DO).split())
 
 
 # Every form in which an answer can be given, for every letter of every question.
