@@ -60,7 +60,11 @@ class HumanSenseOmni(ChatModel):
 
     @property
     def engine(self) -> Engine:
-        """The checkpoint with engine=local. `clean` frees it, and it is loaded again when it is needed."""
+        """The checkpoint with engine=local. `clean` frees it, and it is loaded again when it is needed.
+
+        Raises:
+            AttributeError: The model has another engine.
+        """
         loaded = self._current()
         if not isinstance(loaded, Engine):
             raise AttributeError("A model with engine=vllm has its engine in the attribute vllm.")
@@ -68,7 +72,11 @@ class HumanSenseOmni(ChatModel):
 
     @property
     def vllm(self) -> VllmEngine:
-        """The engine with engine=vllm. `clean` ends it, and it is started again when it is needed."""
+        """The engine with engine=vllm. `clean` ends it, and it is started again when it is needed.
+
+        Raises:
+            AttributeError: The model has another engine.
+        """
         loaded = self._current()
         if not isinstance(loaded, VllmEngine):
             raise AttributeError("A model with engine=local has its checkpoint in the attribute engine.")
