@@ -143,7 +143,7 @@ def test_a_model_that_does_not_hear_is_stopped_with_the_group_to_run(
     evaluate: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HUMANSENSE_HEARS", "0")
-    with pytest.raises(ValueError, match="humansense_video"):
+    with pytest.raises(ValueError, match="humansense_sample_video"):
         evaluate("humansense_sample_pc")
 
 

@@ -409,7 +409,7 @@ def test_a_temperature_alone_samples_and_what_was_done_is_recorded(model: omni.H
     of_the_task = {"do_sample": False, "num_beams": 1, "until": []}
     sampled = {answer(Request(sample("hc"), temperature=2, **of_the_task))[0] for _ in range(4)}
     assert len(sampled) > 1
-    (recorded,) = model.get_model_info()["generation_of_tasks"].values()
+    recorded = model.get_model_info()["generation_of_tasks"]["task"]
     assert recorded == {"do_sample": True, "temperature": 2.0, "max_new_tokens": 6, "num_beams": 1, "until": []}
     answer(Request(sample("hc"), temperature=0, **of_the_task))
     assert model.generation_of_tasks["task"]["do_sample"] is False

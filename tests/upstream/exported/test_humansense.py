@@ -73,7 +73,7 @@ def test_a_models_senses_decide_what_it_is_sent() -> None:
 
 def test_a_model_that_does_not_hear_is_not_asked_about_a_sound() -> None:
     with pytest.raises(SystemExit, match="no sound reaches --model qwen2_5_vl"):
-        utils.doc_to_text(first_doc("pc"), {"wrapper": "qwen2_5_vl"})
+        utils.doc_to_messages(first_doc("pc"), {"wrapper": "qwen2_5_vl"})
 
 
 @pytest.mark.parametrize(
