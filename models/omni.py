@@ -52,9 +52,8 @@ class HumanSenseOmni(ChatModel):
             raise ValueError(f"engine={engine}: humansense_omni knows the engines local and vllm.")
         read = read_vllm_settings if engine == "vllm" else read_local_settings
         super().__init__(read({"pretrained": pretrained, **arguments}))
-        self._loaded: Engine | VllmEngine = self._load()
-        self._is_freed = False
-        self._engine_info = self._loaded.info
+        self._close_engine: Callable[[], Any] | None = None
+        self._loaded: Engine | VllmEngine | None = self._load()
         self._own_system_prompt = self.system_prompt = self._loaded.encoder.system_prompt
         self._effort: dict[str, float] = {}
 
@@ -88,10 +87,9 @@ class HumanSenseOmni(ChatModel):
         return self._current().encoder
 
     def _current(self) -> Engine | VllmEngine:
-        if self._is_freed:
+        if self._loaded is None:
             logger.info("Loading {} again, as it was freed at the end of a run.", self.settings.pretrained)
-            self._loaded, self._is_freed = self._load(), False
-            self._engine_info = self._loaded.info
+            self._loaded = self._load()
         return self._loaded
 
     def _load(self) -> Engine | VllmEngine:
@@ -107,11 +105,14 @@ class HumanSenseOmni(ChatModel):
             self._make_encoder = partial(LocalEncoder, settings, loading.model_type)
         self._device = loading.device
         self.start_workers(self._make_encoder, self._device)
-        if not isinstance(settings, VllmSettings):
-            return Engine(settings, loading)
-        engine = VllmEngine(settings, loading)
-        weakref.finalize(self, engine.close)  # also at the end of the program
-        return engine
+        loaded: Engine | VllmEngine
+        if isinstance(settings, VllmSettings):
+            loaded = VllmEngine(settings, loading)
+            self._close_engine = weakref.finalize(self, loaded.close)  # by `clean`, or at the end of the program
+        else:
+            loaded = Engine(settings, loading)
+        self._engine_info = loaded.info
+        return loaded
 
     @property
     def device(self) -> torch.device:
@@ -169,8 +170,7 @@ class HumanSenseOmni(ChatModel):
 
     def clean(self) -> None:
         """Free the model's memory and end the workers. The next requests load the checkpoint again."""
-        if isinstance(self._loaded, VllmEngine) and not self._is_freed:
-            self._loaded.close()
-        self._is_freed = True
-        del self._loaded
+        if self._close_engine is not None:
+            self._close_engine()
+        self._loaded = None
         super().clean()

@@ -16,7 +16,7 @@ from .names import MODELS, SAMPLE, TASK_PREFIX, is_ours, name_of
 if TYPE_CHECKING:
     from ..tasks.humansense.taxonomy import Task
     from ..tasks.humansense.variants import Variant
-    from ..tasks.humansense.wrappers import Form, Wrapper
+    from ..tasks.humansense.wrappers import Form
 
 
 def refuse_unknown_model(model: Any) -> None:
@@ -56,7 +56,7 @@ def refuse_unfit_wrapper(model: Any, force_simple: bool, tasks: Iterable[str]) -
     Raises:
         SystemExit: A task cannot be asked. The message says what to run instead.
     """
-    ours = [found for name in tasks for found in _tasks_of(name)]
+    ours = [found for name in tasks for found in tasks_of(name)]
     form = _form(model, force_simple) if ours else None
     if form is None:
         return
@@ -68,7 +68,8 @@ def refuse_unfit_wrapper(model: Any, force_simple: bool, tasks: Iterable[str]) -
             wrappers.plan(name, form, task, variant, group)
     except wrappers.Unfit as error:
         raise SystemExit(f"HumanSense: {error}") from None
-    _say_what_is_not_known(name or type(model).__qualname__, wrappers.wrapper(name, form))
+    found = wrappers.wrapper(name, form)
+    _say_what_is_not_known(name or type(model).__qualname__, found.known, found.tried)
 
 
 def _form(model: Any, force_simple: bool) -> "Form | None":
@@ -83,13 +84,14 @@ def _form(model: Any, force_simple: bool) -> "Form | None":
         return None
 
 
-def _say_what_is_not_known(model: str, found: "Wrapper") -> None:
+@cache  # a run checks the model twice: its name before it is loaded, and the object
+def _say_what_is_not_known(model: str, known: bool, tried: bool) -> None:
     from loguru import logger
 
-    if not found.known:
+    if not known:
         senses = "to hear, as you say" if os.environ.get("HUMANSENSE_HEARS", "").strip() == "1" else "not to hear"
         logger.warning("HumanSense was not tried with --model {}: it is taken to see and {}.", model, senses)
-    elif not found.tried:
+    elif not tried:
         logger.warning(
             "HumanSense was not run with --model {}: what it is given follows from reading lmms-eval's code.", model
         )
@@ -100,8 +102,15 @@ def _say_what_is_not_known(model: str, found: "Wrapper") -> None:
         )
 
 
-def _tasks_of(name: str) -> list[tuple[str, "Variant", "Task"]]:
-    """The tasks of a name in lmms-eval, each with its group without the variant, and its variant; none if not ours."""
+def tasks_of(name: str) -> list[tuple[str, "Variant", "Task"]]:
+    """Find our tasks of a name in lmms-eval.
+
+    Args:
+        name: The name of a task or group.
+
+    Returns:
+        The tasks, each with its group without the variant, and its variant; none if the name is another package's.
+    """
     from ..tasks.humansense import variants
     from ..tasks.humansense.taxonomy import TaxonomyError
 
@@ -179,6 +188,11 @@ def leaves(task_dict: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
             yield str(name), task
 
 
+def our_leaves(task_dict: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
+    """The names and the tasks of an evaluation whose names are like those of this package's tasks."""
+    return ((name, task) for name, task in leaves(task_dict) if name.startswith(TASK_PREFIX))
+
+
 def refuse_tasks_named_twice(task_dict: Mapping[Any, Any]) -> None:
     """End the program if a task of ours is there alone and in a group: lmms-eval would ask its questions twice.
 
@@ -188,7 +202,7 @@ def refuse_tasks_named_twice(task_dict: Mapping[Any, Any]) -> None:
     Raises:
         SystemExit: A task is there twice.
     """
-    counts = Counter(name for name, _ in leaves(task_dict) if name.startswith(TASK_PREFIX))
+    counts = Counter(name for name, _ in our_leaves(task_dict))
     twice = next((name for name, count in counts.items() if count > 1), None)
     if twice is not None:
         raise SystemExit(
@@ -208,8 +222,8 @@ def refuse_no_questions(task_dict: Mapping[Any, Any], limit: float | None, offse
     Raises:
         SystemExit: A task has none.
     """
-    for name, task in leaves(task_dict):
-        if not name.startswith(TASK_PREFIX) or not hasattr(task, "eval_docs"):
+    for name, task in our_leaves(task_dict):
+        if not hasattr(task, "eval_docs"):
             continue
         there = len(task.eval_docs)
         if limit == 0 or offset >= there:
@@ -249,8 +263,8 @@ def _asked(task_dict: Mapping[Any, Any], limit: float | None, offset: int) -> It
     """The docs of our tasks that are asked, and that have media to show."""
     from ..tasks.humansense import variants
 
-    for name, task in leaves(task_dict):
-        if name.startswith(TASK_PREFIX) and {"root", "file", "variant"} <= set(task.eval_docs.column_names):
+    for _, task in our_leaves(task_dict):
+        if {"root", "file", "variant"} <= set(task.eval_docs.column_names):
             end = None if limit is None or limit < 1 else offset + int(limit)
             asked = islice(task.eval_docs, offset, end)
             yield from (doc for doc in asked if variants.BY_NAME[doc["variant"]].shown != "none")

@@ -95,7 +95,8 @@ def _evaluate(evaluate: Callable[..., Any], lm: Any, *args: Any, **kwargs: Any) 
     scores under `humansense_notes`. lmms-eval intends to call a model's `get_model_info`, but does not do so yet.
     """
     tasks = args[0] if args else kwargs["task_dict"]
-    is_python = _course.get() is None and (is_ours(lm) or any(map(_is_our_task, dict(checks.leaves(tasks)))))
+    has_ours = is_ours(lm) or next(checks.our_leaves(tasks), None) is not None
+    is_python = _course.get() is None and has_ours
     with _errors_for_python() if is_python else contextlib.nullcontext():
         _check(lm, tasks, kwargs)
         results = _asked(evaluate, lm, *args, **kwargs)
@@ -145,8 +146,8 @@ def _tell_tasks(task_dict: Mapping[Any, Any], model: str) -> None:
 
     lmms-eval looks the name up in the task manager, which may have been made for another model, or for none.
     """
-    for name, task in checks.leaves(task_dict):
-        if name.startswith(TASK_PREFIX) and "wrapper" in (getattr(task, "lmms_eval_specific_kwargs", None) or {}):
+    for _, task in checks.our_leaves(task_dict):
+        if "wrapper" in (getattr(task, "lmms_eval_specific_kwargs", None) or {}):
             task.lmms_eval_specific_kwargs = {"wrapper": model}
 
 
@@ -181,8 +182,8 @@ def _roots(task_dict: Mapping[Any, Any]) -> Iterator[str]:
 
     A task with our prefix and without a column `root` belongs to another package.
     """
-    for name, task in checks.leaves(task_dict):
-        if name.startswith(TASK_PREFIX) and "root" in task.eval_docs.column_names:
+    for _, task in checks.our_leaves(task_dict):
+        if "root" in task.eval_docs.column_names:
             yield task.eval_docs[0]["root"]
 
 

@@ -347,6 +347,7 @@ def test_a_model_that_was_freed_is_loaded_again_for_another_run(tiny_model: Path
     assert set(model.get_model_info()["time_axis_of_tasks"]) == {"task"}
     assert set(model.get_model_info()["generation_of_tasks"]) == {"task"}
     model.clean()
+    model.clean()
 
 
 def test_a_response_can_be_taken_by_its_index(model: omni.HumanSenseOmni, answer: Any) -> None:
