@@ -89,7 +89,7 @@ def line(row: Row, found: dict[str, Any] | None) -> str:
 
 
 def frames(arrived: dict[str, Any]) -> str:
-    """The frames of the shown clips, or what the model is told of a clip."""
+    """How many frames of each clip arrive; if the model gets the file, how it gets it."""
     shown = [arrived.get(code) for code in SHOWN]
     clip = next((came[2] for came in shown if came and came[2]), "")
     if clip:

@@ -10,6 +10,7 @@ from ..results.reading import load_runs
 from ..results.runs import METRICS, SHARES, Run
 from .compare import comparisons
 from .media import Media, Mode
+from .reasoning import by_run
 from .table import Table, table
 from .terminal import show
 from .write import write
@@ -79,9 +80,9 @@ def write_report(runs: Sequence[Run], out: Path, which: Which, media: Media, pro
     from .page import page
     from .pictures import pictures
 
-    tables, compared = _tables(runs, which), comparisons(runs, "acc")
-    write(out, tables, runs, compared)
-    html = page(tables, runs, compared, pictures(runs, "acc"), media, problems)
+    tables, compared, reasoning = _tables(runs, which), comparisons(runs, "acc"), by_run(runs)
+    write(out, tables, runs, compared, reasoning)
+    html = page(tables, runs, compared, reasoning, pictures(runs, "acc"), media, problems)
     file = out / "report.html"
     file.write_text(html, encoding="utf-8")
     return file

@@ -9,7 +9,6 @@ from ..results import statistics
 from ..results.runs import SHARES, Leaf, Metric, Run
 from ..results.statistics import Estimate
 from ..results.text import one_line
-from ..tasks.humansense.metrics import reasoning
 from ..tasks.humansense.metrics.scoring import FailureKind
 from ..tasks.humansense.taxonomy import LEVELS, TASKS, VIDEO, Task
 
@@ -140,9 +139,8 @@ def notes(run: Run) -> list[str]:
     stopped = sum(leaf.stopped for leaf in run.leaves.values())
     if stopped:
         found.append(f"{stopped:,} responses would have stopped the release's scorer with an error (counted 0)")
-    asked_otherwise = reasoning.misfit(run.responses, run.setting.style)
-    if asked_otherwise:
-        found.append(asked_otherwise)
+    if run.misfit:
+        found.append(run.misfit)
     return [one_line(note, longest=None) for note in [*found, *_protocol_notes(run)]]
 
 

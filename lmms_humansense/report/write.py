@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from ..results.runs import METRICS, SHARES, Metric, Run
 from ..results.text import for_spreadsheet, one_line
 from ..tasks.humansense.taxonomy import TASKS
 from .compare import Comparison
-from .reasoning import as_records
+from .reasoning import LengthGroup
 from .table import COLUMNS, Cell, Row, Table
 
 _OF_CELL = ("score", "low", "high", "questions", "marks")
@@ -120,13 +120,19 @@ def _tex_cell(cell: Cell | None) -> str:
     return f"\\{command}{{{text}}}" if command else text
 
 
-def as_json(tables: Sequence[Table], runs: Sequence[Run], comparisons: Sequence[Comparison]) -> str:
+def as_json(
+    tables: Sequence[Table],
+    runs: Sequence[Run],
+    comparisons: Sequence[Comparison],
+    reasoning: Mapping[str, Sequence[LengthGroup]],
+) -> str:
     """Write everything as JSON, with unrounded numbers.
 
     Args:
         tables: A table for each metric.
         runs: The runs.
         comparisons: The comparisons of pairs of runs.
+        reasoning: The responses of each run by the length of their reasoning.
 
     Returns:
         The text. `scores` holds the score of each task by run and metric, `reasoning` the scores of each run by the
@@ -137,7 +143,7 @@ def as_json(tables: Sequence[Table], runs: Sequence[Run], comparisons: Sequence[
         "tables": {table.metric: [_row(row) for row in table.rows] for table in tables},
         "runs": [_run(run) for run in runs],
         "comparisons": [asdict(comparison) for comparison in comparisons],
-        "reasoning": as_records(runs),
+        "reasoning": {name: [asdict(group) for group in groups] for name, groups in reasoning.items()},
     }
     return json.dumps(content, indent=1, ensure_ascii=False, default=str) + "\n"
 
@@ -163,7 +169,13 @@ def _run(run: Run) -> dict[str, Any]:
     }
 
 
-def write(folder: Path, tables: Sequence[Table], runs: Sequence[Run], comparisons: Sequence[Comparison]) -> None:
+def write(
+    folder: Path,
+    tables: Sequence[Table],
+    runs: Sequence[Run],
+    comparisons: Sequence[Comparison],
+    reasoning: Mapping[str, Sequence[LengthGroup]],
+) -> None:
     """Write table.md, table.csv, table.tex and results.json.
 
     Args:
@@ -171,9 +183,10 @@ def write(folder: Path, tables: Sequence[Table], runs: Sequence[Run], comparison
         tables: A table for each metric.
         runs: The runs.
         comparisons: The comparisons of pairs of runs.
+        reasoning: The responses of each run by the length of their reasoning.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "results.json").write_text(as_json(tables, runs, comparisons), encoding="utf-8")
+    (folder / "results.json").write_text(as_json(tables, runs, comparisons, reasoning), encoding="utf-8")
     (folder / "table.md").write_text(markdown(tables, runs), encoding="utf-8")
     (folder / "table.csv").write_text(comma_separated(tables), encoding="utf-8")
     (folder / "table.tex").write_text("\n".join(latex(table) for table in tables), encoding="utf-8")

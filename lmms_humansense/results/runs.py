@@ -9,6 +9,7 @@ import pandas
 
 from ..plugin.names import MODELS
 from ..plugin.unanswered import Unanswered, sentences
+from ..tasks.humansense.metrics import reasoning
 from ..tasks.humansense.metrics.scoring import FailureKind
 from ..tasks.humansense.taxonomy import TASKS
 from ..tasks.humansense.variants import Variant, split
@@ -158,8 +159,9 @@ class Run:
         # pandas.concat would guess another type for a column that is empty in one of the tasks.
         return pandas.DataFrame([row for leaf in leaves for row in leaf.to_dict("records")])
 
-    @property
-    def responses(self) -> list[str]:
-        """The responses of all tasks, without those of failed requests."""
+    @cached_property
+    def misfit(self) -> str | None:
+        """What the responses say about the prompts; see `reasoning.misfit`. Read it after all leaves are added."""
         samples = [leaf.samples for leaf in self.leaves.values()]
-        return [response for each in samples for response in each.loc[each["failed"] == 0, "response"]]
+        responses = [response for each in samples for response in each.loc[each["failed"] == 0, "response"]]
+        return reasoning.misfit(responses, self.setting.style)

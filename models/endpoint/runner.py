@@ -13,7 +13,7 @@ import tenacity
 
 from ..inputs.generation import cut_at, stops_of
 from ..runtime.ledger import Ledger
-from ..runtime.pipeline import MemoryShare, Pipeline
+from ..runtime.pipeline import MemoryShare, Pipeline, put_until
 from ..runtime.request import EncodedRequest, EncodingResult, Request, Response, error_result, failed_response, in_order
 from ..runtime.signals import WAKE_INTERVAL, SigtermGuard, Terminated
 from ..runtime.text import storable
@@ -248,7 +248,7 @@ class EndpointRunner:
                     state.events.put(response)
                 for request, share in job.ready:
                     del left[request.request]
-                    if not _put(state, _Call(request, share)):
+                    if not put_until(state.waiting, _Call(request, share), state.ended):
                         return
                 if self._budget.is_spent:
                     break
@@ -331,15 +331,6 @@ def _response(request: EncodedRequest, reply: Reply) -> Response:
     text = cut_at(reply.text, stops_of(request.request.generation_kwargs))
     truncated = False if text != reply.text else reply.truncated  # a stop string ended it
     return request.answered(text, reply.completion_tokens, truncated, reply.prompt_tokens, reply.reasoning)
-
-
-def _put(state: _State, call: _Call) -> bool:
-    """Put a call into the queue as soon as there is room. Returns False if the run has ended."""
-    while not state.ended.is_set():
-        with contextlib.suppress(queue.Full):
-            state.waiting.put(call, timeout=0.2)
-            return True
-    return False
 
 
 def _next_event(state: _State) -> _Event:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..local.families.base import Answer
 from ..runtime.ledger import Ledger
-from ..runtime.pipeline import MemoryShare, Pipeline, PreparedJob
+from ..runtime.pipeline import MemoryShare, Pipeline, PreparedJob, put_until
 from ..runtime.request import EncodedRequest, Request, Response, error_result, in_order
 from ..runtime.signals import WAKE_INTERVAL, RunStopped, SigtermGuard, Terminated
 from ..runtime.worker_pool import WorkerPool
@@ -207,17 +207,7 @@ class VllmRunner:
         """Pass prepared jobs on, one at a time. Runs in a thread of its own."""
         try:
             for job in self._pipeline.ready(requests):
-                if not self._put(job):
+                if not put_until(self._events, job, self._ended):
                     return
         except BaseException as error:  # raised again where the responses are yielded
-            self._put(error)
-
-    def _put(self, event: _Event) -> bool:
-        """Put an event into the queue as soon as there is room. Returns False if the run has ended."""
-        while not self._ended.is_set():
-            try:
-                self._events.put(event, timeout=0.2)
-                return True
-            except queue.Full:
-                continue
-        return False
+            put_until(self._events, error, self._ended)

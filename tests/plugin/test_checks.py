@@ -1,8 +1,6 @@
 """What is refused before the first question."""
 
 import os
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -19,21 +17,6 @@ from lmms_humansense.tasks.humansense import utils
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
 
 NEW = pytest.mark.skipif(version("transformers").startswith("4."), reason="the wrapper works with transformers 4")
-
-
-@pytest.fixture
-def read_only(tmp_path: Path) -> Iterator[Path]:
-    """A folder that cannot be written, not even by root."""
-    folder = tmp_path / "read only"
-    folder.mkdir()
-    if sys.platform != "linux" or os.geteuid() != 0:
-        folder.chmod(0o500)
-        yield folder
-        return
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=100k", "none", folder], check=False).returncode:
-        pytest.skip("needs the right to mount a file system")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def tasks(name: str = "sample_ar", root: Path = ROOT) -> dict[str, Any]:

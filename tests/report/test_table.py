@@ -114,7 +114,7 @@ def test_how_responses_ended_stands_in_every_table_and_is_never_zero_where_it_is
     (line,) = [line for line in markdown([made]).splitlines() if line.startswith("| Model")]
     shown = dict(zip(["", *COLUMNS], [cell.strip() for cell in line.split("|")[1:-1]], strict=True))
     assert (shown["HC"], shown["Avg."], shown["ER"][:3], shown["AR"][:4]) == ("–", "–", "0.0", "25.0")
-    scores = json.loads(as_json([made], [run], []))["scores"]["Model"]["truncated"]
+    scores = json.loads(as_json([made], [run], [], {}))["scores"]["Model"]["truncated"]
     assert (scores["AR"], scores["ER"], "HC" in scores) == (0.25, 0, False)
     assert " & -- & " in latex(made)
     console = Console(file=io.StringIO(), width=200)
@@ -158,7 +158,7 @@ def test_empty_responses_stand_in_every_table_and_are_said_aloud(tmp_path: Path)
     assert all(f"**{alarm}**" in text for alarm in alarms)
     (line,) = [line for line in text.splitlines() if line.startswith("| Model")]
     assert dict(zip(["", *COLUMNS], [cell.strip() for cell in line.split("|")[1:-1]], strict=True))["TR"][:5] == "100.0"
-    assert json.loads(as_json([made], [run], []))["scores"][run.name]["empty"]["FR2"] == 0.5
+    assert json.loads(as_json([made], [run], [], {}))["scores"][run.name]["empty"]["FR2"] == 0.5
     assert ["empty", "0.5"] in [
         [line["metric"], line["score"]]
         for line in csv.DictReader(io.StringIO(comma_separated([made])))
@@ -213,7 +213,7 @@ def test_a_plain_complete_run_has_one_note(two: list[Run]) -> None:
 def test_the_forms_hold_the_same_numbers(two: list[Run]) -> None:
     tables = [table(two, metric, "all") for metric in ("paper", "acc")]
     written = list(csv.DictReader(io.StringIO(comma_separated(tables))))
-    content = json.loads(as_json(tables, two, comparisons(two, "acc")))
+    content = json.loads(as_json(tables, two, comparisons(two, "acc"), {}))
     for made in tables:
         for place, row in enumerate(made.rows):
             for column, cell in row.cells.items():

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import wave
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -302,21 +301,6 @@ def test_the_files_lie_in_the_cache_and_their_names_look_like_no_other_file(tmp_
         assert file.parent == home / "humansense" / "handover"
         assert file.name.count(".") == 1
     assert not list(home.rglob("*.part"))
-
-
-@pytest.fixture
-def read_only(tmp_path: Path) -> Iterator[Path]:
-    """A folder that cannot be written, not even by root."""
-    folder = tmp_path / "read only"
-    folder.mkdir()
-    if sys.platform != "linux" or os.geteuid() != 0:
-        folder.chmod(0o500)
-        yield folder
-        return
-    if subprocess.run([*MOUNT, "ro,size=100k", "none", folder], check=False).returncode:
-        pytest.skip("needs the right to mount a file system")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def test_a_cache_that_cannot_be_written_is_replaced_by_a_temporary_folder(

@@ -30,7 +30,7 @@ _QUALITIES = set(
 _TITLES = set("title word caption subtitle lyrics song film movie book band music weather dog cat".split())
 _PERSONS = {"person", "man", "woman", "speaker", "individual"}
 _PUT_AWAY = set("lie lies lying hang hangs hanging table wall floor shelf chair desk hook".split())
-"""Where things are that nobody wears or uses."""
+"""Words of sentences about things that are put away: nobody wears or uses them."""
 _ENDS = re.compile(r"g*[.!\n]*$")
 _SMALL_WORDS = set("the a an and or of with is are in on to that his her their as at for which by from".split())
 

@@ -201,7 +201,7 @@ REFUSED = {
 
 NOT_TRIED = {
     "baichuan_omni": "its own packages (torchaudio, ujson)",
-    "gemma3": "a tiny checkpoint, which nobody has made",
+    "gemma3": "a tiny checkpoint; none has been made",
     "llava_onevision": "the package llava",
     "llava_vid": "the package llava",
     "ola": "the packages ola and whisper",
