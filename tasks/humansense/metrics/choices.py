@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from .languages import ALL_OPTIONS, BUT, CANNOT, EXAMPLE, GLUE, IF, NAMED, NOT
-from .lists import collapsed, is_cut_off, lines
+from .languages import ALL_OPTIONS, BECAUSE, BUT, CANNOT, CHOICE_ROLES, EXAMPLE, GLUE, IF, LINK, NAMED, NOT
+from .lists import collapsed, is_cut_off, without_quotations
 from .mentions import Letters, Mentions, bare
 from .tokens import BOTH, LETTER, MENTIONS, NO_OPTION, TEXT, WORD, Token, group, is_spoken, roles, split, spoken
-from .verdicts import Verdict, clauses, continues, judged, names_any, settle, stands, verdict
+from .verdicts import CONCESSIONS, Verdict, clauses, continues, judged, names_any, settle, stands, third_person, verdict
 
 _STARTS = re.compile(r"[^\w✓✗#]*(?:#[.):])?[gO(\[\"]*([mtb])[\"'\]>]*(?P<off>[).:\n\-(;!…]|B|,(?=[BgSPR]))")
 _DENIED_NEXT = re.compile(r"[)\].]*[gV]*[NU%]|[VgO]*N|#%(?![gw]+\))|#\.?#?$|#/#")
@@ -17,20 +17,31 @@ _DENIED_NEXT = re.compile(r"[)\].]*[gV]*[NU%]|[VgO]*N|#%(?![gw]+\))|#\.?#?$|#/#"
 _RANGE = re.compile(r"(?:options? )?\(?([A-Z])\)? (?:through|thru|to|bis|至|到) \(?([A-Z])\)?")
 _ALL_BUT = re.compile(
     r"\W*(?:(?:the answers? (?:is|are)|select|choose)\W+)?(?:all|everything|every(?:one|body)|alle|tous|todas|tutte"
-    r"|все)(?: of)?(?: the| them| these| four| options?| answers?){0,3} (?:except|but|apart from|other than|außer|sauf"
+    r"|все)(?: of)?(?: the| them| these| four| options?| answers?){0,3}(?: (?:is|are) \w+)?"
+    r" (?:except|but|apart from|other than|außer|sauf"
     r"|excepto|exceto|tranne|кроме)(?: for)? (?P<rest>[^,:;.\n]*)",
     re.IGNORECASE,
 )
 _UNREAL = {"would", "to be", "wäre", "würde", "serait", "sería", "seria", "sarebbe", "бы"}
 _ARTICLES = {"a", "an", "the", "his", "her", "their", "its"}
+_NOUNS = _ARTICLES | {"nobody", "both", "neither", "he", "she", "they", "everyone"}
+_OWNERS = set(
+    "his her their my your its son sa ses leur su sus sein seine seinen ihr ihre ihren suo sua seu его её ее их".split()
+)
 _PREPOSITIONS = {"about", "at", "of", "from", "to", "for", "by", "like"}
 _QUALITIES = set(
     "emotion expression feeling mood sentiment tone attitude state manner relationship impression call".split()
 )
-_TITLES = set("title word caption subtitle lyrics song film movie book band music weather dog cat".split())
+_TITLES = set(
+    "title word caption subtitle comment lyrics song film movie series show channel book band music weather dog"
+    " cat".split()
+)
+_UNITS = {"second", "minute", "hour", "frame", "percent", "meter", "metre"}
 _PERSONS = {"person", "man", "woman", "speaker", "individual"}
 _PUT_AWAY = set("lie lies lying hang hangs hanging table wall floor shelf chair desk hook".split())
 """Words of sentences about things that are put away: nobody wears or uses them."""
+_WHO_IS = re.compile("B[^mtbNV]*Vg*[tb][.\n]*")  # "the one who laughs is the man"
+_LACKS = re.compile("[&x]?N[gwk]{1,3}[.\n]*")
 _ENDS = re.compile(r"g*[.!\n]*$")
 _SMALL_WORDS = set("the a an and or of with is are in on to that his her their as at for which by from".split())
 
@@ -57,12 +68,11 @@ class _Choices:
         self._several = several
         self._mentions = Mentions(letters)
         self._words = {letter: set(bare(text).split()) - _SMALL_WORDS for letter, text in letters.items()}
-        self._nouns = {letter for letter, text in letters.items() if bare(text).partition(" ")[0] in _ARTICLES}
 
     def answer(self, text: str) -> str | None:
         if self._several and (found := self._quantified(text)):
             return found
-        tokens = group(_without_quotations(self._mentions.tokens(text)))
+        tokens = group(without_quotations(self._mentions.tokens(text)))
         tokens = group(collapsed(tokens, set(self._letters), self._several))
         sentences = split(tokens)
         verdicts = [*self._judged(sentences), *self._start(tokens)]
@@ -140,10 +150,10 @@ class _Choices:
             or (self._several and not self._is_only_named(said))
         ):
             return None
-        named = _Named(self._several, len(said) > 1, self._words, self._nouns)
+        named = _Named(self._several, len(said) > 1, self._words, self._letters)
         for number, sentence in enumerate(said):
             inside = roles(sentence)
-            unreal = any(token.text in _UNREAL for token in sentence)
+            unreal = any(token.text in _UNREAL for clause in clauses(sentence) if names_any(clause) for token in clause)
             if IF in inside or EXAMPLE in inside or inside.endswith("?") or unreal:
                 if len(said) == 1:
                     return None
@@ -184,8 +194,9 @@ class _Named:
         asserted: The tokens of what is said and not denied.
     """
 
-    def __init__(self, several: bool, of_many: bool, words: dict[str, set[str]], nouns: set[str]) -> None:
-        self._several, self._of_many, self._words, self._nouns = several, of_many, words, nouns
+    def __init__(self, several: bool, of_many: bool, words: dict[str, set[str]], letters: Letters) -> None:
+        self._several, self._of_many, self._words = several, of_many, words
+        self._first = {letter: bare(text).partition(" ")[0] for letter, text in letters.items()}
         self.letters: set[str] = set()
         self.places: set[int] = set()
         self.asserted: list[Token] = []
@@ -206,7 +217,8 @@ class _Named:
         for place, clause in enumerate(parts):
             inside = roles(clause)
             if not names_any(clause):
-                turned = (NOT in inside and inside[0] != "B") or inside.strip(",")[:1] == BUT
+                turned = (NOT in inside and inside[0] != BECAUSE) or inside.strip(",")[:1] == BUT
+                turned = turned and not self._leaves_it(clause)
                 if number in self.places and turned:
                     return False
                 self.asserted += [] if re.search("[NM]", inside) else clause
@@ -214,7 +226,8 @@ class _Named:
             denies = denies if continues(clause) else NOT in inside
             if denies or (self._several and self.letters and any(token.text == "only" for token in clause)):
                 continue  # also "the father only nods"
-            if self._in_doubt(clause, last) or (inside == TEXT and not stands(parts, place)):
+            reason = inside[0] == BECAUSE and not _WHO_IS.fullmatch(inside)
+            if reason or self._in_doubt(clause, last) or (inside == TEXT and not stands(parts, place)):
                 return False
             self.asserted += clause
             for spot, token in enumerate(clause):
@@ -223,9 +236,14 @@ class _Named:
                 self._add(number, token)
         return True
 
+    def _leaves_it(self, clause: Sequence[Token]) -> bool:
+        """Whether a clause behind a naming one says nothing against it ("although it is late", "but no hat")."""
+        said = [token for token in clause if token.role != ","]
+        return said[0].text.lower() in CONCESSIONS or (self._several and bool(_LACKS.fullmatch(roles(said))))
+
     def _in_doubt(self, clause: Sequence[Token], last: bool) -> bool:
         inside = roles(clause)
-        if re.search(r"M|T.*[mtb]", inside) or any(token.either for token in clause):
+        if re.search(r"M|T.*[mtb]|[mtb]T", inside) or any(token.either for token in clause):
             return True
         if _of_the_model(clause) or any(token.text == "how" for token in clause):
             return True
@@ -239,23 +257,34 @@ class _Named:
         the room", "talks about his friends". Of several sentences, one has to say no more than that text.
         """
         words = {word for letter in token.letters for word in self._words.get(letter, ())}
+        if token.role not in MENTIONS:
+            return False
+        if third_person(before) and not re.search('[:"]', roles(before)):
+            return True  # "The comments say they are friends"
         if token.role != TEXT or self._several:
             return False
         if self._of_many and not (re.search(r"(?:^|V)[gO]*$", roles(before)) and _ENDS.match(roles(behind))):
             return True
-        nouns = [one.text.lower().removesuffix("'s") for one in before if one.role != GLUE]
-        if nouns and nouns[0] in _TITLES:
+        if _is_of_something_else([one.text.lower() for one in before], [one.text.lower() for one in behind[:1]]):
+            return True
+        last = next((one.text.lower() for one in reversed(before) if one.text.lower() not in _ARTICLES), "")
+        if last in _PREPOSITIONS and (last == "about" or not re.search("V[gwO]*$", roles(before))):
             return True
         if len(words) != 1 or min(words).isdecimal() or any(one.text in _QUALITIES for one in behind[:1]):
             return False
-        last = next((one.text.lower() for one in reversed(before) if one.text.lower() not in _ARTICLES), "")
-        of_it = last in _PREPOSITIONS and not re.search("V[gO]*$", roles(before))
-        begins = set(token.letters) - self._nouns and not roles(before).strip("g")
-        subject = begins and re.match("g*[Vw]", roles(behind))
+        first = self._first.get(min(token.letters), "")
+        begins = first not in _NOUNS and not roles(before).strip("gV")
+        called = any(one.text.lower() in _QUALITIES for one in behind[:5])  # "Joy is the main emotion"
+        leads = "g*[Vw]" if not roles(before).strip("g") else "V"  # "Fraud is a crime", "Being afraid is normal"
+        subject = begins and not called and re.match(leads, roles(behind))
         quoted = roles([*before[-1:], *behind[:1]]) == '""'
         follows = behind[1:] if roles(before).endswith("Vg") and behind and behind[0].text in _PERSONS else behind
         followed = follows and (follows[0].role in (WORD, NAMED) or follows[0].text in _ARTICLES)
-        return bool(of_it or subject or quoted or followed)
+        named = not before or before[-1].text.lower() not in ("a", "an")
+        asked = named and first in _NOUNS - {"a", "an"} and not roles(before).strip("g")  # "The man speaks"
+        aim = first == "to" and re.search("(?:^|V)g*$", roles(before))  # "Her aim is to warn him"
+        followed = followed and not asked and not aim
+        return bool(subject or quoted or followed)
 
     def _add(self, number: int, token: Token) -> None:
         if token.role in (TEXT, BOTH) or (self._several and token.role == LETTER):
@@ -263,29 +292,24 @@ class _Named:
             self.places.add(number)
 
 
+def _is_of_something_else(before: Sequence[str], behind: Sequence[str]) -> bool:
+    """Whether the words around a text tell of another person or thing, or what somebody has.
+
+    "The man next to him is sad", "The song is called Happy", "30 seconds", "She greets her friends".
+    """
+    nouns = [said.removesuffix("'s") for said in before if CHOICE_ROLES[0].get(said) != GLUE]
+    measured = any(said.removesuffix("s") in _UNITS for said in behind)
+    links = CHOICE_ROLES[0].get(before[-1]) == LINK if before else False
+    of_another = links and before[-2:-1] and before[-2] in ("him", "her", "them")
+    owned = before and before[-1] in _OWNERS and LINK not in map(CHOICE_ROLES[0].get, before)
+    return bool(measured or of_another or owned or (nouns and nouns[0] in _TITLES))
+
+
 def _of_the_model(clause: Sequence[Token]) -> bool:
     """Whether the model speaks of itself ("I'm happy to help")."""
     return any(
         token.role in MENTIONS and clause[place].text.lower() in ("i'm", "am") for place, token in enumerate(clause[1:])
     )
-
-
-def _without_quotations(tokens: Sequence[Token]) -> list[Token]:
-    """The tokens with mentions as words where the text quotes what somebody says ('She asks "Is it B?"')."""
-    found: list[Token] = []
-    for line in lines(tokens):
-        said = roles(line)
-        quotations = [match.span() for match in re.finditer('"[^"]*"', said) if re.search(r"[^\WmtbOg]", match[0])]
-        quoted = {place for start, end in quotations for place in range(start, end)}
-        around = any(
-            re.match(r"\w", token.role)
-            for place, token in enumerate(line)
-            if said[place] != '"' and place not in quoted
-        )
-        for place, token in enumerate(line):
-            speech = around and place in quoted and token.role in MENTIONS
-            found.append(replace(token, role=WORD, letters=()) if speech else token)
-    return found
 
 
 def _together(verdicts: list[Verdict]) -> list[Verdict]:

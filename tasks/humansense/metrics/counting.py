@@ -22,11 +22,13 @@ from .languages import (
     NOT,
     NUMBERS,
     OPTION,
+    OR,
     OTHERS,
     PEOPLE,
     PERSONS,
     WAIT,
 )
+from .lists import without_quotations
 from .tokens import BOTH, LETTER, MENTION, MENTIONS, NUMBER, TEXT, WORD, Lexer, Token, group, roles, split, spoken
 from .verdicts import Verdict, clauses, judged, settle
 
@@ -43,13 +45,17 @@ _NOBODY_AT_ALL = re.compile(  # a denial that belongs to "nobody": "non parla ne
     r"\b(?:non|no|não|не) (?=(?:[\w']+ ){0,3}(?:nessun[oa]|nadie|ninguna persona|ninguém|никто|никого)\b)",
     re.IGNORECASE,
 )
+_ONLY = set("only just exactly nur seulement solo só apenas только".split())
+"""Words that make "one woman" a number."""
+_UP_TO = set("to bis à a до til tot sampai đến se 到 至 から ~".split())
+"""Words between the ends of a range ("3 to 4")."""
 _OWNERS = {"he", "she", "they", "who", "them"}
 _ADDITION = re.compile(r"\d{1,3}(?: ?\+ ?\d{1,3}){1,9} ?= ?(?=\d)")
 _WHOLE = re.compile(r"\d{1,4}(?:\.0{1,2})?")
 _COUNTED = re.compile(r"#(?:\(#\))?(?:[wRO&]{0,2}?(?P<noun>p(?:[wg]?q)?|q))")
 _LARGER = {"hundred", "thousand", "million", "hundreds", "thousands", "thirds", "half", "point", "quarters"}
 _TENS = re.compile(r"(?:twen|thir|for|fif|six|seven|eigh|nine)ty")
-_NAMES = {"minus", "negative", "point", "chapter", "line", "number", "no"}
+_NAMES = set("minus negative point chapter line number no for max für pour para".split())
 _TIMES = set("times mal fois veces vezes volte keer раза раз kere lần kali बार 次 回 번 مرات ครั้ง".split())
 _PERSON = re.compile(
     r"\b(?:an?|another|ein|eine|un|une|una|um|uma) (?:\w+ )?(?:man|woman|boy|girl|child|baby|mann|frau|kind|homme|femme"
@@ -69,7 +75,7 @@ def counted(text: str) -> str | None:
     text = _ADDITION.sub("", _NOBODY_AT_ALL.sub("", _NO_ONE.sub("nobody", text)))
     text = _EAST_ASIAN_NUMBER.sub(lambda word: str(NUMBERS[word[1]]), text)
     text = _COUNTER.sub("", text)
-    tokens = _without_parts(group(_mentioned(_LEXER.tokens(text))))
+    tokens = _without_parts(group(without_quotations(_mentioned(_LEXER.tokens(text)))))
     sentences = split(tokens)
     said = spoken(sentences)
     verdicts: list[Verdict] = []
@@ -87,6 +93,11 @@ def _disputed(text: str, tokens: Sequence[Token], first: Sequence[Token], settle
     """Whether a text cannot tell behind its number, or begins with another number of the same and does not say why."""
     if _cannot_tell([token for token in tokens if token.start >= settled.end]):
         return True
+    rest = split([token for token in tokens if token.start >= settled.end])
+    told = [clause for sentence in rest for clause in clauses(sentence) if not re.search("[NMTUB]", roles(clause))]
+    told_of = [int(token.letters[0]) for clause in told for token in clause if token.role == TEXT]
+    if WAIT not in roles(tokens) and max(told_of, default=0) > int(settled.answer or 0):
+        return True  # "I count 4 people in frame 1 and 5 in frame 8"
     later = spoken([sentence for sentence in split(tokens) if sentence[0].start >= settled.end])
     behind = [int(token.letters[0]) for sentence in later for token in sentence if token.role == TEXT]
     part = len(later) > 1 or any(re.search("[&,;]", roles(sentence)) for sentence in later)
@@ -148,7 +159,7 @@ def _number(tokens: list[Token], place: int) -> tuple[Token, int]:
             return other, 1  # "4 times" beside another number
         east = not tokens[place - 1].text.isascii() if place else False
         part = "q" in match["noun"] or (before == GROUP and east)
-        one = value == 1 and token.text.lower() != "single"
+        one = value == 1 and token.text.lower() != "single" and not (place and tokens[place - 1].text.lower() in _ONLY)
         role = (_ONE_PART if one else _PART) if part else TEXT
         return replace(token, role=role, letters=(str(value),), end=noun.end), match.end()
     spelled = not token.text.isdecimal()
@@ -160,7 +171,8 @@ def _number(tokens: list[Token], place: int) -> tuple[Token, int]:
     of_things = any(one.role == WORD and one.text.lower() != "different" for one in follows)
     if of_things or (before == WORD and not spelled and tokens[place - 1].text.isascii()):
         return other, 1
-    listed = before == "\n" and roles(follows) in (".", ")") and roles(tokens[place + 2 : place + 3]) not in ("", "\n")
+    last = roles(tokens[place + 2 : place + 3]) in ("", "\n") and not place  # "1." alone
+    listed = before == "\n" and roles(follows) in (".", ")") and not last
     if listed and _is_numbered(tokens):
         return other, 1
     return replace(token, role=LETTER, letters=(str(value),)), 1
@@ -180,7 +192,7 @@ def _is_part_of_a_word(tokens: list[Token], place: int) -> bool:
     beyond = tokens[place + 2 : place + 3]
     touches = follows.start == token.end
     near = tokens[max(0, place - 2) : place][::-1], tokens[place + 1 : place + 3]
-    if any(pair[0].text.lower() in ("to", "or") and pair[-1].role == NUMBER for pair in near if pair):
+    if any(_is_up_to(pair[0]) and pair[-1].role == NUMBER for pair in near if pair):
         return True  # "3 to 4"
     if (
         before.role == "^"
@@ -198,10 +210,19 @@ def _is_part_of_a_word(tokens: list[Token], place: int) -> bool:
     return place > 0 and before.end == token.start and before.role in WORD + "+/-_" and before.text[-1:] < "\u2fff"
 
 
+def _is_up_to(token: Token) -> bool:
+    return token.role in OR + "-/" or token.text.lower() in _UP_TO
+
+
 def _is_name(tokens: list[Token], place: int) -> bool:
     """Whether a number names something ("speaker 2"), or counts what one has, or those of whom some are asked for."""
     before = tokens[place - 1] if place else Token("\n", "\n")
-    if [one.text for one in tokens[max(0, place - 2) : place]] == ["Of", "the"] or before.text.lower() in _NAMES:
+    said = before.text.lower()
+    if (
+        [one.text for one in tokens[max(0, place - 2) : place]] == ["Of", "the"]
+        or said in _NAMES
+        or said.endswith("第")
+    ):
         return True
     if before.text.lower() in ("has", "have", "had") and place > 1:
         owner = tokens[place - 2]
@@ -226,8 +247,10 @@ def _main_numbers(tokens: list[Token]) -> list[Token]:
         parts = [token for token in sentence if token.role in _PART + _ONE_PART]
         numbers = [token for token in sentence if token.letters or _value(token.text) not in (None, 1)]
         numbers = [token for token in numbers if token.text.lower() not in PERSONS]
+        more = re.search(f"{_ONE_PART}|{OTHERS}[gw]?[{PEOPLE}{GROUP}]", said)  # "two women and some men"
         whole = one or (place == 0 and re.match(r"[gV]+[HQ]", said)) or re.search("[ASRF]", said)
-        alone = whole and len(numbers) == 1 and not _PERSON.search(" ".join(token.text.lower() for token in sentence))
+        others = more or _PERSON.search(" ".join(token.text.lower() for token in sentence))
+        alone = whole and len(numbers) == 1 and not others
         heads = said[: said.find(":")] if ":" in said else ""
         for spot, token in enumerate(sentence):
             if token in parts:
@@ -260,9 +283,12 @@ def _stated(tokens: Sequence[Token], said: Sequence[Sequence[Token]]) -> str | N
         inside = roles(sentence)
         if inside.endswith("?") or EXAMPLE in inside or IF in inside:
             continue
-        for clause in clauses(sentence):
+        parts = clauses(sentence)
+        sure = not any(MAYBE in roles(part) for part in parts if part[0].text.lower() != "who")
+        for clause in parts:
             match = re.search(MENTION, roles(clause))
-            if match and (re.search(f"{MAYBE}|{OTHERS}.*{MENTION}", inside) or any(token.either for token in clause)):
+            told = re.search(f"{OTHERS}.*{MENTION}", inside)
+            if match and (told or not sure or any(token.either for token in clause)):
                 return None
             if match and NOT not in roles(clause)[: match.start()]:
                 stated |= {letter for token in clause if token.role in TEXT + BOTH for letter in token.letters}

@@ -26,9 +26,9 @@ UNSPACED = {"zh", "ja", "ko", "th"}
 _CHOICES = {
     ANSWER: """
         en: answer|answers|ans|choice|choices|pick|selection|verdict|decision|prediction|conclusion|guess|vote|bet|
-          result|output|count around|count about|judgment|judgement|count|total|my pick|my choice|my answer|my vote|
-          selected option|
-          selected options|number of  de: antwort|antworten|lösung|fazit|ergebnis|wahl  fr: réponse|réponses|choix
+          result|output|category|classification|count around|count about|judgment|judgement|count|total|my pick|
+          my choice|my answer|my vote|selected option|selected options|number of
+        de: antwort|antworten|lösung|fazit|ergebnis|wahl  fr: réponse|réponses|choix
         es: respuesta|respuestas|elección  pt: resposta|respostas|gabarito|escolha  it: risposta|risposte|scelta
         nl: antwoord|antwoorden|keuze  sv: svar|svaret  pl: odpowiedź|odpowiedzi|odpowiedzią  cs: odpověď
         ru: ответ|ответы|ответом|выбор|відповідь|итог|вывод  tr: cevap|cevabı|cevabım|yanıt|yanıtı
@@ -37,7 +37,8 @@ _CHOICES = {
         ar: الإجابات|الإجابة|الاجابة|الجواب|إجابة|إجابتي|جوابي  th: คำตอบ|ตอบ""",
     RIGHT: """
         en: correct|right|best|true|fits|fit|matches|match|suits|suitable|fitting|appropriate|accurate|the most|most|
-          better|apply|applies|consistent|most plausible|most likely|the most plausible|the most likely|remains|remain|
+          better|more likely|more plausible|likelier|apply|applies|consistent|most plausible|most likely|
+          the most plausible|the most likely|remains|remain|
           is left|strongest|proper|ideal|
           closest|the only|makes the most sense|makes most sense|makes more sense
         de: richtig|richtige|richtigen|korrekt|korrekte|stimmt|stimmen|passt|passen|zutreffend|beste|besten
@@ -62,7 +63,8 @@ _CHOICES = {
         fr: choisis|dirais|sélectionne|opte pour|choisirais|choisir|penche pour
         es: elijo|elegiría|escojo|selecciono|diría|elegimos|me quedo con|escogería
         pt: escolho|escolheria|seleciono|diria|fico com|marco  it: scelgo|sceglierei|seleziono|direi|opto per
-        nl: kies|kiezen|zou  sv: väljer  pl: wybieram|wybieramy  ru: выбираю|выбрал бы|выбрала бы|выбираем
+        nl: kies|kiezen|zou  sv: väljer  pl: wybieram|wybieramy
+        ru: выбираю|бы выбрал|бы выбрала|выбрал бы|выбрала бы|выбираем
         tr: seçiyorum|seçerim  vi: chọn  id: memilih|pilih  hi: चुनता|चुनूंगा|चुनती
         zh: 选择|選擇|应选择|应选|應選|选|選|应该是|應該是  ja: 選びます|選択します|選ぶ
         ko: 선택합|선택하|고르|고릅  ar: أختار|اختار|نختار  th: เลือก""",
@@ -71,6 +73,7 @@ _CHOICES = {
           to sum up|taken together|in short|i think|i believe|i suppose|i guess|confident|convinced|left with|
           suggests|suggest|indicates|indicate|implies|leaves|leaving|points to|point to|must be|has to be|gives|
           giving|supports|favors|favours|makes it|making it|if i had to choose|if i had to pick|if i have to|
+          considering everything|considering all|all things considered|which is|which corresponds to|which points to|
           if i had to guess|if i had to|if i must|if forced|if you ask me|meaning|i.e|it would be|that would be|=>|->|→|
           ⇒
         de: also ist|ist also|sind also|also sind|daher|deshalb|folglich|somit|handelt sich um|bleibt|demnach|damit|
@@ -95,13 +98,14 @@ _CHOICES = {
           looks|feels|feel|sounds|looks like|sounds like|seems like|there are about|there are around|equals|namely|
           it's|that's|'s|corresponds to|includes|include
         de: ist|sind|lautet|lauten|wäre|wären|scheint  fr: est|sont|serait|seraient  es: es|son|sería|serían
-        pt: é|são|seria|seriam|está|estão  it: è|sono|sarebbe|sarebbero  nl: zijn  sv: är  pl: to|jest|są
-        cs: je|jsou  ru: это|является|будет|будут  tr: şudur|olarak|olmalı|kalıyor|kalır  vi: là  id: adalah|yaitu|ialah
+        pt: é|são|seja|seria|seriam|está|estão  it: è|sono|sarebbe|sarebbero  nl: zijn  sv: är  pl: to|jest|są
+        cs: je|jsou  ru: это|является|будет|будут  tr: şudur|görünüyor|olarak|olmalı|kalıyor|kalır  vi: là
+        id: adalah|yaitu|ialah
         hi: है|हैं  zh: 是|为|為  ja: です|は|が  ko: 입니다|은|는|이다  ar: هي|هو|هما|هم  th: คือ|เป็น""",
     OPTION: """
         en: option|options|letter|letters|statement|statements|reply|response|responses|sentence|utterance|item|
-          items|alternative|case|one|ones|match|the reply with|the response with  de: option|optionen|buchstabe|aussage|
-          aussagen|auswahl
+          items|description|alternative|case|one|ones|match|the reply with|the response with
+        de: option|optionen|buchstabe|aussage|aussagen|auswahl
         fr: option|options|lettre|proposition  es: opción|opciones|opcion|letra|alternativa
         pt: opção|opções|letra|alternativas  it: opzione|opzioni|lettera  nl: optie|opties
         sv: alternativ|alternativet  pl: opcja|opcję|litera  ru: вариант|варианты|вариантом|буква|под|пункт
@@ -125,7 +129,7 @@ _CHOICES = {
         id: yang|paling|saya|ini|tersebut|karena itu  hi: ही|का|की|के|में|यह
         zh: 邀请|申请|请求|不同|不错|不少|不仅|的|应当|只有|可能|大概|我|我会|最有|本题|此题|该题|应|這|这|视频|了|最
         ja: おそらく|たぶん|私|の|と|思います|思われます|だと|に|な|を|で|ます|これ|それ
-        ko: 아마|저|이|가|을|를|로|의|것|생각|합니다|습니다|니다  ar: على الأرجح|ربما تكون  th: ครับ|ค่ะ""",
+        ko: 아마|가장|라고|저|이|가|을|를|로|의|것|생각|합니다|습니다|니다  ar: على الأرجح|ربما تكون  th: ครับ|ค่ะ""",
     NOT: """
         en: not|never|neither|nor|except|exclude|excluded|excludes|excluding|rather than|instead of|incorrect|wrong|
           false|unlikely|impossible|implausible|eliminate|eliminated|eliminates|discard|discarded|dismiss|dismissed|
@@ -154,10 +158,12 @@ _CHOICES = {
           kann nicht  fr: désolé|désolée|je ne peux|impossible
         es: no puedo|lo siento|no se puede  pt: desculpe|não posso|não consigo  it: mi dispiace|non posso
         ru: не могу|извините|к сожалению|невозможно  vi: xin lỗi|không thể  id: maaf|tidak dapat|tidak bisa
-        hi: क्षमा|माफ़  zh: 无法|無法|抱歉|不能|不清  ja: 申し訳|できません|わかりません|分かりません  ko: 죄송|수 없
+        hi: क्षमा|माफ़  zh: 无法|無法|抱歉|不能|不清|难说|难以|很难
+        ja: 申し訳|できません|わかりません|分かりません  ko: 죄송|수 없
         ar: آسف|لا أستطيع|لا يمكن|عذرا  th: ขออภัย|ไม่สามารถ""",
     IF: """
-        en: if|unless|whether|otherwise|suppose|assuming|in case|provided that|depends|depending
+        en: if|hypothetically|theoretically|in theory|unless|whether|otherwise|suppose|assuming|in case|provided that|
+          depends|depending
         de: wenn|falls|sofern|ob|andernfalls|sonst|angenommen  fr: sinon|supposons  es: a menos|supongamos
         pt: senão|suponha  it: altrimenti|a meno  nl: als|tenzij|indien  ru: если|иначе|ли  vi: nếu|trừ khi
         id: jika|kalau|apabila  hi: यदि|अगर  tr: eğer  zh: 如果|假如|假设|要是|除非|否则|倘若|若
@@ -168,7 +174,7 @@ _CHOICES = {
           either|naively|originally|previously|earlier|was going|why|too|as well|alternatively|leaned|valid|test|
           check|looking at|look at|pretend|pretends|pretending|tries to|trying to|tried to|used to|question|compare|
           compared|asks|as if|imagine|hint|define|so is|so are|and so is|and so are|wants|want|wishes|hopes|as for|
-          regarding|concerning
+          regarding|concerning|previous|examine|examining|evaluate|assess
         de: auch|möglich|vielleicht|könnte|könnten|ebenfalls|zuerst|zunächst|entweder|warum|möglicherweise
         fr: aussi|possible|peut-être|pourrait|pourraient|d'abord|soit|également
         es: también|posible|quizás|quizá|tal vez|podría|podrían|primero|puede
@@ -181,14 +187,19 @@ _CHOICES = {
         en: many|some|others|someone|somebody|people would|most people|you|they would|another|one might|one could|
           annotators|raters|poll|voted|votes|second choice|second best|runner-up|close second|common|everyone|viewers|
           users|says|claims|thinks|believes|argues|suggested|says that|replies that|said that|answers that|shouts that|
-          insists that|announces that|reads|most of|he would|she would  de: viele|manche|man
-        fr: beaucoup|certains  es: muchos|algunos  pt: muitos|alguns  it: molti|alcuni  ru: многие|некоторые
-        id: banyak""",
+          insists that|announces that|reads|most of|he would|she would
+        de: viele|manche|man|sagt|fragt|behauptet|spricht von|spricht über
+        fr: beaucoup|certains|dit|demande|parle de|en croit
+        es: muchos|algunos|dice|pregunta|habla de  pt: muitos|alguns|diz|pergunta|fala de|fala sobre
+        it: molti|alcuni|dice|chiede|parla di  ru: многие|некоторые|спрашивает|утверждает  vi: hỏi|nói rằng
+        id: banyak|bertanya  tr: diyor|soruyor  hi: कहता|पूछता|पूछती  zh: 问他|问她|问为|他说|她说|说自己
+        ja: について|と言  ko: 말했|물었  ar: يقول|يسأل""",
     EXAMPLE: """
         en: for example|for instance|e.g|example|examples|format|formats|template|in the form|such as|would look|
           instructions|instruction|placeholder|please|reply with|respond with|answer with|choose from|select from|
           pick from|asked me to|asked to|asks to|task is|select the|choose the|select all|choose all|tags|in a box|
-          exactly one|only the letter|letter only|select one  de: zum beispiel|beispiel|beispielsweise|format|bitte
+          exactly one letter|exactly one option|only the letter|letter only|select one
+        de: zum beispiel|beispiel|beispielsweise|format|bitte
         fr: par exemple|exemple|format|veuillez  es: por ejemplo|ejemplo|formato|por favor  pt: por exemplo|exemplo
         it: per esempio|ad esempio|esempio  ru: например|пример|формат|пожалуйста|формате
         vi: ví dụ|định dạng|vui lòng  id: misalnya|contoh  hi: उदाहरण|प्रारूप|कृपया
@@ -219,7 +230,7 @@ _CHOICES = {
         tr: veya|ya da  vi: hoặc  id: atau  hi: या  zh: 或者|或是|或|还是  ja: または|もしくは|か
         ko: 또는|혹은|이나  ar: أو  th: หรือ""",
     BUT: """
-        en: but|however|although|though|while|whereas|yet|on the other hand  de: aber|sondern|jedoch|während
+        en: but|however|although|though|even though|while|whereas|yet|on the other hand  de: aber|sondern|jedoch|während
         fr: mais|cependant|tandis que  es: pero|sino|sin embargo|mientras  pt: mas|porém|enquanto
         it: ma|però|mentre  nl: maar  pl: ale|lecz  ru: но|а|однако  tr: ama|ancak  vi: nhưng|mà
         id: tetapi|tapi|namun|melainkan  hi: लेकिन|बल्कि  zh: 但是|但|而是|不过|而
@@ -291,9 +302,12 @@ _COUNTS = {
           thousands|million|dozens|couple|minus|negative|point|isn't|can't|cannot|could|thirds|third|unclear|either|
           unable|would|sorry|plus or minus|no more|another|the other|the rest|the others|remain|before|mentioned|
           there should be|speaks of|speak of|talks of|refers to
-        de: mindestens|etwa|ungefähr|circa|höchstens|vielleicht|mehrere  fr: au moins|environ|peut-être|plusieurs
-        es: al menos|unas|unos|aproximadamente|quizás|varias  pt: pelo menos|cerca de|aproximadamente|talvez|várias
-        it: almeno|circa|forse|diverse  ru: около|примерно|минимум|может|несколько|не менее  tr: en az|yaklaşık
+        de: mindestens|mehr als|weniger als|etwa|ungefähr|circa|höchstens|vielleicht|mehrere
+        fr: au moins|plus de|moins de|environ|peut-être|plusieurs
+        es: al menos|más de|menos de|unas|unos|aproximadamente|quizás|varias
+        pt: pelo menos|mais de|menos de|cerca de|aproximadamente|talvez|várias
+        it: almeno|più di|meno di|circa|forse|diverse
+        ru: около|больше|более|меньше|примерно|минимум|может|несколько|не менее  tr: en az|yaklaşık
         vi: ít nhất|khoảng|có thể  id: sekitar|setidaknya|mungkin|beberapa  hi: कम से कम|लगभग|कई
         zh: 大约|大概|至少|左右|最多|可能|不到|超过|好几|几个|很多|左右两
         ja: 少なくとも|約|くらい|ぐらい|以上|かもしれ  ko: 적어도|약 |정도|이상|여러  ar: على الأقل|حوالي|تقريبا""",

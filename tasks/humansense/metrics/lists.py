@@ -1,14 +1,17 @@
-"""Collapses lists of options, and lists of options with yes and no, to one mention. Standard library only."""
+"""Collapses lists of options, and lists of options with yes and no, to one mention. Standard library only.
+
+Also passes over mentions in quoted speech.
+"""
 
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .languages import CANNOT, NOT, YES
+from .languages import CANNOT, IF, MAYBE, NOT, YES
 from .tokens import BOTH, LETTER, MENTION, MENTIONS, WORD, Token, roles
 
 _LABEL = re.compile(r"(?P<sign>[✓✗]?)[^\w✓✗]{0,9}(?:#[.):])?[gO(\[\"]{0,6}(?P<inner>[✓✗]?)[(\[\"]{0,3}(?P<label>[mtb])")
-_CONCLUSION = re.compile(r"[gO]*[mb]V[gVO]*[RF]?A")
+_CONCLUSION = re.compile(r"[gO]*[mb]V[gVO]*[RF]?A|[^\n?]*[,;.]&?S[gO:,]*[mb]V[^\n?]*[RFO]")
 _NO_COMMENT = re.compile(r"[^\w✓✗#%]*[gO]?[^\w✓✗#%]*$")
 _CUT_OFF = set("the a an and or of with is are in on to that but because his her their as at for which by from".split())
 
@@ -54,6 +57,8 @@ class _List:
         """The tokens of the lines, or one mention of what they choose."""
         if len(self._items) < 2:
             return self._tokens
+        if self._stops_amid():
+            return self._tokens if len(self._lines) == 1 else self._as_words(but=[])
         bare = [bool(_NO_COMMENT.match(_comment(item))) and not _ends_amid(item) for item in self._items]
         if sum(bare) == 1 and len(self._lines) == len(self._items) and (bare[0] or bare[-1]):
             return self._as_words(but=self._lines[0 if bare[0] else -1])
@@ -61,12 +66,19 @@ class _List:
         if not all(bare) and len({letter for letters in options for letter in letters}) < len(options):
             return self._tokens
         marks = [_polarity(item) for item in self._items]
-        right = None if "score" in marks else self._right(options, marks, all(bare))
+        right = None if "score" in marks or self._doubts() else self._right(options, marks, all(bare))
         if right is None:
             return self._tokens if len(self._lines) == 1 and "score" not in marks else self._as_words(but=[])
         start, end = self._tokens[0].start, self._tokens[-1].end
         mention = [Token(LETTER, "", tuple(dict.fromkeys(right)), False, start, end)] if right else []
         return [*mention, Token("\n", "\n", (), False, end, end)]
+
+    def _stops_amid(self) -> bool:
+        """Whether the comment on the last option breaks off at the end of the text."""
+        said = [token for token in self._items[-1] if re.match(r"\w", token.role)][1:]
+        labelled = all(_LABEL.match(roles(line)) for line in self._lines)
+        ends_text = self._lines[-1][-1].role != "\n"
+        return ends_text and labelled and any(not _mark(token) for token in said) and _breaks_off(self._lines)
 
     def _right(self, options: list[tuple[str, ...]], marks: list[str | None], bare: bool) -> list[str] | None:
         """The letters that the list chooses; None if it is no list of choices."""
@@ -88,6 +100,11 @@ class _List:
         some = self._several and many and not every and set(marks) <= {None, "yes"}
         return everything if some and not _breaks_off(self._lines) else None
 
+    def _doubts(self) -> bool:
+        """Whether comments leave options open ("she may wear them")."""
+        comments = [_comment(item) for item in self._items]
+        return any(re.search(f"[{MAYBE}{IF}]", comment) for comment in comments)
+
     def _as_words(self, but: Line) -> Line:
         """The tokens with options as words, but for those of one line."""
         kept = {token.start for token in but}
@@ -105,6 +122,24 @@ def lines(tokens: Sequence[Token]) -> list[Line]:
         if token.role == "\n":
             found.append([])
     return [line for line in found if line]
+
+
+def without_quotations(tokens: Sequence[Token]) -> list[Token]:
+    """The tokens with mentions as words where the text quotes what somebody says ('She asks "Is it B?"')."""
+    found: list[Token] = []
+    for line in lines(tokens):
+        said = roles(line)
+        quotations = [match.span() for match in re.finditer('"[^"]*"', said) if re.search(r"[^\WmtbOg]", match[0])]
+        quoted = {place for start, end in quotations for place in range(start, end)}
+        around = any(
+            re.match(r"\w", token.role)
+            for place, token in enumerate(line)
+            if said[place] != '"' and place not in quoted
+        )
+        for place, token in enumerate(line):
+            speech = around and place in quoted and token.role in MENTIONS
+            found.append(replace(token, role=WORD, letters=()) if speech else token)
+    return found
 
 
 def _items(line: Line) -> list[Line]:

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
 
-from .cleaning import MARKS, QUOTES
+from .cleaning import CLOSE, MARKS, QUOTES
 from .languages import AND, CHOICE_ROLES, ENGLISH_NUMBERS, LINK, NAMED, OPTION, YES
 from .tokens import BOTH, LATIN, LETTER, MARK, NO_OPTION, TEXT, WORD, Lexer, Token, roles
 
@@ -21,8 +21,9 @@ _LEXER = Lexer(CHOICE_ROLES)
 _ARTICLE = re.compile(r"^(?:an?|the|der|die|das|la|le|el|il|un|une|una|ein|eine) ")
 _SUBJECT = re.compile(
     r"^(?:(?:the )?(?:he|she|it|they|person|man|woman|speaker|child)(?: (?:is|are|was|were|do|does|can|has))? |to "
-    r"|because )"
+    r"|because |(?:er|sie|ils?|elles?|él|ella|lui|lei|ele|ela|он|она|они) |[他她]们?)"
 )
+_ISE, _IZE = re.compile(r"(\w{3,}i)s(e[sd]?|ing)\b"), re.compile(r"(\w{3,}i)z(e[sd]?|ing)\b")
 _NONE_OF = [f"none of {rest}" for rest in ("the above", "these", "them", "the options", "the answers")]
 _ONLY_ALONE = {"yes", "no", "none", "true", "false", "nothing", "all", "both", "sí", "sì", "si", "oui", "non"}
 """Texts that are common words: they are mentions only as clauses of their own."""
@@ -228,6 +229,7 @@ def _spellings(text: str) -> set[str]:
     numbers = {word for value, word in enumerate(ENGLISH_NUMBERS) if text == str(value)}
     shorter = {spelling for spelling in (_ARTICLE.sub("", text), _SUBJECT.sub("", text)) if len(spelling) > 2}
     same = {text, *shorter, *numbers} - {""}
+    same |= {_ISE.sub(r"\1z\2", spelling) for spelling in same} | {_IZE.sub(r"\1s\2", spelling) for spelling in same}
     return same if not re.fullmatch("[a-z]", text) else same - {text}
 
 
@@ -235,7 +237,8 @@ def _spelled(spelling: str, asks: bool) -> str:
     """The pattern of a text: between the ends of words; a common word, as a clause of its own."""
     pattern = re.escape(spelling).replace(r"\ ", r"[ \-]") + ("[?!]?" if asks else "")
     if spelling in _ONLY_ALONE:
-        return rf"(?<![\w,] )(?<!\w){pattern}(?= ?(?:[.,;:!)\]|\n\"*-]|$))"
+        announced = "(?<=answer is )|(?<=would say )|(?<=i'd say )|(?<=definitely )"
+        return rf"(?:{announced}|(?<![\w,] )(?<!\w)){pattern}(?= ?(?:[.,;:!)\]|\n\"*{CLOSE}-]|$))"
     first = rf"(?<![{LATIN}])(?<!\d[.:,])" if re.match(rf"[{LATIN}]", spelling[0]) else ""
     last = rf"(?![{LATIN}])(?![.:,/-]\d|%)" if re.match(rf"[{LATIN}]", spelling[-1]) else ""
     return first + pattern + last

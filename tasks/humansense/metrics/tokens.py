@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from .cleaning import CLOSE, OPEN
-from .languages import NO_SIGNS, NOT, WAIT, YES_SIGNS, Roles
+from .languages import IF, NO_SIGNS, NOT, WAIT, YES_SIGNS, Roles
 
 LETTER, TEXT, BOTH = "mtb"
 MENTIONS = LETTER + TEXT + BOTH
@@ -151,6 +151,8 @@ def _role(kind: str, said: str) -> str:
 def _role_in_place(tokens: list[Token], place: int) -> str:
     """The role of a token where others stand beside it: "no" may take back ("B? No, C."), "too" deny ("too harsh")."""
     said, role = tokens[place].text.lower(), tokens[place].role
+    if said == "si":  # as a word of Spanish and French, with which a condition begins
+        return IF if place + 1 < len(tokens) and roles(tokens[max(0, place - 1) : place]) in ("", *".\n") else role
     if said != "too" and said not in _NO:
         return role
     before, behind = roles(tokens[max(0, place - 1) : place]), roles(tokens[place + 1 : place + 2])
@@ -190,9 +192,9 @@ def _joined(first: Token, between: list[Token], second: Token, follows: str) -> 
         for token in between
     ):
         return False
-    if ";" in joint and not _LIST_ENDS.match(follows):
+    if re.search("[;.]", joint) and not _LIST_ENDS.match(follows):
         return False
-    if "," in joint and len(first.letters) > 1 and set(second.letters) <= set(first.letters):
+    if joint in ("", ",", ".") and len(first.letters) > 1 and set(second.letters) <= set(first.letters):
         return False
     return "." not in joint or first.role == second.role == LETTER
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .languages import (
+    ANSWER,
     BECAUSE,
     BUT,
     CANNOT,
@@ -27,17 +28,19 @@ from .languages import (
 )
 from .tokens import LETTER, MENTION, MENTIONS, NO_OPTION, TEXT, Token, roles, split
 
-STRONG, WEAK = 2, 1
-"""Whether a verdict is announced as an answer or stands alone; or is a conclusion ("so B"), or behind any label."""
+STRONG, WEAK, LABELLED = 3, 2, 1
+"""Whether a verdict is announced as an answer or stands alone; is a conclusion ("so B"); or stands behind any label."""
 
 # Patterns of roles, see `languages`. In front of a mention:
 _ANNOUNCED = re.compile(r"[APF<][^mtb]*?(?<=[ARPFVOSgEk:<(\[&\-])$|R[^mtbw]*$|R[^mtb]*V[gVO]*$|[AF:][^mtb]*$")
 _CONCLUDED = re.compile(r"S[^mtb]*?(?<=[SVOgARPF:(\-])$")
 _SUBJECT = re.compile(r"(?:^|[gOSxFVD:&(\[,;])$")
-_ONLY_BEFORE = re.compile(r"[gOVARSPFBx:&(\[<\-✓#D,;]*")
+_ONLY_BEFORE = re.compile(r"[gOVARSPFx:&(\[<\-✓#D,;]*")
 # Behind a mention: its end, or what makes it right ("is the answer", "fits best", "를 선택합니다").
 _ENDS = re.compile(r"[gOVP)\]>.!,\n]*$|[gVO]*[RASF]|[)\]>]*[-:(%.]")
 _SAYS_ANSWER = re.compile(r"[ARP][gO]*V[^mtbN]*[mtb]$")
+_LABEL = re.compile("[gwk]{1,3}:")  # of something else: "Grade: B"
+_GIVES = re.compile(r"[^NMTUDBI]*[AVP][gO]*m[gO.!\n]*")  # "in the next clip it is D"
 _ENDS_CLAUSE = re.compile(r"[gO)\]>]*[.!,;:\n]*$")
 _CALLED_RIGHT = re.compile(
     r"[)\]>]*(?:[gO,]*(?:V[gVO,]*[RAPF]|[RF]|g+AV|P[gV]*[.!\n]*$)|[gO,]*[^mtbNMTRA]{1,10}V[gVOS,]*[RAF])"
@@ -50,6 +53,8 @@ _LIGHT = "gO&,|.x:()[]\"'<>-;!\n"
 """Roles of what says nothing by itself: a clause of it continues the one before ("not A, B or C")."""
 _NEAR = 40
 """Tokens that are looked at behind an "and"."""
+CONCESSIONS = set("although,though,even though,while,whereas,obwohl,aunque,embora,sebbene,хотя,虽然".split(","))
+"""Words that begin what speaks against a verdict and yet leaves it ("While D is possible, …")."""
 _MAKES = {"make", "makes", "making"}
 _ME = {"i", "i'd", "i'll", "i'm", "we", "me", "we'd", "let's"}
 
@@ -96,7 +101,8 @@ def _begins_clause(current: list[Token], token: Token, follows: Sequence[Token])
     if not names_any(current):
         return False
     if token.role == SO:
-        return current[-1].role not in "V&"  # but "is therefore right"
+        of_option = current[-1].role in MENTIONS and token.text.endswith("s")  # "B gives advice"
+        return current[-1].role not in "V&" and not of_option  # nor "is therefore right"
     if token.role == ":":
         said = roles(current)
         explains = bool(_SAYS_ANSWER.search(said)) and roles(follows[:1]) != NOT  # "It is B: he does not smile"
@@ -159,6 +165,8 @@ def judged(sentence: Sequence[Token], single: bool, edge: bool) -> Iterator[Verd
             announced = announced or bool(re.search("[ARPFS]", inside))
             continue
         resumed = lead + ("A" if announced and BUT in inside and not inside.strip(_LIGHT + MENTIONS) else "")
+        if single and '"' not in said and _contested(parts, number):
+            continue
         found = list(
             _verdicts(clause, resumed, single, sentence[0].start, number in alone and not _rivals(parts, number))
         )
@@ -171,7 +179,7 @@ def _verdicts(clause: list[Token], lead: str, single: bool, start: int, alone: b
     inside = roles(clause)
     light = not inside.strip(_LIGHT + MENTIONS)
     for place, token in enumerate(clause):
-        if token.role not in MENTIONS or _third_person(clause[:place]):
+        if token.role not in MENTIONS or third_person(clause[:place]):
             continue
         before = inside[:place] if inside[:place].strip(",gV") and not light else lead + inside[:place]
         behind = inside[place + 1 :]
@@ -181,6 +189,8 @@ def _verdicts(clause: list[Token], lead: str, single: bool, start: int, alone: b
         goes_on = any(one.text.lower() in ("is", "are") for one in clause[place + 1 :])  # "Statement D is", cut off
         if not strength and alone and not goes_on and _ONLY_BEFORE.fullmatch(before) and _ONLY_BEHIND.fullmatch(behind):
             strength = WEAK if token.either else STRONG
+        if single and re.search(r"\|[^mtb]*$", before):
+            continue  # "choose B or choose C"
         listed = re.search("O[V:]", before) and not re.search("[ARPF]", before) and len(token.letters) > 2
         if strength and not listed:
             yield verdict(token, single, start, strength, bool(_CALLED_RIGHT.match(behind)))
@@ -193,15 +203,17 @@ def _strength(token: Token, last: str, before: str, behind: str, single: bool) -
     one_letter = token.role != TEXT and len(token.letters) == 1
     called = _CALLED_RIGHT.match(behind) or (one_letter and _DOES_BEST.match(behind))
     right = bool((_SUBJECT.search(before) or last in _MAKES) and called)
+    only = last.removesuffix(" option") == "only"
     any_label = not re.search("[ARPF<]", before + behind)
+    grade = one_letter and token.role == LETTER and token.letters[0].isalpha() and _LABEL.fullmatch(before)
     distant = token.role == TEXT and bool(re.search(r"w[^ARPF:]*$", before))
     if distant and not right and not _ENDS_CLAUSE.match(behind):
         return 0  # "The choice of music makes a sad scene lighter"
     if right or (announced and before[-1:] != "w"):
-        return (0 if re.search(MENTION, before) else WEAK) if any_label else WEAK if distant else STRONG
+        return (0 if grade or re.search(MENTION, before) else LABELLED) if any_label else WEAK if distant else STRONG
     if ends and re.search(r"S[^mtb]*$", before) and (token.role != LETTER or _CONCLUDED.search(before)):
         return WEAK
-    if single and last == "only" and behind.startswith("V"):
+    if single and only and re.match("[Vw]", behind):
         return WEAK
     return WEAK if announced and not re.search(MENTION, before) else 0
 
@@ -223,9 +235,11 @@ def verdict(token: Token, single: bool, start: int, strength: int = STRONG, call
     return Verdict(start, token.start, token.end, "".join(sorted(token.letters)) if sure else None, strength, called)
 
 
-def _third_person(before: Sequence[Token]) -> bool:
+def third_person(before: Sequence[Token]) -> bool:
     """Whether somebody else chooses ("my friend would say B")."""
     for place, token in enumerate(before):
+        if token.role == ANSWER and place and before[place - 1].text.lower() in ("his", "her", "their"):
+            return True
         if token.role == PICK and token.text.lower() in ENGLISH_PICKS:
             while place and before[place - 1].role == GLUE and before[place - 1].text.lower() not in _ME:
                 place -= 1
@@ -238,6 +252,8 @@ def _may_stand_alone(parts: Sequence[Sequence[Token]], single: bool) -> tuple[in
     naming = [number for number, part in enumerate(parts) if names_any(part)]
     last = [number for number, part in enumerate(parts) if part[0].role != BECAUSE][-1:]
     ends = (0, *last) if single or len(naming) < 2 else ()
+    if not single and len(parts) > 1 and roles(parts[-1])[0] == "(":
+        ends = ends[:1]  # "She smiles (joy)": one of several
     return tuple(number for number in ends if roles(parts[number])[:1] != TEXT or stands(parts, number))
 
 
@@ -247,6 +263,19 @@ def _rivals(parts: Sequence[Sequence[Token]], number: int) -> bool:
     others = [part for place, part in enumerate(parts) if place != number and not re.search("[NM]", roles(part))]
     taken_back = WAIT in roles([token for part in parts[1 : number + 1] for token in part])
     return not taken_back and any(set(token.letters) - own for part in others for token in part)
+
+
+def _contested(parts: Sequence[Sequence[Token]], number: int) -> bool:
+    """Whether another clause names the letter of another option in the same way ("now it is C, now it is D").
+
+    Not if this clause concludes from the others, or if the other one denies, doubts or gives a reason.
+    """
+    if re.search("[SF]", roles(parts[number])):
+        return False
+    own = {letter for token in parts[number] for letter in token.letters}
+    others = [part for part in parts if part is not parts[number] and _GIVES.fullmatch(roles(part))]
+    letters = {letter for part in others for token in part if token.role == LETTER for letter in token.letters}
+    return any(letter.isalpha() for letter in letters - own)
 
 
 def stands(parts: Sequence[Sequence[Token]], number: int) -> bool:
@@ -283,10 +312,11 @@ def settle(tokens: Sequence[Token], verdicts: Sequence[Verdict]) -> Verdict | No
     for new in sorted(verdicts, key=lambda one: one.end):
         if counts and new.answer != counts.answer:
             finally_ = said(FINAL, new.start, new.end) and not said(FINAL, counts.start, counts.end)
-            turned = new.strength == WEAK and said(BUT, counts.end, new.end)
+            turned = new.strength < STRONG and said(BUT, counts.end, new.end)
             if said(WAIT, min(counts.end, new.start), new.end) or finally_:
                 agreed = True
             elif new.strength < counts.strength:
+                agreed = agreed and new.strength == LABELLED
                 continue
             else:
                 agreed = new.strength > counts.strength or (agreed and turned)
@@ -301,18 +331,17 @@ def _open_again(tokens: Sequence[Token], settled: Verdict) -> bool:
     """Whether the text goes back on its verdict, gives another option a chance, or breaks off amid a doubt."""
     after = [token for token in tokens if token.start >= settled.end]
     said = roles(after)
+    concluded = settled.strength < STRONG and (settled.answer or "").isalpha()  # of numbers, others may be parts
     if re.search(r"(?:^|[.!?…,;\n\-])[gx,&]*D", said) or re.search(r"[mtb]V\n*$", said):
         return True
     for clause in (clause for sentence in split(after) for clause in clauses(sentence)):
         inside = roles(clause)
         others = any(set(token.letters) - set(settled.answer or "") for token in clause)
-        doubted = re.search(f"{MENTION}[gVO]*{MAYBE}|{MAYBE}.*{MENTION}", inside) or IF in inside
-        if (
-            others
-            and OTHERS not in inside
-            and ("|" in inside[:2] or (doubted and NOT not in inside and CANNOT not in inside))
-        ):
+        if not others or OTHERS in inside or clause[0].text.lower() in CONCESSIONS:
+            continue
+        doubted = re.search(f"{MENTION}[gVO]*{MAYBE}|{MAYBE}.*{MENTION}", inside) or IF in inside or concluded
+        if "|" in inside[:2] or (doubted and NOT not in inside and CANNOT not in inside):
             return True
-    if settled.strength == WEAK and re.search(r"[.!?\n;]g?x", said):
+    if settled.strength < STRONG and re.search(r"[.!?\n;]g?x", said):
         return True
     return bool(re.search(r"[.!?\n,]g*x", said)) and said[-1:] not in tuple('.!?…)>"') and len(after) > 8

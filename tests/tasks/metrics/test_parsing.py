@@ -631,6 +631,49 @@ IN_PASSING = [
     *count("0", "No women appear in the clip.") + count("4", "4个", "一共有4个不同的说话人。"),
 ]
 
+WITNESS = ("A. He lies", "B. He tells the truth", "C. Cannot be determined")
+JOY = ("A. Anger", "B. Joy", "C. Fear", "D. None of the above")
+# What must not be read where others speak, conditions hold, or a later sentence opens the question again.
+DOUBTS = [
+    # Another option behind a conclusion, or another verdict in the same sentence.
+    *unparsed("This would fit (A). On the other hand, the smile suggests fear (B). Viewers may disagree."),
+    *unparsed("In the first clip the answer is C, in the second clip it is D.", "选C还是选D，很难说。"),
+    *unparsed("Here is how I see it: A – 45%, B – 40%, C – 10%, D – 5%.", "Choose B or choose C."),
+    # What others say or ask, in several languages, and whom else an option describes.
+    *unparsed("The comments under the video say they are siblings.", options=("A. Friends", "B. Siblings")),
+    *unparsed("The man next to him is sad.", "Being afraid is normal.", "Her answer is B. But what is his?"),
+    *unparsed("She overcomes her fear.", options=JOY),
+    *unparsed("Elle parle de ses collègues.", "Si la voix est juste, ils sont amis.", options=("Amis", "Collègues")),
+    *unparsed("彼は同僚について話しています。", options=("A. 友人", "B. 同僚")),
+    *unparsed("他问她为什么生气。", options=("A. 高兴", "B. 生气")),
+    # Reasons, examples, conditions, and labels of other things.
+    *unparsed("When he lies, he blinks. When he tells the truth, he doesn't.", options=WITNESS),
+    *unparsed("Hypothetically, were he shouting, C would be the answer.", "Grade: C", "Previous model output: C."),
+    *unparsed("Let's examine option C.", "The video lasts 30 seconds.", options=("A. 10", "B. 20", "C. 30")),
+    *unparsed("Si gritara, sería C.", options=("A. Feliz", "B. Asustado", "C. Enfadado")),
+    *multi(None, "A. Glasses: she may have them on.\nC. A red hat: same here.", "He asks where her glasses are."),
+    *multi(None, "A. Glasses B. A yellow scarf C. A red hat D. A blue shirt A. Glasses B. A yellow scarf"),
+    *count(None, "Answer: 2-3", "Drei bis vier Personen.", "第3个人走进来。", "The sign reads \"max. 8 people\"."),
+    *count(None, "The table is set for 4 people.", "Two women and some men.", "Двое мужчин и одна женщина."),
+    *count(None, "Hay más de tres personas.", "1. Look at the frames.\n2. Count the people.\n3."),
+    *count(None, "I count 4 people in frame 1 and 5 people in frame 8."),
+    # And what is still read beside them.
+    *names("C", "It's between B and C, but the fists tip the balance: C.", "The clue is loud, which is option C."),
+    *names("C", "The correct choice is C. While D might seem plausible, the shouting rules it out."),
+    *names("C", "He is angry, even though he smiles once.", "All things considered, C.", "저는 C라고 생각합니다."),
+    *names("C", "Option C is the description that matches best.", "C is the best, because A gives little."),
+    *names("B", "Joy is the dominant emotion.", options=JOY),
+    *names("B", "The answer is no.", "I would say no.", options=YES_NO),
+    *names("C", "Nobody is speaking; only wind is audible.", options=("A. A man", "B. A woman", "C. Nobody")),
+    *names("A", "The man speaks first.", "The one who waves is the man.", options=("A. The man", "B. The woman")),
+    *unparsed("A man comes in.", "This is about the man.", options=("A. The man", "B. The woman")),
+    *names("A", "Her aim is to warn him.", options=("A. To warn", "B. To mock")),
+    *names("B", "I choose B. C would require a shout."),
+    *multi("AC", "She wears glasses and a red hat, but no gloves."),
+    *multi("ACD", "Everything is visible except B."),
+    *count("1", "Only one woman speaks.") + count("2", "I can hear two different speakers: one who asks and a man."),
+]
+
 # fmt: on
 
 TABLES = [
@@ -649,6 +692,7 @@ TABLES = [
     *FORMS_OF_MODELS,
     *WORDINGS,
     *IN_PASSING,
+    *DOUBTS,
 ]
 
 
@@ -662,25 +706,27 @@ RESPONSES_READ = Path(__file__).parent / "responses"
 
 NOT_READ_AS_READERS_DO = {
     # What the option says in other words or in another language than the options.
-    "p1-123 p1-124 p1-297 p1-306 p2-103 p2-107 p2-152 p2-174 p4-015 p4-022 p4-060 p4-090 p4-093 p4-163",
+    "p1-123 p1-124 p1-297 p1-306 p2-103 p2-107 p2-152 p2-174 p4-015 p4-022 p4-060 p4-090 p4-093 p4-163 h8-084 h9-094",
     # What is left when others are denied, and what "the latter" or "the first two" are.
     "p2-148 p2-267 p3-084 p3-167 p3-182 p4-026 p4-038",
     # Several options are named, and only the sense or the question tells which one is meant.
-    "p2-031 p2-091 p3-053 p3-107 p4-030 h4-136",
-    # An option's text within a longer sentence of several, where it is as often said in passing.
-    "p3-128 p4-156",
+    "p2-031 p2-091 p3-053 p3-107 p4-030 h4-136 w6b-217",
+    # An option's text within a longer sentence, where it is as often said in passing, or in a reason.
+    "p3-128 p4-156 w6a-014 w6a-050 w6a-091 w6a-118",
     # All options one below the other: readers differ on what that is.
     "p1-155",
     # A conclusion from two sentences, a vote, lists in other forms, an order, running text without marks.
-    "p1-137 p1-250 p2-255 p2-324 p2-347 p3-065",
+    "w6a-090 w6b-010 w6b-027 w6b-110 p1-137 p1-250 p2-255 p2-324 p2-347 p3-065",
     # A program that prints the answer.
     "p2-288",
     # Options that are letters.
     "p4-127 p4-128",
+    # Feelings one after the other.
+    "h9-066",
     # Numbers that only the question makes the right ones, "a dozen", and "IV".
-    "p1-272 p1-276 p3-099 p3-147 p3-193",
+    "w6a-188 h9-038 h9-116 p1-272 p1-276 p3-099 p3-147 p3-193",
 }
-SETS = ["first_half", "second_half", "third_set", "fourth_set", "fifth_set"]
+SETS = ["first_half", "second_half", "third_set", "fourth_set", "fifth_set", "sixth_set", "seventh_set"]
 
 
 def _read(name: str) -> list[dict[str, Any]]:
@@ -735,6 +781,8 @@ FORMS = (
     "{letter} is correct.",
     "<answer>{letter}</answer>",
     "<answer> {letter}. {text} </answer>",
+    "<answer>{text}</answer>",
+    r"\boxed{{{text}}}",
     "<think>A or B?</think><answer>{letter}</answer>",
     r"\boxed{{{letter}}}",
     r"\boxed{{\text{{{letter}}}}}",
