@@ -80,7 +80,7 @@ def check_tools() -> None:
 
 def say(line: Line) -> Samples:
     """Let espeak-ng say one line."""
-    voice = VOICES[line.who]
+    voice = line.voice or VOICES[line.who]
     options = ["-v", voice.variant, "-p", str(voice.pitch), "-s", str(voice.speed)]
     result = subprocess.run(["espeak-ng", *options, "--stdout", line.text], capture_output=True, check=False)
     if result.returncode != 0 or not result.stdout:
@@ -219,11 +219,15 @@ def question_fields(question: Question, media: Clip | Recording) -> dict[str, An
     return fields
 
 
-def items(folder: str) -> list[dict[str, Any]]:
-    """The items about the media in ``videos`` or ``audios``."""
-    media: dict[str, Clip | Recording] = {m.path: m for m in (*CLIPS, *RECORDINGS)}
+def items(
+    folder: str,
+    questions: Sequence[Question] = QUESTIONS,
+    all_media: Sequence[Clip | Recording] = (*CLIPS, *RECORDINGS),
+) -> list[dict[str, Any]]:
+    """The items of the questions about the media in ``videos`` or ``audios``."""
+    media: dict[str, Clip | Recording] = {m.path: m for m in all_media}
     result: list[dict[str, Any]] = []
-    for question in QUESTIONS:
+    for question in questions:
         if TASK_OF[question.task_type].is_audio != (folder == "audios"):
             continue
         about = media[question.about]

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from ..report.command import conclude
-from .tiny_model import write_tiny_model
+from .tiny_model import RECIPE, write_tiny_model
 
 TASK = "humansense_sample"
 
@@ -59,7 +59,7 @@ def _command(model: Path, output: Path) -> list[str]:
 def _cached_model() -> Path:
     from huggingface_hub.constants import HF_HOME
 
-    return Path(HF_HOME) / "humansense" / "tiny-model"
+    return Path(HF_HOME) / "humansense" / f"tiny-model-{RECIPE}"
 
 
 def _newest_results(output: Path, since: float) -> Path:
