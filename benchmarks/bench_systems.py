@@ -23,7 +23,7 @@ from lmms_humansense.tasks.humansense.messages import MAX_PIXELS, frame_rate
 GENERATION = {"max_new_tokens": 4, "temperature": 0, "do_sample": False, "until": []}
 """A plain answer is a letter and an end token; a random model would never stop."""
 
-SENSES = {"sees": True, "hears": True}
+SENSES = {"wrapper": "humansense_omni"}
 
 
 class System(ABC):
@@ -130,10 +130,14 @@ class LmmsEvalWrapper(System):
         for number in numbers:
             doc = docs[number]
             self._shown[doc_path(doc)] = shown(doc)
-            arguments = (utils.doc_to_text(doc, SENSES), dict(GENERATION), utils.doc_to_visual, number, "task", "test")
+            arguments = (utils.doc_to_text(doc, SENSES), dict(GENERATION), self._media, number, "task", "test")
             requests.append(request(arguments, number))
         said: list[str] = self.wrapper.generate_until(requests)
         return said
+
+    @staticmethod
+    def _media(doc: Any) -> list[str]:
+        return [doc_path(doc)]
 
     def _read(self, messages: Any, use_audio_in_video: bool) -> Any:
         for message in messages:

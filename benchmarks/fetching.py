@@ -96,7 +96,7 @@ def write_release(folder: Path, questions: int) -> Path:
 
 def requests_to(root: str) -> list[Request]:
     """A request for each question."""
-    senses = {"sees": True, "hears": True}
+    senses = {"wrapper": "humansense_omni"}
     return [
         Request("task", number, {"max_new_tokens": 2}, partial(utils.doc_to_messages, doc, senses), doc["media"])
         for number, doc in enumerate(utils.docs("ar", root, complete=False))

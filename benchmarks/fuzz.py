@@ -45,7 +45,7 @@ from lmms_humansense.tasks.humansense.taxonomy import BY_CODE
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
 
 GREEDY = {"max_new_tokens": 4}
-SENSES = {"sees": True, "hears": True}
+SENSES = {"wrapper": "humansense_omni"}
 WORKERS = 2
 TIMEOUT = 30.0
 SAMPLING = 0.05

@@ -3,8 +3,8 @@
     python benchmarks/parsing.py [--out FILE]
 
 Reads the responses in tests/tasks/metrics/responses, whose answers two readers found without sight of the parser, and
-counts for each half: read as the readers do, unread although it has an answer, and read as something else. It prints
-no response: who changes the parser should not know the second half. Then it times responses of growing length.
+counts for each set: read as the readers do, unread although it has an answer, and read as something else. It prints
+no response: who changes the parser should not know the hidden ones. Then it times responses of growing length.
 """
 
 import json
@@ -23,7 +23,8 @@ RESPONSES = Path(__file__).parent.parent / "tests" / "tasks" / "metrics" / "resp
 OPTIONS = ["A. Afraid", "B. Happy", "C. Angry", "D. Sad"]
 REPEATED = (
     "Answer: ", "A, ", "B. Afraid\n", "wait, ", "<answer>", "</answer>", "\\boxed{", "<think>", "The answer is ",
-    "not B ", "4 people ", "「", "{", "* ", "- [x] A. Afraid\n", "🙂", "B",
+    "not B ", "4 people ", "「", "{", "* ", "- [x] A. Afraid\n", "🙂", "B", "(", "\"a", "答", ". ",
+    "1 ", "\n", "<", "A and B ",
 )  # fmt: skip
 """Pieces of text that a rule looks for. A response of many of them is the worst case for that rule."""
 
@@ -31,27 +32,30 @@ SIZES = (125_000, 250_000, 500_000)
 """Characters of the responses that are timed."""
 
 
-def agreement(half: str) -> dict[str, Any]:
-    """Count how the parser reads a half of the responses, by pattern.
+SETS = ("first_half", "second_half", "third_set", "fourth_set", "fifth_set", "hidden_half")
+
+
+def agreement(name: str) -> dict[str, Any]:
+    """Count how the parser reads a set of responses, by pattern.
 
     Args:
-        half: The name of the file: "first_half", "second_half" or "third_set".
+        name: The name of the file, one of `SETS`.
 
     Returns:
         For each pattern and for "all": `responses`, `answered` (by the readers), `unread` (of these), and `misread`
         (another answer than the readers', or one where they found none).
     """
     counts: dict[str, Counter[str]] = {}
-    for line in (RESPONSES / f"{half}.jsonl").read_text(encoding="utf-8").splitlines():
+    for line in (RESPONSES / f"{name}.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         read = parse(row["response"], row["pattern"], row["options"])
-        for name in (row["pattern"], "all"):
-            count = counts.setdefault(name, Counter(responses=0, answered=0, unread=0, misread=0))
+        for pattern in (row["pattern"], "all"):
+            count = counts.setdefault(pattern, Counter(responses=0, answered=0, unread=0, misread=0))
             count["responses"] += 1
             count["answered"] += row["answer"] is not None
             count["unread"] += row["answer"] is not None and read is None
             count["misread"] += read is not None and read != row["answer"]
-    return {name: dict(count) for name, count in counts.items()}
+    return {pattern: dict(count) for pattern, count in counts.items()}
 
 
 def seconds(piece: str, size: int) -> float:
@@ -66,9 +70,9 @@ def seconds(piece: str, size: int) -> float:
 
 def main(out: Path | None = None) -> None:
     """Print both measurements, and write all figures as JSON."""
-    halves = {half: agreement(half) for half in ("first_half", "third_set", "second_half")}
-    for half, counts in halves.items():
-        print(half.replace("_", " "))
+    sets = {name: agreement(name) for name in SETS if (RESPONSES / f"{name}.jsonl").exists()}
+    for file, counts in sets.items():
+        print(file.replace("_", " "))
         for name, count in sorted(counts.items()):
             share = count["unread"] / max(1, count["answered"])
             print(
@@ -82,7 +86,7 @@ def main(out: Path | None = None) -> None:
     print(f"{SIZES[-1]:,} characters take at most {times[slowest][-1]:.2f} s (of {slowest!r})")
     print(f"twice the text takes at most {growth[steepest]:.1f} times as long (of {steepest!r})")
     if out:
-        write_figures(out, {"about": about(["lmms-humansense"]), "agreement": halves, "seconds": times})
+        write_figures(out, {"about": about(["lmms-humansense"]), "agreement": sets, "seconds": times})
 
 
 if __name__ == "__main__":

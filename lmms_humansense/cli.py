@@ -57,6 +57,7 @@ def run(context: typer.Context) -> None:
 
     0: results for every task were written. 2: bad arguments or data. 3: incomplete; the command to resume is printed.
     Defaults: --output_path humansense_results, --use_cache in its folder cache, and --log_samples.
+    --max_failures (5, 0.05, 5%): how many requests to a model that is not of this package may fail or give nothing.
     A complete run ends with a table, and with a report beside its results.
 
     --tasks humansense asks for the letter alone, as the paper's table does. --tasks humansense_think is for models that

@@ -1,11 +1,12 @@
 """The base of the models that lmms-eval sees: it answers requests in order, and counts and lists failures."""
 
+import textwrap
 import weakref
 from abc import abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
@@ -15,10 +16,12 @@ from tqdm import tqdm
 
 from .caching.response_cache import AnswerCache
 from .inputs.docs import ClipNames, decode_audio_without_torchcodec, with_decoded_audio
-from .inputs.generation import KNOWN, unknown_arguments
+from .inputs.generation import KNOWN, arguments_used, check_arguments, unknown_arguments
+from .inputs.policy import system_prompt_text
 from .inputs.stats import MediaStats
 from .runtime.arguments import read_model_args
 from .runtime.failures import Failure, summary
+from .runtime.lazy import LazySequence
 from .runtime.ledger import AnswerStore, Ledger
 from .runtime.request import Request, RequestEncoder, Response
 from .runtime.settings import RunSettings
@@ -39,6 +42,19 @@ _PADDING = "__padding_only__"
 
 _MAX_FILES = 10
 """How many files a line of the log names at most."""
+
+_LONGEST_PROMPT = 80
+"""How many characters of a system prompt a line of the log shows at most."""
+
+
+class PromptedEncoder(RequestEncoder, Protocol):
+    """An encoder that puts a system prompt before conversations without one.
+
+    Attributes:
+        system_prompt: The text; None for the one of the chat template.
+    """
+
+    system_prompt: str | None
 
 
 @dataclass
@@ -81,6 +97,7 @@ class ChatModel(lmms):
         failures: The failed requests of the last run.
         remarks: The remarks of the last run, each with the files that it is about.
         truncated: How many responses of the last run were cut off, by task.
+        system_prompt: The system prompt of the last run, or of the next one if there was none yet.
     """
 
     is_simple = False
@@ -93,9 +110,13 @@ class ChatModel(lmms):
         self.settings = settings
         decode_audio_without_torchcodec()
         self._time_axes: defaultdict[str, set[str]] = defaultdict(set)
+        self._generation: dict[str, dict[str, Any]] = {}
         self._ignored: set[str] = set()
         self._reads_ends: dict[str, bool] = {}
-        self._freed = False
+        self._cleaned = False
+        self._system_instruction: str | None = None
+        self._own_system_prompt: str | None = None
+        self.system_prompt: str | None = None
         self.failures: list[Failure] = []
         self.remarks: defaultdict[str, set[str]] = defaultdict(set)
         self.truncated: Counter[str] = Counter()
@@ -123,6 +144,11 @@ class ChatModel(lmms):
             return super().create_from_arg_string(arg_string, additional_config)
         except ValueError as error:
             raise SystemExit(f"HumanSense: {error}") from error
+
+    @property
+    @abstractmethod
+    def encoder(self) -> PromptedEncoder:
+        """Reads the messages of requests."""
 
     @abstractmethod
     def get_model_info(self) -> dict[str, Any]:
@@ -157,33 +183,104 @@ class ChatModel(lmms):
         """The time axis of the videos of each task: "release", "true", "mixed", or several of them joined by "/"."""
         return {task: "/".join(sorted(found)) for task, found in sorted(self._time_axes.items())}
 
+    @property
+    def generation_of_tasks(self) -> dict[str, dict[str, Any]]:
+        """How responses were generated, by task: what was done, not what was asked for."""
+        return dict(sorted(self._generation.items()))
+
+    def use_system_instruction(self, instruction: str | None) -> None:
+        """Take lmms-eval's `--system_instruction` as the system prompt of the following runs.
+
+        Args:
+            instruction: A text, or the path of a text file, as for the argument `system_prompt`. None means none.
+
+        Raises:
+            SystemExit: It is empty, or `system_prompt` is given as well.
+        """
+        if instruction is None:
+            self._system_instruction = None
+            return
+        if self.settings.system_prompt is not None:
+            raise SystemExit("HumanSense: system_prompt= and --system_instruction are the same; give one of them.")
+        try:
+            self._system_instruction = system_prompt_text(instruction, "--system_instruction")
+        except ValueError as error:
+            raise SystemExit(f"HumanSense: {error}") from error
+
     def generate_until(
         self, requests: list[Instance], answers: AnswerStore | None = None
-    ) -> Iterator[GenerationResult]:
-        """Answer requests. All failures are logged at the end.
+    ) -> Sequence[GenerationResult]:
+        """Answer requests. All failures are logged at the end. After `clean`, the model is loaded again.
 
         Args:
             requests: The requests of lmms-eval.
             answers: Stores new answers, and has those of earlier runs, whose requests are not asked again. None if
                 answers are not kept.
 
-        Yields:
-            The response to each request, in order, as soon as it and all before it are there. The text of a failed
-            request is the failure mark and the reason. Where a task takes marks off, that of another request begins
-            with the mark of how it ended, if that is known.
+        Returns:
+            The response to each request, in order. A response is made when it is taken for the first time, with all
+            before it. Then a RunStopped may be raised: the settings do not allow this many failures, answers cannot be
+            written, or the process got SIGTERM. The text of a failed request is the failure mark and the reason. Where
+            a task takes marks off, that of another request begins with the mark of how it ended, if that is known.
 
         Raises:
-            RunStopped: The settings do not allow this many failures, answers cannot be written, or the process got
-                SIGTERM.
-            RuntimeError: The model was freed by `clean`.
+            SystemExit: The arguments of generation of a task cannot be used, or its messages are missing.
         """
-        if self._freed:
-            raise RuntimeError("This model was freed at the end of a run; create a new one for another run.")
         asked = [request for request in requests if not _is_padding(request)]
+        if self._cleaned:
+            self._begin_again()
+        self._read_generation(asked)
+        self._read_system_prompt()
         ledger = Ledger(self.settings, len(asked), answers)
         self.failures = ledger.failures
         self.remarks.clear()
         self.truncated.clear()
+        return LazySequence(len(requests), self._all_results(requests, asked, ledger))
+
+    def _begin_again(self) -> None:
+        """Forget the last run. Called before the first requests after `clean`."""
+        self._cleaned = False
+        self.system_prompt = self._own_system_prompt
+        self._time_axes.clear()
+        self._generation.clear()
+
+    def _read_generation(self, instances: Sequence[Instance]) -> None:
+        """Check and record how each task wants its responses generated, before anything is asked."""
+        known: set[tuple[str, str]] = set()
+        for instance in instances:
+            _, doc_to_messages, generation_kwargs, _, task, _ = instance.args
+            if not callable(doc_to_messages):  # lmms-eval leaves functions out when it pickles requests
+                raise SystemExit(
+                    f"HumanSense: the requests of {task} have no messages, because --cache_requests loses those of "
+                    "chat models; leave it out."
+                )
+            if (task, repr(generation_kwargs)) in known:
+                continue
+            known.add((task, repr(generation_kwargs)))
+            try:
+                check_arguments(generation_kwargs, self.known_arguments)
+            except ValueError as error:
+                raise SystemExit(f"HumanSense: generation_kwargs of {task}: {error}") from error
+            self._generation[task] = arguments_used(generation_kwargs, self.known_arguments)
+            self._warn_of_ignored(task, generation_kwargs)
+
+    def _read_system_prompt(self) -> None:
+        """Give the encoder the system prompt of this run."""
+        encoder, before = self.encoder, self.system_prompt
+        self.system_prompt = self._own_system_prompt if self._system_instruction is None else self._system_instruction
+        encoder.system_prompt = self.system_prompt
+        if self._system_instruction is not None and before != self.system_prompt:
+            own = self._own_system_prompt
+            logger.warning(
+                "--system_instruction is the system message of this run, in place of {}. The release leaves "
+                "Qwen2.5-Omni's own message, so scores are not comparable with the paper's.",
+                "the chat template's own" if own is None else repr(textwrap.shorten(own, _LONGEST_PROMPT)),
+            )
+
+    def _all_results(
+        self, requests: Sequence[Instance], asked: list[Instance], ledger: Ledger
+    ) -> Iterator[GenerationResult]:
+        """The results of all requests, in order. What is left of the run is logged at its end, however it ends."""
         stopped = None
         try:
             responses = self._responses(asked, ledger)
@@ -224,8 +321,8 @@ class ChatModel(lmms):
             weakref.finalize(self, self._workers.close)  # also at the end of the program
 
     def clean(self) -> None:
-        """End the workers. The model answers no request after this."""
-        self._freed = True
+        """End the workers. The next requests start them again."""
+        self._cleaned = True
         if self._workers is not None:
             self._workers.close()
         super().clean()
@@ -254,7 +351,6 @@ class ChatModel(lmms):
 
     def _request(self, instance: Instance, clips: ClipNames) -> Request:
         _, doc_to_messages, generation_kwargs, doc_id, task, split = instance.args
-        self._warn_of_ignored(task, generation_kwargs)
         docs = self.task_dict[task][split]
         self._reads_ends[task] = _ENDS_COLUMN in (getattr(docs, "features", None) or {})
 

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 import torch
+from lmms_eval.models.model_utils import usage_metrics
 from loguru import logger
 
 from .caching.cache_key import digest_of_code, frame_limits, versions_of
@@ -30,6 +31,41 @@ _IDENTIFYING = ("base_url", "model", "media", "frame_format")
 """Settings that an answer depends on, and that are not in the conversation."""
 
 
+class HarnessSpending:
+    """The token budget of lmms-eval's `--max_tokens`, and what lmms-eval writes under `usage` into the results.
+
+    Args:
+        model: The name of the model, for `usage`.
+    """
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+
+    def limit(self) -> int | None:
+        """The budget of this process; None if there is none."""
+        # lmms-eval publishes it only after the first reply. Where it has another name, the run still stops at it.
+        limit: int | None = getattr(usage_metrics, "_BUDGET", None)
+        return limit
+
+    def spent(self) -> int:
+        """The tokens of all replies, with those of judges."""
+        return int(usage_metrics.get_running_totals()["total_tokens"])
+
+    def is_spent(self) -> bool:
+        """Whether lmms-eval's own models would ask no more."""
+        return bool(usage_metrics.is_budget_exceeded())
+
+    def add(self, task: str, prompt_tokens: int, completion_tokens: int) -> None:
+        """Log the tokens of one reply.
+
+        Args:
+            task: The name of the task that was asked.
+            prompt_tokens: Tokens of the prompt.
+            completion_tokens: Tokens of the response, with those of reasoning, as servers count them.
+        """
+        usage_metrics.log_usage(self._model, task, prompt_tokens, completion_tokens)
+
+
 class HumanSenseServer(ChatModel):
     """A served model behind lmms-eval's chat interface.
 
@@ -41,7 +77,6 @@ class HumanSenseServer(ChatModel):
 
     Attributes:
         client: Sends requests to the server.
-        encoder: Makes payloads of conversations.
 
     Raises:
         ValueError: An argument cannot be used, or no server replies.
@@ -68,11 +103,17 @@ class HumanSenseServer(ChatModel):
             logger.warning("The connection to {} is not encrypted: others on the network can read what is sent.", url)
         self.client = EndpointClient(self.settings)
         self.client.check()
-        self.encoder = EndpointEncoder(self.settings)
+        self._encoder = EndpointEncoder(self.settings)
+        self._own_system_prompt = self.system_prompt = self._encoder.system_prompt
         self._make_encoder = partial(EndpointEncoder, self.settings)
         self.start_workers(self._make_encoder, None)
         self._device = torch.device("cpu")
         self._usage: dict[str, Any] = {}
+
+    @property
+    def encoder(self) -> EndpointEncoder:
+        """Makes payloads of conversations."""
+        return self._encoder
 
     @property
     def device(self) -> torch.device:
@@ -85,10 +126,11 @@ class HumanSenseServer(ChatModel):
             **{name: value for name, value in asdict(self.settings).items() if name not in _REPORTED_DIFFERENTLY},
             "pretrained": self.settings.model,
             "base_url": self.settings.shown_url,
-            "system_prompt": self.encoder.system_prompt,
+            "system_prompt": self.system_prompt,
             "media_workers": self._media_workers,
             "versions": {"lmms_eval": version("lmms_eval"), **versions_of(_LIBRARIES)},
             "time_axis_of_tasks": self.time_axes,
+            "generation_of_tasks": self.generation_of_tasks,
             "refused_arguments": sorted(self.client.refused_arguments),
             "usage": self._usage,
         }
@@ -108,7 +150,8 @@ class HumanSenseServer(ChatModel):
         """Answer requests, several at once, as `ChatModel.respond` says."""
         self.start_workers(self._make_encoder, None)
         pipeline = Pipeline(self.encoder, self._workers, ledger, self.settings)
-        runner = EndpointRunner(self.client, self.settings, pipeline, ledger, guard)
+        spending = HarnessSpending(self.settings.model)
+        runner = EndpointRunner(self.client, self.settings, pipeline, ledger, guard, spending)
         try:
             yield from runner.run(requests, on_response)
         finally:
@@ -116,8 +159,18 @@ class HumanSenseServer(ChatModel):
             narrowest = runner.limiter.narrowest
             self._usage = {**usage, "narrowest_window": narrowest, "answers_of_earlier_runs": ledger.recalled}
             logger.info("{} replies, {} retries.", runner.usage.replies, runner.usage.retries)
+            if runner.not_asked:
+                logger.warning(
+                    "{} of {} requests were not asked, because the token budget (--max_tokens) is spent. The results "
+                    "are partial: these requests count as failed.",
+                    runner.not_asked, len(requests),
+                )  # fmt: skip
+
+    def _begin_again(self) -> None:
+        super()._begin_again()
+        self.client = EndpointClient(self.settings)
 
     def clean(self) -> None:
-        """End the workers and all connections. The model answers no request after this."""
+        """End the workers and all connections. The next requests start them again."""
         self.client.close()
         super().clean()

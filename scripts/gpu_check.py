@@ -35,6 +35,7 @@ PARTS = {
     "run": (130, "A whole run with workers for media: its speed, its waiting times, and whether memory grows."),
     "memory": (70, "A batch that does not fit into the memory of the card: is it split, and is everything answered?"),
     "think": (130, "Long responses: tokens per second by batch size."),
+    "vllm": (300, "Long responses with vLLM's engine, where vLLM is installed."),
     "wrapper": (100, "This package, a loop as in the release's code, and lmms-eval's own model, in turns."),
     "processes": (110, "Two processes on one GPU, killed and resumed."),
 }
@@ -47,7 +48,7 @@ LEAST = 20
 """No part is started with fewer seconds left."""
 
 LIBRARIES = ("torch", "torchvision", "transformers", "accelerate", "tokenizers", "numpy", "av", "qwen-omni-utils",
-             "librosa", "soxr", "lmms-eval")  # fmt: skip
+             "librosa", "soxr", "lmms-eval", "vllm")  # fmt: skip
 
 REASON = 300
 """The most characters of a reason that are shown."""

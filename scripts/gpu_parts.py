@@ -19,6 +19,7 @@ from typing import Any
 
 from gpu_model_parts import batches, memory, run, think
 from gpu_setup import Bench, FailedError, Findings, NotRunError
+from gpu_vllm_part import vllm
 
 from lmms_humansense.demo.tiny_model import write_tiny_model
 
@@ -99,7 +100,7 @@ def _need(*modules: str) -> None:
 
 
 PARTS: dict[str, Callable[[Bench], Findings]] = {
-    part.__name__: part for part in (tests, batches, run, memory, think, wrapper, processes)
+    part.__name__: part for part in (tests, batches, run, memory, think, vllm, wrapper, processes)
 }
 
 

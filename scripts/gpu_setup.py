@@ -19,7 +19,7 @@ from lmms_humansense.models.local.engine import Engine
 from lmms_humansense.models.local.settings import read_local_settings
 from lmms_humansense.models.runtime.request import Request
 from lmms_humansense.tasks import humansense_sample
-from lmms_humansense.tasks.humansense import data, messages
+from lmms_humansense.tasks.humansense import data, handover, messages, wrappers
 from lmms_humansense.tasks.humansense.data import LocatedDoc
 from lmms_humansense.tasks.humansense.taxonomy import BY_CODE
 from lmms_humansense.tasks.humansense.variants import BENCHMARK
@@ -74,7 +74,9 @@ def questions(most: int | None = None) -> list[LocatedDoc]:
 
 def messages_of(doc: LocatedDoc) -> list[dict[str, Any]]:
     """The messages for a model that sees and hears, as of `utils.doc_to_messages`, but without `datasets`."""
-    return messages.build(doc, data.local_media(doc), BENCHMARK.prompt(doc), BENCHMARK.hears(doc))
+    plan = wrappers.plan("humansense_omni", "chat", BY_CODE[doc["code"]], BENCHMARK, "humansense_sample")
+    video, sound = handover.media(data.local_media(doc), plan)
+    return messages.build(doc, video, sound, BENCHMARK.prompt(doc))
 
 
 def requests_of(docs: Sequence[LocatedDoc], count: int, generation_kwargs: dict[str, Any]) -> list[Request]:

@@ -1,6 +1,9 @@
 """Shared fixtures: tiny checkpoints, and one task manager, because finding the tasks of lmms-eval takes seconds."""
 
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,3 +57,18 @@ def task_manager() -> Any:
     from lmms_eval.tasks import TaskManager
 
     return TaskManager("ERROR", model_name="dummy")
+
+
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Path]:
+    """A folder that cannot be written, not even by root."""
+    folder = tmp_path / "read only"
+    folder.mkdir()
+    if sys.platform != "linux" or os.geteuid() != 0:
+        folder.chmod(0o500)
+        yield folder
+        return
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=100k", "none", folder], check=False).returncode:
+        pytest.skip("needs the right to mount a file system")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)

@@ -70,6 +70,7 @@ def test_the_type_checker_sees_from_every_room_into_the_others(copied: Path) -> 
 WRONG_WAYS = {
     "models/media/wrong.py": ("from ..inputs import conversation", "models"),
     "models/endpoint/wrong.py": ("from ..local import collation", "models"),
+    "models/local/wrong.py": ("from ..vllm import prompts", "models"),
     "models/runtime/wrong.py": ("import transformers", "served"),
     "models/caching/wrong.py": ("from ..omni import HumanSenseOmni", "models"),
     "tasks/humansense/metrics/wrong.py": ("import torch", "pure"),

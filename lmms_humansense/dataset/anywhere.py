@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..storage.errors import DamagedContent, StorageError, without_credentials
 from ..tasks.humansense import source
 from ..tasks.humansense.annotations import FOLDER, DataError
+from ..tasks.humansense.local_source import digest_of_code
 
 if TYPE_CHECKING:
     from ..storage.stores import MediaStore
@@ -128,6 +129,12 @@ class AnywhereSource:
             return read_waveform(path).samples
         except MediaError as error:
             raise DataError(str(error)) from error
+
+    def reader(self) -> str:
+        """A digest of the code of `waveform`."""
+        from ..models import media
+
+        return digest_of_code(Path(str(media.__file__)).parent.glob("*.py"))
 
 
 class StoredMedia:

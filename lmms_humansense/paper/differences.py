@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas
 
+from ..plugin.unanswered import WHY_EMPTY
 from ..results.runs import Run
 from ..tasks.humansense.prompts import SYSTEM_PROMPT, Style, build
 from ..tasks.humansense.taxonomy import BY_CODE, TASKS
@@ -52,6 +53,14 @@ def _coverage(run: Run) -> Iterator[Setting]:
     failed = {leaf.code: leaf.failed for leaf in run.leaves.values()}
     if any(failed.values()):
         yield Setting("requests", f"failed, so not in the metric paper: {_counted(failed)}", "errors stop the run")
+    blocked = {leaf.code: leaf.failed_as("blocked") for leaf in run.leaves.values()}
+    if any(blocked.values()):
+        yield Setting("failed requests", f"blocked by a safety filter: {_counted(blocked)}", "not counted")
+    empty = {leaf.code: f"{leaf.empty:,} of {len(leaf.samples):,}" for leaf in run.leaves.values() if leaf.empty}
+    if empty:
+        why = f" ({WHY_EMPTY})" if run.is_of_wrapper else ""
+        counts = ", ".join(f"{code} {count}" for code, count in empty.items())
+        yield Setting("empty responses", f"not in the metric paper: {counts}{why}", "left out")
     truncated = {leaf.code: leaf.truncated for leaf in run.leaves.values()}
     if any(truncated.values()):
         yield Setting("responses", f"cut off at max_new_tokens: {_counted(truncated)}", "not counted")

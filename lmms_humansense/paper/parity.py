@@ -161,6 +161,8 @@ def _show(run: Run, row: Published, console: Console) -> None:
         )
     console.print(grid)
     console.print(_explanation(run, row, found), markup=False)
+    for alarm in run.alarms:
+        console.print(alarm, style="bold red", markup=False)
     listed = Grid(title="Settings that differ from the release", title_justify="left")
     for heading in ("setting", "here", "release"):
         listed.add_column(heading, overflow="fold")

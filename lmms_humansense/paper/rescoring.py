@@ -188,6 +188,6 @@ def _samples(docs: Sequence[Doc], responses: Mapping[str, str], variant: Variant
 def _means(samples: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     scores = {
         metric: [sample[metric]["score"] for sample in samples if metric in sample]
-        for metric in ("paper", "acc", "answered", "failed", "truncated")
+        for metric in ("paper", "acc", "answered", "failed", "empty", "truncated")
     }
     return {f"{metric},none": sum(each) / len(each) for metric, each in scores.items() if each}

@@ -3,13 +3,20 @@
 import difflib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .names import MODELS, TASK_PREFIX
+from .names import MODELS, SAMPLE, TASK_PREFIX, is_ours, name_of
+
+if TYPE_CHECKING:
+    from ..tasks.humansense.taxonomy import Task
+    from ..tasks.humansense.variants import Variant
+    from ..tasks.humansense.wrappers import Form
 
 
 def refuse_unknown_model(model: Any) -> None:
@@ -38,6 +45,125 @@ def refuse_unknown_model(model: Any) -> None:
         return
 
 
+def refuse_unfit_wrapper(model: Any, force_simple: bool, tasks: Iterable[str]) -> None:
+    """End the program if a task of ours cannot be asked through the model's wrapper, before anything is asked.
+
+    Args:
+        model: The model of an evaluation: a name, or an object.
+        force_simple: `--force_simple`, for a name.
+        tasks: The names of the tasks and groups.
+
+    Raises:
+        SystemExit: A task cannot be asked. The message says what to run instead.
+    """
+    ours = [found for name in tasks for found in tasks_of(name)]
+    form = _form(model, force_simple) if ours else None
+    if form is None:
+        return
+    from ..tasks.humansense import wrappers
+
+    name = name_of(model)
+    try:
+        for group, variant, task in ours:
+            wrappers.plan(name, form, task, variant, group)
+    except wrappers.Unfit as error:
+        raise SystemExit(f"HumanSense: {error}") from None
+    found = wrappers.wrapper(name, form)
+    _say_what_is_not_known(name or type(model).__qualname__, found.known, found.tried)
+
+
+def _form(model: Any, force_simple: bool) -> "Form | None":
+    """Which of the wrappers of a name is run; None for a release of lmms-eval with another registry."""
+    if not isinstance(model, str):
+        return "simple" if getattr(model, "is_simple", True) else "chat"
+    from lmms_eval import models
+
+    try:
+        return models.MODEL_REGISTRY_V2.resolve(model, force_simple=force_simple).model_type
+    except AttributeError:
+        return None
+
+
+@cache  # a run checks the model twice: its name before it is loaded, and the object
+def _say_what_is_not_known(model: str, known: bool, tried: bool) -> None:
+    from loguru import logger
+
+    if not known:
+        senses = "to hear, as you say" if os.environ.get("HUMANSENSE_HEARS", "").strip() == "1" else "not to hear"
+        logger.warning("HumanSense was not tried with --model {}: it is taken to see and {}.", model, senses)
+    elif not tried:
+        logger.warning(
+            "HumanSense was not run with --model {}: what it is given follows from reading lmms-eval's code.", model
+        )
+    if model == "qwen2_5_omni" and int(version("transformers").partition(".")[0]) >= 5:
+        logger.warning(
+            "lmms-eval's --model qwen2_5_omni answers nothing with transformers 5 (seen with lmms-eval 0.7.3): run "
+            "--model humansense_omni with the same checkpoint, or install transformers 4.57.6."
+        )
+
+
+def tasks_of(name: str) -> list[tuple[str, "Variant", "Task"]]:
+    """Find our tasks of a name in lmms-eval.
+
+    Args:
+        name: The name of a task or group.
+
+    Returns:
+        The tasks, each with its group without the variant, and its variant; none if the name is another package's.
+    """
+    from ..tasks.humansense import variants
+    from ..tasks.humansense.taxonomy import TaxonomyError
+
+    group = SAMPLE if f"{name}_".startswith(f"{SAMPLE}_") else TASK_PREFIX
+    rest = name.removeprefix(group).lstrip("_")
+    try:
+        tasks = variants.tasks_of(f"{TASK_PREFIX}_{rest}") if name.startswith(group) else ()
+    except TaxonomyError:  # another package's
+        return []
+    return [(group, variants.split(rest)[0], task) for task in tasks]
+
+
+def refuse_cached_requests(model: Any, force_simple: bool, cached: bool) -> None:
+    """End the program if lmms-eval is asked to pickle the requests of a chat model, which loses their messages.
+
+    Args:
+        model: The model of an evaluation: a name, or an object.
+        force_simple: `--force_simple`.
+        cached: Whether `--cache_requests` is true or refresh.
+
+    Raises:
+        SystemExit: It is.
+    """
+    if cached and _form(model, force_simple) == "chat":
+        raise SystemExit(
+            "HumanSense: --cache_requests loses the messages of chat models, so every question would fail; leave it "
+            "out (--use_cache keeps answers)."
+        )
+
+
+def refuse_bad_generation(model: Any, gen_kwargs: Any) -> None:
+    """End the program if `--gen_kwargs` has a value that a model of this package cannot use, before it is loaded.
+
+    Args:
+        model: The model of an evaluation: a name, or an object.
+        gen_kwargs: `--gen_kwargs`.
+
+    Raises:
+        SystemExit: A value cannot be used.
+    """
+    if not is_ours(model) or not isinstance(gen_kwargs, str):
+        return
+    from lmms_eval.utils import simple_parse_args_string
+
+    from ..models.inputs.generation import check_arguments
+
+    given = simple_parse_args_string(gen_kwargs)
+    try:
+        check_arguments(given)
+    except ValueError as error:
+        raise SystemExit(f"HumanSense: --gen_kwargs: {error}") from None
+
+
 def refuse_unwritable(argument: str, folder: str | Path | None) -> None:
     """End the program if the folder that an argument names cannot be written.
 
@@ -62,6 +188,29 @@ def leaves(task_dict: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
             yield str(name), task
 
 
+def our_leaves(task_dict: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
+    """The names and the tasks of an evaluation whose names are like those of this package's tasks."""
+    return ((name, task) for name, task in leaves(task_dict) if name.startswith(TASK_PREFIX))
+
+
+def refuse_tasks_named_twice(task_dict: Mapping[Any, Any]) -> None:
+    """End the program if a task of ours is there alone and in a group: lmms-eval would ask its questions twice.
+
+    Args:
+        task_dict: The tasks of an evaluation, as lmms-eval gives them.
+
+    Raises:
+        SystemExit: A task is there twice.
+    """
+    counts = Counter(name for name, _ in our_leaves(task_dict))
+    twice = next((name for name, count in counts.items() if count > 1), None)
+    if twice is not None:
+        raise SystemExit(
+            f"HumanSense: --tasks names {twice} more than once, alone and in a group (a wildcard names both), so its "
+            "questions would be asked again; name the group or its tasks."
+        )
+
+
 def refuse_no_questions(task_dict: Mapping[Any, Any], limit: float | None, offset: int) -> None:
     """End the program if a task of ours is left without a question.
 
@@ -73,8 +222,8 @@ def refuse_no_questions(task_dict: Mapping[Any, Any], limit: float | None, offse
     Raises:
         SystemExit: A task has none.
     """
-    for name, task in leaves(task_dict):
-        if not name.startswith(TASK_PREFIX) or not hasattr(task, "eval_docs"):
+    for name, task in our_leaves(task_dict):
+        if not hasattr(task, "eval_docs"):
             continue
         there = len(task.eval_docs)
         if limit == 0 or offset >= there:
@@ -114,8 +263,8 @@ def _asked(task_dict: Mapping[Any, Any], limit: float | None, offset: int) -> It
     """The docs of our tasks that are asked, and that have media to show."""
     from ..tasks.humansense import variants
 
-    for name, task in leaves(task_dict):
-        if name.startswith(TASK_PREFIX) and {"root", "file", "variant"} <= set(task.eval_docs.column_names):
+    for _, task in our_leaves(task_dict):
+        if {"root", "file", "variant"} <= set(task.eval_docs.column_names):
             end = None if limit is None or limit < 1 else offset + int(limit)
             asked = islice(task.eval_docs, offset, end)
             yield from (doc for doc in asked if variants.BY_NAME[doc["variant"]].shown != "none")

@@ -45,6 +45,7 @@ def register() -> "list[ModelManifest]":
 
         if not _asks_for_tasks():
             wrap_once("lmms_eval.tasks:TaskManager", "initialize_tasks", _initialize_tasks)
+        _list_models()
         return [ModelManifest(model_id=name, chat_class_path=path) for name, path in MODELS.items()]
     except Exception as error:
         logger.warning("lmms-humansense is installed but cannot be used, its tasks and models are missing: %s", error)
@@ -55,6 +56,15 @@ def tasks() -> Path:
     """The folder that holds the task YAML files, for an lmms-eval that asks for it when it looks up tasks."""
     _adapt_runs()
     return task_folder()
+
+
+def _list_models() -> None:
+    """Add the models to the table that `lmms-eval models` prints, which is not the registry."""
+    from lmms_eval import models  # while it is imported: the table is there, and the registry has been made of it
+
+    table = getattr(models, "AVAILABLE_CHAT_TEMPLATE_MODELS", None)
+    if isinstance(table, dict):
+        table.update(MODELS)
 
 
 def _asks_for_tasks() -> bool:

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..tasks.humansense.metrics import reasoning, scoring
-from ..tasks.humansense.variants import Variant, split
+from ..tasks.humansense.variants import Variant
 from . import checks
-from .names import TASK_PREFIX
 
 
 def notes(results: Mapping[str, Any], tasks: Mapping[Any, Any]) -> list[str]:
@@ -21,16 +20,12 @@ def notes(results: Mapping[str, Any], tasks: Mapping[Any, Any]) -> list[str]:
     """
     logged = results.get("samples") or {}
     found: dict[Variant, list[str]] = {}
-    for name, task in checks.leaves(tasks):
-        if name.startswith(TASK_PREFIX):
+    for name, task in checks.our_leaves(tasks):
+        for _, variant, _ in checks.tasks_of(name):
             responses = _logged(logged[name]) if name in logged else _kept(task)
-            found.setdefault(_variant(name), []).extend(responses)
+            found.setdefault(variant, []).extend(responses)
     said = {variant: reasoning.misfit(responses, variant.style) for variant, responses in found.items()}
     return [f"{variant.group}: {sentence}." for variant, sentence in said.items() if sentence]
-
-
-def _variant(task: str) -> Variant:
-    return split(task.removeprefix(TASK_PREFIX).removeprefix("_").removeprefix("sample").removeprefix("_"))[0]
 
 
 def _logged(samples: list[dict[str, Any]]) -> Iterator[str]:
@@ -49,5 +44,5 @@ def _texts(responses: Any) -> Iterator[str]:
     if isinstance(responses, list):
         for each in responses:
             yield from _texts(each)
-    elif isinstance(responses, str) and not responses.startswith(scoring.FAILURE_MARK):
+    elif isinstance(responses, str) and scoring.failure_of(responses) is None:
         yield scoring.without_mark(responses)[0]

@@ -57,7 +57,7 @@ def reported(tasks: Sequence[str], results: Callable[[], Path | None]) -> Iterat
             _append("stopped", reason=getattr(ending, "reason", f"It ended with status {ending.code}."))
         raise
     except Exception as error:
-        _append("broken", reason=_reason(error))
+        _append("broken", reason=reason_of(error))
         raise
     place = results()
     _append("ended", tasks=list(tasks), results=None if place is None else os.path.abspath(place))
@@ -68,11 +68,11 @@ def asking() -> None:
     _append("asking")
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """The error as text. lmms-eval tries some things several times; then the last error is the one that says why."""
     attempt = getattr(error, "last_attempt", None)
     cause = attempt.exception() if attempt is not None else None
-    return _reason(cause) if cause is not None else f"{type(error).__name__}: {error}"
+    return reason_of(cause) if cause is not None else f"{type(error).__name__}: {error}"
 
 
 def read(file: Path) -> RunEvents:

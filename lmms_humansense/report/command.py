@@ -7,9 +7,10 @@ from rich.console import Console
 
 from ..paper.published import Which
 from ..results.reading import load_runs
-from ..results.runs import METRICS, TRUNCATED, Run
+from ..results.runs import METRICS, SHARES, Run
 from .compare import comparisons
 from .media import Media, Mode
+from .reasoning import by_run
 from .table import Table, table
 from .terminal import show
 from .write import write
@@ -34,7 +35,7 @@ def report(paths: Sequence[Path], out: Path, which: Which = "all", mode: Mode = 
         console.print("There is nothing to report.", style="red")
         return 1
     if terminal:
-        show(_tables(runs, which), console)
+        show(_tables(runs, which), runs, console)
         return 0
     media = Media(mode)
     console.print(f"Report: {write_report(runs, out, which, media, problems)}", markup=False)
@@ -56,7 +57,7 @@ def conclude(results: Sequence[Path], console: Console) -> None:
         runs, problems = load_runs(results, console)
         if not runs:
             return
-        show(_tables(runs, "omni"), console)
+        show(_tables(runs, "omni"), runs, console)
         page = write_report(runs, results[0].parent / "report", "all", Media("link"), problems)
         console.print(f"Report: {page}", markup=False)
     except Exception as error:
@@ -79,13 +80,13 @@ def write_report(runs: Sequence[Run], out: Path, which: Which, media: Media, pro
     from .page import page
     from .pictures import pictures
 
-    tables, compared = _tables(runs, which), comparisons(runs, "acc")
-    write(out, tables, runs, compared)
-    html = page(tables, runs, compared, pictures(runs, "acc"), media, problems)
+    tables, compared, reasoning = _tables(runs, which), comparisons(runs, "acc"), by_run(runs)
+    write(out, tables, runs, compared, reasoning)
+    html = page(tables, runs, compared, reasoning, pictures(runs, "acc"), media, problems)
     file = out / "report.html"
     file.write_text(html, encoding="utf-8")
     return file
 
 
 def _tables(runs: Sequence[Run], which: Which) -> list[Table]:
-    return [table(runs, metric, which) for metric in (*METRICS, TRUNCATED)]
+    return [table(runs, metric, which) for metric in (*METRICS, *SHARES)]

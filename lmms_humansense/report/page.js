@@ -100,6 +100,9 @@
     if (answer.frames !== undefined) parts.push(`${answer.frames} frames`);
     if (answer.heard !== undefined) parts.push(`${answer.heard} s heard of ${answer.present} s`);
     if (answer.tokens !== undefined) parts.push(`${answer.tokens} tokens`);
+    if (answer.empty) parts.push("empty");
+    if (answer.failure === "blocked") parts.push("blocked by a safety filter");
+    if (answer.failure === "budget") parts.push("not asked, because the budget of tokens was spent");
     if (answer.truncated) parts.push("cut off at max_new_tokens");
     if (answer.crash) parts.push(`the release's scorer would stop with an error: ${answer.crash}`);
     return parts.join(" · ");

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from itertools import combinations
 from typing import Any
@@ -17,7 +17,7 @@ from ..tasks.humansense.taxonomy import BY_CODE, TASKS
 from .compare import Comparison
 from .media import Media
 from .pictures import Picture
-from .reasoning import by_length
+from .reasoning import LengthGroup
 from .table import COLUMNS, Table
 from .write import EXPLANATION
 
@@ -26,6 +26,7 @@ def page(
     tables: Sequence[Table],
     runs: Sequence[Run],
     comparisons: Sequence[Comparison],
+    reasoning: Mapping[str, Sequence[LengthGroup]],
     pictures: Sequence[Picture],
     media: Media,
     problems: Sequence[str] = (),
@@ -36,6 +37,7 @@ def page(
         tables: A table for each metric.
         runs: The runs, with all their samples.
         comparisons: The comparisons of pairs of runs.
+        reasoning: The responses of each run by the length of their reasoning.
         pictures: The pictures.
         media: How clips come into the page.
         problems: Sentences about results that could not be used.
@@ -54,9 +56,10 @@ def page(
         columns=list(COLUMNS),
         tasks={task.code: task.name for task in TASKS},
         comparisons=comparisons,
-        reasoning={run.name: groups for run in runs if (groups := by_length(run))},
+        reasoning=reasoning,
         pictures=pictures,
         problems=problems,
+        alarms=[alarm for run in runs for alarm in run.alarms],
         explanation=EXPLANATION,
         style=here.joinpath("page.css").read_text(encoding="utf-8"),
         script=script,
@@ -96,18 +99,20 @@ def _question(row: dict[str, Any], media: Media) -> dict[str, Any]:
 
 
 def _answer(row: dict[str, Any]) -> dict[str, Any]:
-    has_tags = bool(split(row["response"]).reasoning)  # some servers send the reasoning beside the response
+    parts = split(row["response"])  # not all reasoning is in the response: some servers send it beside it
     answer = {
         "outcome": _outcome(row),
         "acc": row["acc"],
         "parsed": row["parsed"],
-        "response": split(row["response"]).rest if has_tags else row["response"],
+        "response": parts.rest if parts.reasoning else row["response"],
         "reasoning": row["reasoning"] or None,
         "frames": row["frames"],
         "heard": row["seconds_heard"],
         "present": row["seconds_present"],
         "tokens": row["output_tokens"],
         "truncated": row["truncated"] == 1 or None,
+        "empty": row["empty"] == 1 or None,
+        "failure": row["failure"] or None,
         "crash": row["crash"] or None,
     }
     return {key: value for key, value in answer.items() if not pandas.isna(value)}

@@ -1,8 +1,7 @@
 """How the score depends on the length of the reasoning."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import pandas
 
@@ -78,6 +77,6 @@ def _group(name: str, samples: pandas.DataFrame, metric: Metric) -> LengthGroup:
     )
 
 
-def as_records(runs: Sequence[Run]) -> dict[str, list[dict[str, Any]]]:
-    """The groups of each run by the run's name, as JSON takes them."""
-    return {run.name: [asdict(group) for group in groups] for run in runs if (groups := by_length(run))}
+def by_run(runs: Sequence[Run]) -> dict[str, list[LengthGroup]]:
+    """The groups of each run that has some, by the run's name."""
+    return {run.name: groups for run in runs if (groups := by_length(run))}

@@ -6,10 +6,10 @@ from typing import Literal
 
 from ..paper.published import INCONSISTENT, ON_A_SUBSET, Published, Which, rows
 from ..results import statistics
-from ..results.runs import TRUNCATED, Leaf, Metric, Run
+from ..results.runs import SHARES, Leaf, Metric, Run
 from ..results.statistics import Estimate
 from ..results.text import one_line
-from ..tasks.humansense.metrics import reasoning
+from ..tasks.humansense.metrics.scoring import FailureKind
 from ..tasks.humansense.taxonomy import LEVELS, TASKS, VIDEO, Task
 
 COLUMNS: dict[str, tuple[Task, ...]] = {
@@ -88,9 +88,9 @@ def table(runs: Sequence[Run], metric: Metric, which: Which) -> Table:
         which: Which rows of the paper follow.
 
     Returns:
-        The table, with people and chance at its end. That of `truncated` has no other rows than those of the runs.
+        The table, with people and chance at its end. Those of `SHARES` have no other rows than those of the runs.
     """
-    if metric == TRUNCATED:
+    if metric in SHARES:
         found = [Row(run.name, "run", _cells(run, metric), notes(run), is_ranked=False) for run in runs]
         return Table(metric, found, blank="–")
     ours = [_row(run, metric) for run in runs]
@@ -128,17 +128,31 @@ def notes(run: Run) -> list[str]:
         found.append(f"samples missing in {', '.join(short)}")
     failed = sum(leaf.failed for leaf in run.leaves.values())
     if failed:
-        found.append(f"{failed:,} failed")
+        kinds = [f"{count:,} {text}" for kind, text in _KINDS.items() if (count := _failed_as(run, kind))]
+        found.append(f"{failed:,} failed" + (f" ({', '.join(kinds)})" if kinds else ""))
+    empty = sum(leaf.empty for leaf in run.leaves.values())
+    if empty:
+        found.append(f"{empty:,} of {len(run.samples):,} responses are empty")
     truncated = sum(leaf.truncated for leaf in run.leaves.values())
     if truncated:
         found.append(f"{truncated:,} truncated at max_new_tokens")
     stopped = sum(leaf.stopped for leaf in run.leaves.values())
     if stopped:
         found.append(f"{stopped:,} responses would have stopped the release's scorer with an error (counted 0)")
-    asked_otherwise = reasoning.misfit(run.responses, run.setting.style)
-    if asked_otherwise:
-        found.append(asked_otherwise)
+    if run.misfit:
+        found.append(run.misfit)
     return [one_line(note, longest=None) for note in [*found, *_protocol_notes(run)]]
+
+
+_KINDS: dict[FailureKind, str] = {
+    "budget": "not asked, because the budget of tokens was spent",
+    "blocked": "blocked by a safety filter",
+}
+"""The kinds of failures that notes name."""
+
+
+def _failed_as(run: Run, kind: FailureKind) -> int:
+    return sum(leaf.failed_as(kind) for leaf in run.leaves.values())
 
 
 def _is_whole(run: Run) -> bool:
@@ -189,6 +203,7 @@ def _cell(whole: Estimate, leaves: Sequence[Leaf]) -> Cell:
     counts = {
         "missing": sum(leaf.missing for leaf in leaves),
         "failed": sum(leaf.failed for leaf in leaves),
+        "empty": sum(leaf.empty for leaf in leaves),
         "truncated": sum(leaf.truncated for leaf in leaves),
     }
     marks = tuple(f"{count:,} {what}" for what, count in counts.items() if count)

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from ..results.runs import METRICS, TRUNCATED, Run
+from ..results.runs import METRICS, SHARES, Run
 from ..tasks.humansense.taxonomy import LEVELS
 from .table import COLUMNS, Row, Table, table
 
@@ -14,11 +14,12 @@ _SHOWN = ("Avg.", *LEVELS, "FR2", "PC")
 _STYLES = {"run": "bold", "paper": "", "human": "dim", "chance": "dim"}
 
 
-def show(tables: Sequence[Table], console: Console) -> None:
-    """Print the tables, and the notes of the runs below them.
+def show(tables: Sequence[Table], runs: Sequence[Run], console: Console) -> None:
+    """Print the tables, and below them the notes of the runs and what went wrong in them.
 
     Args:
         tables: A table for each metric.
+        runs: The runs of the tables.
         console: Where to print.
     """
     for each in tables:
@@ -33,6 +34,8 @@ def show(tables: Sequence[Table], console: Console) -> None:
         console.print(grid)
     for name, notes in _notes(row for each in tables for row in each.rows if row.kind == "run").items():
         console.print(f"{name}: {'; '.join(notes)}", markup=False)
+    for alarm in (alarm for run in runs for alarm in run.alarms):
+        console.print(alarm, style="bold red", markup=False)
 
 
 def _notes(rows: Iterable[Row]) -> dict[str, list[str]]:
@@ -45,23 +48,23 @@ def _notes(rows: Iterable[Row]) -> dict[str, list[str]]:
 
 
 def show_run(run: Run, console: Console) -> None:
-    """Print one run in full: all tasks, levels and the average, with intervals and counts, and how much is truncated.
+    """Print one run in full: all tasks, levels and the average, with intervals, counts, and the shares of `SHARES`.
 
     Args:
         run: The run.
         console: Where to print.
     """
     rows = {metric: table([run], metric, "none").rows[0] for metric in METRICS}
-    truncated = table([run], TRUNCATED, "none")
+    shares = [table([run], metric, "none") for metric in SHARES]
     grid = Grid(title=Text(f"HumanSense, {run.name}, %"), title_justify="left")
-    for heading in ("", *(part for metric in METRICS for part in (metric, "95 %", "of")), TRUNCATED, ""):
+    for heading in ("", *(part for metric in METRICS for part in (metric, "95 %", "of")), *SHARES, ""):
         grid.add_column(heading, justify="right" if heading else "left")
     for column in COLUMNS:
         cells = [row.cells.get(column) for row in rows.values()]
         if any(cells):
             marks = ", ".join(dict.fromkeys(mark for cell in cells if cell for mark in cell.marks))
-            share = _shown(truncated.rows[0], column, truncated.blank).rstrip("!")
-            grid.add_row(column, *(part for row in rows.values() for part in _in_full(row, column)), share, marks)
+            shown = [_shown(share.rows[0], column, share.blank).rstrip("!") for share in shares]
+            grid.add_row(column, *(part for row in rows.values() for part in _in_full(row, column)), *shown, marks)
     console.print(grid)
     notes = _notes(rows.values())
     console.print(f"{run.name}: {'; '.join(notes[run.name])}" if notes else "", markup=False)

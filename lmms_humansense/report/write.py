@@ -3,16 +3,16 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..results.runs import METRICS, TRUNCATED, Metric, Run
+from ..results.runs import METRICS, SHARES, Metric, Run
 from ..results.text import for_spreadsheet, one_line
 from ..tasks.humansense.taxonomy import TASKS
 from .compare import Comparison
-from .reasoning import as_records
+from .reasoning import LengthGroup
 from .table import COLUMNS, Cell, Row, Table
 
 _OF_CELL = ("score", "low", "high", "questions", "marks")
@@ -22,9 +22,17 @@ _LATEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
 }  # fmt: skip
 
 
-def markdown(tables: Sequence[Table]) -> str:
-    """Write the tables as Markdown, with their notes below; the best score is bold, the second best italic."""
-    parts = []
+def markdown(tables: Sequence[Table], runs: Sequence[Run] = ()) -> str:
+    """Write the tables as Markdown, with their notes below; the best score is bold, the second best italic.
+
+    Args:
+        tables: A table for each metric.
+        runs: The runs of the tables. What went wrong in them stands first.
+
+    Returns:
+        The text.
+    """
+    parts = [f"**{_escape(alarm)}**" for run in runs for alarm in run.alarms]
     for table in tables:
         lines = ["| " + " | ".join(["", *COLUMNS]) + " |", "|---" + "|--:" * len(COLUMNS) + "|"]
         for row in table.rows:
@@ -41,7 +49,8 @@ EXPLANATION = (
     "tasks, as in the paper; levels are means of their tasks. A mean is given only if there is a score for each of its "
     "tasks; –: no response could be scored. The paper's rows are by the release's scorer for both metrics; people "
     "answered a subset. `truncated` is the share of responses that were cut off at max_new_tokens; – where the model "
-    "does not say, or was not asked."
+    "does not say, or was not asked. `empty` is the share of responses that are empty, which `acc` counts as wrong and "
+    "the release's scorer leaves out; – where the results do not say."
 )
 
 
@@ -111,24 +120,30 @@ def _tex_cell(cell: Cell | None) -> str:
     return f"\\{command}{{{text}}}" if command else text
 
 
-def as_json(tables: Sequence[Table], runs: Sequence[Run], comparisons: Sequence[Comparison]) -> str:
+def as_json(
+    tables: Sequence[Table],
+    runs: Sequence[Run],
+    comparisons: Sequence[Comparison],
+    reasoning: Mapping[str, Sequence[LengthGroup]],
+) -> str:
     """Write everything as JSON, with unrounded numbers.
 
     Args:
         tables: A table for each metric.
         runs: The runs.
         comparisons: The comparisons of pairs of runs.
+        reasoning: The responses of each run by the length of their reasoning.
 
     Returns:
         The text. `scores` holds the score of each task by run and metric, `reasoning` the scores of each run by the
         length of the reasoning.
     """
     content = {
-        "scores": {run.name: {metric: _by_task(run, metric) for metric in (*METRICS, TRUNCATED)} for run in runs},
+        "scores": {run.name: {metric: _by_task(run, metric) for metric in (*METRICS, *SHARES)} for run in runs},
         "tables": {table.metric: [_row(row) for row in table.rows] for table in tables},
         "runs": [_run(run) for run in runs],
         "comparisons": [asdict(comparison) for comparison in comparisons],
-        "reasoning": as_records(runs),
+        "reasoning": {name: [asdict(group) for group in groups] for name, groups in reasoning.items()},
     }
     return json.dumps(content, indent=1, ensure_ascii=False, default=str) + "\n"
 
@@ -154,7 +169,13 @@ def _run(run: Run) -> dict[str, Any]:
     }
 
 
-def write(folder: Path, tables: Sequence[Table], runs: Sequence[Run], comparisons: Sequence[Comparison]) -> None:
+def write(
+    folder: Path,
+    tables: Sequence[Table],
+    runs: Sequence[Run],
+    comparisons: Sequence[Comparison],
+    reasoning: Mapping[str, Sequence[LengthGroup]],
+) -> None:
     """Write table.md, table.csv, table.tex and results.json.
 
     Args:
@@ -162,9 +183,10 @@ def write(folder: Path, tables: Sequence[Table], runs: Sequence[Run], comparison
         tables: A table for each metric.
         runs: The runs.
         comparisons: The comparisons of pairs of runs.
+        reasoning: The responses of each run by the length of their reasoning.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "results.json").write_text(as_json(tables, runs, comparisons), encoding="utf-8")
-    (folder / "table.md").write_text(markdown(tables), encoding="utf-8")
+    (folder / "results.json").write_text(as_json(tables, runs, comparisons, reasoning), encoding="utf-8")
+    (folder / "table.md").write_text(markdown(tables, runs), encoding="utf-8")
     (folder / "table.csv").write_text(comma_separated(tables), encoding="utf-8")
     (folder / "table.tex").write_text("\n".join(latex(table) for table in tables), encoding="utf-8")

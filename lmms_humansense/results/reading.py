@@ -104,9 +104,17 @@ def _wrong_fields(results: Mapping[str, Any]) -> list[str]:
         "model_info": isinstance(info, dict),
         "model_info.versions": not isinstance(info, dict) or isinstance(info.get("versions") or {}, dict),
         "model_info.refused_arguments": not isinstance(info, dict) or _are_texts(info.get("refused_arguments") or []),
+        "model_info.generation_of_tasks": not isinstance(info, dict) or _are_generations(info),
         "humansense_data": isinstance(origins, list) and all(map(_is_origin, origins)),
     }
     return [name for name, is_fine in fine.items() if not is_fine]
+
+
+def _are_generations(info: Mapping[str, Any]) -> bool:
+    tasks = info.get("generation_of_tasks") or {}
+    return isinstance(tasks, dict) and all(
+        isinstance(each, dict) and _are_texts(_as_list(each.get("until") or [])) for each in tasks.values()
+    )
 
 
 def _are_texts(value: Any) -> bool:
@@ -167,6 +175,10 @@ def _leaf_named(name: str) -> tuple[str, str] | None:
 
 
 def _leaf(file: Path, results: Mapping[str, Any], name: str, code: str, problems: list[str]) -> Leaf:
+    if _is_predicted_only(results, name):
+        raise ResultsError(
+            f"{file}: {name} was made with --predict_only, so its responses have no scores; run it again without it."
+        )
     samples_file = file.with_name(f"{file.name.removesuffix(_RESULTS)}samples_{name}.jsonl")
     if not samples_file.is_file():
         raise ResultsError(f"{samples_file} is missing: {name} of {file} was run without --log_samples.")
@@ -183,6 +195,12 @@ def _leaf(file: Path, results: Mapping[str, Any], name: str, code: str, problems
         raise ResultsError(f"{file}: its n-samples of {name} ({shown(numbers)}) do not fit its {len(rows):,} samples.")
     frame = pandas.DataFrame(rows).sort_values("doc_id").reset_index(drop=True)
     return Leaf(code, frame, asked, total, str(results.get("date", "")))
+
+
+def _is_predicted_only(results: Mapping[str, Any], name: str) -> bool:
+    """Whether lmms-eval put its metric `bypass` in place of the task's own metrics."""
+    scores = results["results"].get(name)
+    return isinstance(scores, dict) and any(str(metric).startswith("bypass,") for metric in scores)
 
 
 def _rows(file: Path, code: str, problems: list[str]) -> list[dict[str, Any]]:
@@ -225,7 +243,7 @@ _MOST_QUESTIONS = 10**6
 _OF_MODEL = (
     "pretrained", "checkpoint", "model_type", "dtype", "quantization", "attn_implementation", "system_prompt", "frames",
     "fps", "nframes", "max_pixels", "time_axis", "video_reader", "use_audio_in_video", "random_weights", "base_url",
-    "media", "frame_format",
+    "media", "frame_format", "engine", "vllm_mends",
 )  # fmt: skip
 """What a model says about itself that scores depend on."""
 
@@ -236,13 +254,14 @@ def _settings(file: Path, results: Mapping[str, Any], task: str) -> dict[str, An
     generation = (configured.get("generation_kwargs") or {}) if isinstance(configured, dict) else None
     if not isinstance(generation, dict) or not _are_texts(_as_list(generation.get("until") or [])):
         raise ResultsError(f"{file}: its configs.{task} has another form than in results of lmms-eval.")
+    done = (model.get("generation_of_tasks") or {}).get(task) or {}
     known = {key: model.get(key) for key in _OF_MODEL if key in model}
     return {
         "model": config.get("model"),
         **(known or {"model_args": config.get("model_args")}),
         "limit": config.get("limit"),
         "offset": config.get("offset") or None,
-        "generation": generation,
+        "generation": {**generation, **done},  # what was done, where the model says it, over what was asked for
         "version": (results.get("versions") or {}).get(task),
         "data": [
             {key: origin.get(key) for key in ("source", "commit") if key in origin}

@@ -7,10 +7,15 @@ from typing import Any, Literal
 
 import pandas
 
+from ..plugin.names import MODELS
+from ..plugin.unanswered import Unanswered, sentences
+from ..tasks.humansense.metrics import reasoning
+from ..tasks.humansense.metrics.scoring import FailureKind
 from ..tasks.humansense.taxonomy import TASKS
 from ..tasks.humansense.variants import Variant, split
 from . import statistics
 from .statistics import Estimate
+from .text import one_line
 
 RESCORED = "release_file"
 """The model's name for lmms-eval in results that were made from the release's own result files."""
@@ -18,12 +23,18 @@ RESCORED = "release_file"
 SAMPLE = "sample"
 """The variants of the embedded sample begin with it."""
 
-Metric = Literal["paper", "acc", "truncated"]
+Metric = Literal["paper", "acc", "truncated", "empty"]
 METRICS: tuple[Metric, ...] = ("paper", "acc")
 """The metrics of which more is better."""
 
 TRUNCATED: Metric = "truncated"
 """The share of responses that were cut off. It is missing where a model does not say how its responses ended."""
+
+EMPTY: Metric = "empty"
+"""The share of responses that are empty. It is missing in results of earlier versions."""
+
+SHARES: tuple[Metric, ...] = (TRUNCATED, EMPTY)
+"""The metrics that are no scores: only runs have them, and they are not ranked."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +58,7 @@ class Leaf:
     @cached_property
     def estimates(self) -> dict[str, Estimate | None]:
         """The mean of each metric with its interval, computed once for all tables and pictures."""
-        return {metric: statistics.estimate(self.samples, metric) for metric in (*METRICS, TRUNCATED)}
+        return {metric: statistics.estimate(self.samples, metric) for metric in (*METRICS, *SHARES)}
 
     @cached_property
     def chance(self) -> dict[str, float]:
@@ -68,6 +79,15 @@ class Leaf:
     def truncated(self) -> int:
         """How many responses are known to be cut off."""
         return int((self.samples[TRUNCATED] == 1).sum())
+
+    @property
+    def empty(self) -> int:
+        """How many responses are known to be empty."""
+        return int((self.samples[EMPTY] == 1).sum())
+
+    def failed_as(self, kind: FailureKind) -> int:
+        """How many requests failed in this way."""
+        return int((self.samples["failure"] == kind).sum())
 
     @property
     def stopped(self) -> int:
@@ -111,6 +131,23 @@ class Run:
         return bool(self.settings["model"] == RESCORED)
 
     @property
+    def is_of_wrapper(self) -> bool:
+        """Whether lmms-eval ran its model by a wrapper of its own, or of others."""
+        return not self.is_rescored and self.settings["model"] not in MODELS
+
+    @property
+    def alarms(self) -> list[str]:
+        """What went wrong in a run of a model that is not this package's, as sentences: a reader must not miss it."""
+        if not self.is_of_wrapper:
+            return []
+        group = "_".join(filter(None, ["humansense", self.variant]))
+        leaves = [self.leaves[task.code] for task in TASKS if task.code in self.leaves]
+        counts = [
+            Unanswered(f"{group}_{leaf.code.lower()}", len(leaf.samples), leaf.failed, leaf.empty) for leaf in leaves
+        ]
+        return [one_line(f"{self.name}: {sentence}", longest=None) for sentence in sentences(counts)]
+
+    @property
     def setting(self) -> Variant:
         """The variant of the benchmark or of the sample."""
         return split(self.variant.removeprefix(SAMPLE).removeprefix("_"))[0]
@@ -122,8 +159,9 @@ class Run:
         # pandas.concat would guess another type for a column that is empty in one of the tasks.
         return pandas.DataFrame([row for leaf in leaves for row in leaf.to_dict("records")])
 
-    @property
-    def responses(self) -> list[str]:
-        """The responses of all tasks, without those of failed requests."""
+    @cached_property
+    def misfit(self) -> str | None:
+        """What the responses say about the prompts; see `reasoning.misfit`. Read it after all leaves are added."""
         samples = [leaf.samples for leaf in self.leaves.values()]
-        return [response for each in samples for response in each.loc[each["failed"] == 0, "response"]]
+        responses = [response for each in samples for response in each.loc[each["failed"] == 0, "response"]]
+        return reasoning.misfit(responses, self.setting.style)

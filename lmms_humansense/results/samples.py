@@ -38,6 +38,7 @@ def row(sample: Any, code: str) -> dict[str, Any]:
     paper = whole.part("paper") if whole.get("paper") is not None else None
     truncated = whole.part("truncated") if whole.get("truncated") is not None else None
     response = _response(whole)
+    failed, empty = whole.part("failed"), whole.part("empty") if whole.get("empty") is not None else None
     # Cached answers of an earlier run do not say what was shown.
     told = _Fields((whole.listed("token_counts") or [{}])[0] or {}, "token_counts")
     return {
@@ -47,7 +48,9 @@ def row(sample: Any, code: str) -> dict[str, Any]:
         "paper": None if paper is None else paper.share("score"),
         "crash": "" if paper is None or paper.get("crash") is None else paper.text("crash"),
         "answered": whole.part("answered").share("score"),
-        "failed": whole.part("failed").share("score"),
+        "failed": failed.share("score"),
+        "failure": failed.text_or_none("kind") or "",
+        "empty": None if empty is None else empty.share("score"),
         "truncated": None if truncated is None else truncated.share("score"),
         "response": response,
         "reasoning": told.text_or_none("reasoning") or split(response).reasoning,

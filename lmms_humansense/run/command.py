@@ -1,7 +1,8 @@
 """`lmms-humansense run`: run lmms-eval in a process that is watched, and end with an exit status that can be relied on.
 
-0: results for every requested task were written, and no more requests failed than is allowed. 2: the arguments or the
-data cannot be used as they are. 3: the run is incomplete, and the same command resumes it.
+0: results for every requested task were written, and no more requests failed than is allowed (for models that are not
+this package's, also: or have an empty response). 2: the arguments or the data cannot be used as they are. 3: the run is
+incomplete, and the same command resumes it.
 """
 
 import argparse
@@ -18,11 +19,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..models.runtime.failure_limit import allowed, read_limit
 from ..models.runtime.signals import EXIT_INCOMPLETE as INCOMPLETE
 from ..models.runtime.worker_process import end_with
 from ..plugin import run_events
-from ..plugin.names import TASK_PREFIX
+from ..plugin.names import MODELS, TASK_PREFIX, is_ours
 from ..plugin.run_events import RunEvents
+from ..plugin.unanswered import sentences, unanswered
 
 COMPLETE, BAD_ARGUMENTS = 0, 2
 
@@ -47,8 +50,36 @@ def with_defaults(arguments: Sequence[str]) -> list[str]:
     return ["--output_path", output, "--use_cache", str(Path(output) / "cache"), "--log_samples", *arguments]
 
 
+def without_limit(arguments: Sequence[str]) -> tuple[list[str], str | None]:
+    """Take the argument of this command, `--max_failures`, off those for lmms-eval.
+
+    Returns:
+        The arguments for lmms-eval, and the value of `--max_failures`; None if it is not given.
+
+    Raises:
+        ValueError: The value is not valid, or the model is this package's, which takes it in `--model_args`.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--max_failures", "--max-failures", nargs="?", const="")
+    given, others = parser.parse_known_args(arguments)
+    if given.max_failures is None:
+        return list(arguments), None
+    read_limit(given.max_failures)
+    model = argparse.ArgumentParser(add_help=False)
+    model.add_argument("--model", nargs="?")
+    named = model.parse_known_args(others)[0].model
+    if named in MODELS:
+        raise ValueError(f"{named} takes the limit in its arguments: --model_args max_failures={given.max_failures}.")
+    return others, given.max_failures
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run lmms-eval with the arguments, say how it ended, and return the exit status."""
+    typed = arguments
+    try:
+        arguments, limit = without_limit(arguments)
+    except ValueError as error:
+        return _refused(str(error))
     if _only_informs(arguments):
         return COMPLETE if subprocess.call([sys.executable, "-m", "lmms_eval", *arguments]) == 0 else BAD_ARGUMENTS
     first = os.environ.get("RANK", "0") == "0"
@@ -62,12 +93,13 @@ def run(arguments: Sequence[str]) -> int:
         ended = _run_watched([sys.executable, "-m", "lmms_eval", *with_defaults(arguments)], file)
         events = run_events.read(file)
         status, sentence = judge(ended, events, first)
+    if status == COMPLETE and first:
+        _conclude(events)
+        status, sentence = judge_failures(events, limit)
     if sentence:
         print(f"\nlmms-humansense run: {sentence}", file=sys.stderr)
     if status == INCOMPLETE and first:
-        print(f"To go on where it stopped:\n    {resume_command(arguments)}", file=sys.stderr)
-    if status == COMPLETE and first:
-        _conclude(events)
+        print(f"To go on where it stopped:\n    {resume_command(typed)}", file=sys.stderr)
     return status
 
 
@@ -133,6 +165,32 @@ def judge(ended: int, events: RunEvents, first: bool = True) -> tuple[int, str]:
     return (INCOMPLETE, " ".join(missing)) if missing else (COMPLETE, "")
 
 
+def judge_failures(events: RunEvents, limit: str | None) -> tuple[int, str]:
+    """Judge how many requests got no answer in a run whose results are there.
+
+    Requests of this package's models are not counted: these models stop a run by themselves.
+
+    Args:
+        events: What the run reported.
+        limit: How many requests of an evaluation may fail or have an empty response, as `max_failures` of this
+            package's models; None is their default.
+
+    Returns:
+        The exit status, and a sentence for the user: "" if the status is 0.
+    """
+    from ..models.runtime.settings import RunSettings
+
+    given = RunSettings().max_failures if limit is None else read_limit(limit)
+    said = []
+    for _, place in events.ended:
+        results = json.loads(Path(str(place)).read_text(encoding="utf-8"))
+        tasks = [] if is_ours(results.get("config", {}).get("model")) else unanswered(results)
+        count, asked = sum(each.failed + each.empty for each in tasks), sum(each.asked for each in tasks)
+        if count > allowed(given, asked):
+            said += [*sentences(tasks), f"max_failures={limit or given} allows {allowed(given, asked):,} of {asked:,}."]
+    return (INCOMPLETE, " ".join(said)) if said else (COMPLETE, "")
+
+
 def resume_command(arguments: Sequence[str]) -> str:
     """The command that resumes the run, quoted for a shell."""
     launched = "  # with the launcher that started this run" if "WORLD_SIZE" in os.environ else ""
@@ -151,6 +209,8 @@ def _missing(tasks: Sequence[str], results: str | None) -> str | None:
         return f"The results in {results} were not written, or not completely ({type(error).__name__})."
     if absent:
         return f"There are no results for {', '.join(absent)} in {results}."
+    if (written.get("usage") or {}).get("budget_exceeded"):
+        return f"The token budget (--max_tokens) was used up before all questions were asked: {results} is partial."
     return f"The samples of {', '.join(cut_off)} beside {results} are not complete." if cut_off else None
 
 

@@ -149,7 +149,7 @@ def digest_of_code(folder: str, left_out: Collection[str] = ()) -> str:
     """Compute the digest of all source code that decides what a model is shown and what it answers.
 
     Args:
-        folder: "local" or "endpoint". Every module in it, in `media` and in `inputs` is read, at any depth.
+        folder: "local", "vllm" or "endpoint". Every module in it, in `media` and in `inputs` is read, at any depth.
         left_out: Modules to ignore, such as "local/families/qwen2_audio.py".
 
     Returns:

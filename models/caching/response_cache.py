@@ -31,10 +31,11 @@ from typing import Any
 
 import torch
 from lmms_eval.api.instance import Instance
-from lmms_eval.caching.response_cache import ResponseCache, compute_cache_key, is_deterministic
+from lmms_eval.caching.response_cache import ResponseCache, compute_cache_key
 from loguru import logger
 
 from ..inputs.conversation import Conversation, paths_of
+from ..inputs.generation import arguments_used
 from ..inputs.stats import MediaStats
 from ..runtime.ledger import KeepingError, Recalled
 from ..runtime.request import Request, Response
@@ -61,6 +62,10 @@ class AnswerCache(ResponseCache):
     kept: int
     _earlier: "EarlierRuns"
     _adopted: dict[str, tuple[Request, str]]
+    _identity: str
+    _known_arguments: frozenset[str]
+    _media_timeout: float
+    _files: FileDigests
     _lock: threading.Lock
     _audit_file: Any
     _remote_rank_audit: str | None
@@ -91,6 +96,8 @@ class AnswerCache(ResponseCache):
         cache.folder = str(cache._cache_root)
         cache.recalled = cache.kept = 0
         cache._adopted = {}
+        cache._identity = ""
+        cache._files = FileDigests()
         cache._lock = threading.Lock()
         return cache
 
@@ -108,10 +115,12 @@ class AnswerCache(ResponseCache):
         if reqtype != _REQUEST_TYPE:
             responses: list[Any] = super().execute(lm, reqtype, requests)
             return responses
-        self._identity = digest_of(lm.identity())
+        answers = lm.generate_until(requests, self)  # first, because it refuses what cannot be asked
+        self._known_arguments = lm.known_arguments
         self._media_timeout = float(lm.settings.media_timeout)
-        self._files = FileDigests()
-        return list(lm.generate_until(requests, self))
+        if not self._identity:  # a run may come several times, and reading a checkpoint takes long
+            self._identity = digest_of(lm.identity())
+        return list(answers)
 
     def recall(self, request: Request, conversation: Conversation) -> Recalled:
         """Look up the answer that an earlier run gave to a request, as `Ledger.recall` says."""
@@ -191,15 +200,15 @@ class AnswerCache(ResponseCache):
 
     def _key(self, request: Request, conversation: Conversation, media: tuple[str, ...]) -> str | None:
         """The key of the answer to a request; None if the answer is sampled, or the content of its media is unknown."""
-        arguments = dict(request.generation_kwargs)
-        if not is_deterministic(_REQUEST_TYPE, arguments):
+        arguments = arguments_used(request.generation_kwargs, self._known_arguments)
+        if arguments["do_sample"]:
             return None
         work = f"Reading {', '.join(media)}"
         try:
             content = within(self._media_timeout, lambda: digest_of(describe(conversation, self._files)), work)
         except (UnknownContentError, OSError, TypeError, ValueError):
             return None  # asking the request reports what is wrong
-        question = digest_of([content, {name: repr(value) for name, value in arguments.items()}])
+        question = digest_of([content, arguments])
         key: str = compute_cache_key(
             _REQUEST_TYPE, "", "", arguments, content_hash=question, model_fingerprint_hash=self._identity
         )

@@ -13,10 +13,11 @@ import tenacity
 
 from ..inputs.generation import cut_at, stops_of
 from ..runtime.ledger import Ledger
-from ..runtime.pipeline import MemoryShare, Pipeline
-from ..runtime.request import EncodedRequest, Request, Response, error_result, in_order
+from ..runtime.pipeline import MemoryShare, Pipeline, put_until
+from ..runtime.request import EncodedRequest, EncodingResult, Request, Response, error_result, failed_response, in_order
 from ..runtime.signals import WAKE_INTERVAL, SigtermGuard, Terminated
 from ..runtime.text import storable
+from .budget import BudgetSpentError, NoLimit, Spending, TokenBudget
 from .client import EndpointClient
 from .limiter import Entry, Limiter
 from .outage import Outage, Tries
@@ -36,6 +37,11 @@ _SHORTEST_LIMIT = 1.0
 
 _SLOW = 0.5
 """A try that takes more than this share of `timeout` is a sign that the server is crowded."""
+
+NOT_ASKED = EncodingResult(
+    reason="[LMMS_EVAL_BUDGET_EXCEEDED] The question was not asked, because the token budget (--max_tokens) is spent."
+)
+"""The result of a request after the budget is spent. It begins with the mark of lmms-eval's own models."""
 
 
 @dataclass
@@ -78,8 +84,16 @@ class _Call:
     hopeless: threading.Event = field(default_factory=threading.Event)
 
 
-_Event = Response | _Call | BaseException | None
-"""A response without a call, a call that has ended, an error that ends the run, or (None) a thread that has ended."""
+@dataclass(frozen=True)
+class _NotAsked:
+    """A request that is not prepared, because the token budget is spent."""
+
+    request: Request
+
+
+_Event = Response | _Call | _NotAsked | BaseException | None
+"""A response without a call, a call that has ended, a request that is not asked, an error that ends the run, or (None)
+a thread that has ended."""
 
 
 @dataclass
@@ -100,10 +114,12 @@ class EndpointRunner:
         pipeline: Prepares the requests.
         ledger: Keeps answers and counts failures.
         guard: Ends a run after SIGTERM, while it waits for replies.
+        spending: The token budget of the run.
 
     Attributes:
         usage: What the run has used so far.
         limiter: Limits the number of open requests.
+        not_asked: How many requests were not sent, because the token budget was spent.
     """
 
     def __init__(
@@ -113,6 +129,7 @@ class EndpointRunner:
         pipeline: Pipeline,
         ledger: Ledger,
         guard: SigtermGuard,
+        spending: Spending | None = None,
     ) -> None:
         self._client = client
         self._settings = settings
@@ -122,6 +139,8 @@ class EndpointRunner:
         self.usage = Usage()
         self.limiter = Limiter(settings.concurrency)
         self._outage = Outage()
+        self._budget = TokenBudget(spending or NoLimit())
+        self.not_asked = 0
 
     def run(self, requests: Sequence[Request], on_response: Callable[[], Any] = lambda: None) -> Iterator[Response]:
         """Answer requests. Errors that do not concern a single request are raised.
@@ -166,10 +185,14 @@ class EndpointRunner:
             raise event
         if isinstance(event, Response):
             return event
+        if isinstance(event, _NotAsked):
+            return self._not_asked(failed_response(event.request, NOT_ASKED, ()))
         assert event is not None, "no thread ends before the last response"
         call, request = event, event.request
         self.usage.retries += call.retries
-        if call.reply is None:
+        if isinstance(call.error, BudgetSpentError):
+            response = self._not_asked(request.failed(NOT_ASKED))
+        elif call.reply is None:
             response = request.failed(error_result(call.error or RuntimeError("no reply")))
             if isinstance(call.error, OnlyReasoningError):
                 response = replace(response, reasoning=storable(call.error.reasoning))
@@ -179,6 +202,11 @@ class EndpointRunner:
             response = _response(request, call.reply)
             self._ledger.keep(response)
         self._pipeline.release(call.share)
+        return response
+
+    def _not_asked(self, response: Response) -> Response:
+        self.not_asked += 1
+        self._ledger.not_asked(response)
         return response
 
     def _drain(self, state: _State) -> None:
@@ -197,6 +225,7 @@ class EndpointRunner:
         """Let each thread end after its open request."""
         state.ended.set()
         self.limiter.end()
+        self._budget.end()
         with contextlib.suppress(queue.Empty):
             while True:
                 state.waiting.get_nowait()
@@ -207,14 +236,24 @@ class EndpointRunner:
     # The methods below run in threads of their own.
 
     def _feed(self, requests: Sequence[Request], state: _State) -> None:
-        """Pass prepared requests to the threads that call the server, as long as there is room."""
+        """Pass prepared requests to the threads that call the server, as long as there is room.
+
+        When the token budget is spent, no more requests are prepared.
+        """
+        left = dict.fromkeys(requests)
         try:
             for job in self._pipeline.ready(requests):
                 for response in job.responses:
+                    del left[response.request]
                     state.events.put(response)
                 for request, share in job.ready:
-                    if not _put(state, _Call(request, share)):
+                    del left[request.request]
+                    if not put_until(state.waiting, _Call(request, share), state.ended):
                         return
+                if self._budget.is_spent:
+                    break
+            for unprepared in left:
+                state.events.put(_NotAsked(unprepared))
         except BaseException as error:  # raised again where the responses are yielded
             state.events.put(error)
 
@@ -222,12 +261,19 @@ class EndpointRunner:
         """Send one request after the other."""
         while (call := state.waiting.get()) is not None and not state.ended.is_set():
             try:
-                self._answer(call, state)
+                self._answer_within_budget(call, state)
             except Exception as error:
                 call.error = error
             state.events.put(call)
             del call  # so that its payload is free while the thread waits for another
         state.events.put(None)
+
+    def _answer_within_budget(self, call: _Call, state: _State) -> None:
+        self._budget.enter()
+        try:
+            self._answer(call, state)
+        finally:
+            self._budget.leave(call.request.request.task, call.reply)
 
     def _answer(self, call: _Call, state: _State) -> None:
         """Try until there is a reply, the server refuses the request, or the deadline is over."""
@@ -285,15 +331,6 @@ def _response(request: EncodedRequest, reply: Reply) -> Response:
     text = cut_at(reply.text, stops_of(request.request.generation_kwargs))
     truncated = False if text != reply.text else reply.truncated  # a stop string ended it
     return request.answered(text, reply.completion_tokens, truncated, reply.prompt_tokens, reply.reasoning)
-
-
-def _put(state: _State, call: _Call) -> bool:
-    """Put a call into the queue as soon as there is room. Returns False if the run has ended."""
-    while not state.ended.is_set():
-        with contextlib.suppress(queue.Full):
-            state.waiting.put(call, timeout=0.2)
-            return True
-    return False
 
 
 def _next_event(state: _State) -> _Event:

@@ -42,19 +42,26 @@ class Policy:
     use_audio_in_video: Literal["auto", "always", "never"] = "auto"
 
 
-def system_prompt_text(value: str) -> str:
+def system_prompt_text(value: str, argument: str = "system_prompt") -> str:
     """Read the system prompt that an argument gives: the content of a file of that name, or else the argument itself.
+
+    Args:
+        value: The value of the argument.
+        argument: Its name, for messages.
+
+    Returns:
+        The text.
 
     Raises:
         ValueError: The text is empty, or the argument can only be the name of a file, and there is no such file.
     """
     if not value.strip():
-        raise ValueError("system_prompt is empty; leave it out to use the model family's own prompt.")
+        raise ValueError(f"{argument} is empty; leave it out to use the model family's own prompt.")
     try:
         if Path(value).is_file():
             return Path(value).read_text(encoding="utf-8").strip()
     except OSError:  # a long text is not a file name
         return value
     if len(value.split()) == 1 and (os.sep in value or Path(value).suffix in (".txt", ".md")):
-        raise ValueError(f"system_prompt={value} is neither a file nor a text.")
+        raise ValueError(f"{argument}={value} is neither a file nor a text.")
     return value

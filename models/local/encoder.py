@@ -7,16 +7,16 @@ from ..inputs.conversation import AudioPart, Conversation, media_of, read_messag
 from ..inputs.decoding import DecodedConversation, decode
 from ..inputs.media_cache import MediaCache
 from ..inputs.policy import system_prompt_text
-from ..runtime.request import NOTHING_SHOWN, EncodingResult, error_result
+from ..runtime.request import NOTHING_SHOWN, Encoded, EncodingResult, error_result
 from .families import family_of
 from .families.base import Family
-from .settings import LocalSettings
+from .settings import CheckpointSettings
 
 
 class LocalEncoder:
     """The processor of a checkpoint, with the settings that say how media are shown to the model."""
 
-    def __init__(self, settings: LocalSettings, model_type: str) -> None:
+    def __init__(self, settings: CheckpointSettings, model_type: str) -> None:
         """Load the processor.
 
         Args:
@@ -65,6 +65,10 @@ class LocalEncoder:
         """
         return decode(conversation, self.family.frame_factor, media)
 
+    def prompt(self, decoded: DecodedConversation) -> Encoded:
+        """Make the prompt of one decoded conversation, an `EncodedPrompt`."""
+        return self.family.encode(decoded)
+
     def encode(self, conversations: Sequence[Conversation]) -> list[EncodingResult]:
         """Encode conversations. Media that several of them share are decoded and processed once.
 
@@ -84,6 +88,6 @@ class LocalEncoder:
         try:
             decoded = self.decode(conversation, media)
             stats = decoded.stats
-            return EncodingResult(self.family.encode(decoded), stats, tuple(decoded.remarks))
+            return EncodingResult(self.prompt(decoded), stats, tuple(decoded.remarks))
         except Exception as error:
             return error_result(error, stats)

@@ -51,7 +51,7 @@ def plan(settings: LocalSettings) -> Loading:
         ValueError: The configuration of the checkpoint cannot be read, the device does not exist, or the package for
             the quantisation is not installed.
     """
-    config = _config(settings.pretrained)
+    config = read_config(settings.pretrained)
     device = _device(settings.device)
     dtype = _dtype(settings.dtype, device)
     arguments: dict[str, Any] = {
@@ -64,7 +64,18 @@ def plan(settings: LocalSettings) -> Loading:
     return Loading(settings.pretrained, config, device, arguments)
 
 
-def _config(pretrained: str) -> dict[str, Any]:
+def read_config(pretrained: str) -> dict[str, Any]:
+    """Read the configuration of a checkpoint.
+
+    Args:
+        pretrained: The folder or the Hub name of the checkpoint.
+
+    Returns:
+        The content of its `config.json`.
+
+    Raises:
+        ValueError: It cannot be read, or names no `model_type`.
+    """
     try:
         # Only the dictionary: the configuration object would warn of token ids of a talker that is not loaded.
         config: dict[str, Any] = PretrainedConfig.get_config_dict(pretrained)[0]

@@ -11,11 +11,21 @@ from ..runtime.settings import RunSettings
 
 
 @dataclass(frozen=True)
-class LocalSettings(RunSettings):
+class CheckpointSettings(RunSettings):
+    """The arguments of every model whose checkpoint is loaded on this machine.
+
+    Attributes:
+        pretrained: The folder or the Hub name of the checkpoint.
+    """
+
+    pretrained: str
+
+
+@dataclass(frozen=True)
+class LocalSettings(CheckpointSettings):
     """The arguments of a local model.
 
     Attributes:
-        pretrained: The folder or the Hub name of a checkpoint.
         device: A device as torch names it, or "auto": a CUDA GPU, else MPS, else the CPU.
         device_map: As in accelerate ("auto", "balanced", a device); spreads one model over several GPUs. None puts it
             on one device.
@@ -26,7 +36,6 @@ class LocalSettings(RunSettings):
         batch_size: The largest number of requests in one call of the model.
     """
 
-    pretrained: str
     device: str = "auto"
     device_map: str | None = None
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"

@@ -64,6 +64,7 @@ class Ledger:
         self._allowed = allowed(settings.max_failures, asked)
         self._answers = answers
         self._asked = asked
+        self._failed = 0
         self.failures: list[Failure] = []
 
     @property
@@ -105,17 +106,22 @@ class Ledger:
             RunStopped: The settings do not allow this many failures.
         """
         self.failures.append(failure_of(response))
+        self._failed += 1
         if self._settings.on_error == "raise":
             raise RunStopped(
                 f"The run was stopped because of on_error=raise: {response.request} failed ({response.error}). "
                 f"{self.how_to_go_on()}"
             )
-        if len(self.failures) > self._allowed:
+        if self._failed > self._allowed:
             raise RunStopped(
-                f"The run was stopped: {len(self.failures)} of {self._asked} requests failed, and "
+                f"The run was stopped: {self._failed} of {self._asked} requests failed, and "
                 f"max_failures={self._settings.max_failures} allows {self._allowed}. "
                 f"Most often: {summary(self.failures)[0]}. {self.how_to_go_on()}"
             )
+
+    def not_asked(self, response: Response) -> None:
+        """List a request that was not asked, because the run may spend no more. No limit counts it as a failure."""
+        self.failures.append(failure_of(response))
 
     def how_to_go_on(self) -> str:
         """One or two sentences on which answers are kept, and how to get the others."""

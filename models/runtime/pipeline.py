@@ -1,6 +1,7 @@
 """Prepares requests ahead of the model, requests about the same clip together. Does not depend on lmms-eval."""
 
 import os
+import queue
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -280,3 +281,27 @@ def _hire(workers: WorkerPool, ledger: Ledger) -> Iterator[Callable[[_Job], tupl
         yield lambda job: _sized(_encode_job(job, worker.encode, ledger))
     finally:
         worker.close()
+
+
+def put_until(events: "queue.Queue[Any]", event: Any, ended: threading.Event) -> bool:
+    """Put something into a queue as soon as there is room.
+
+    Args:
+        events: The queue.
+        event: What to put.
+        ended: Is set when nobody takes anything from the queue any more.
+
+    Returns:
+        Whether it was put; False if the run has ended.
+    """
+    while not ended.is_set():
+        try:
+            events.put(event, timeout=_LOOKED_AGAIN)
+            return True
+        except queue.Full:
+            continue
+    return False
+
+
+_LOOKED_AGAIN = 0.2
+"""Seconds after which a thread that waits for room looks whether the run has ended."""

@@ -4,11 +4,12 @@ import os
 import re
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -114,6 +115,22 @@ class LocalSource:
         from .sound import waveform
 
         return waveform(path)
+
+    def reader(self) -> str:
+        """A digest of the code of `waveform`."""
+        from . import sound
+
+        return digest_of_code([Path(sound.__file__)])
+
+
+def digest_of_code(files: Iterable[Path]) -> str:
+    """A digest of source files that decode sound, and of the libraries that they resample with."""
+    digest = sha256()
+    for file in sorted(files):
+        digest.update(file.read_bytes())
+    for library in ("librosa", "soxr"):
+        digest.update(version(library).encode())
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,8 @@
 """Converts a doc to the messages for a model: media references, then the prompt. Standard library only."""
 
-from pathlib import Path
 from typing import Any
 
 from .annotations import Doc
-from .taxonomy import BY_CODE
 
 MAX_PIXELS = 360 * 420
 """The most pixels of a frame that the release allows Qwen2.5-Omni."""
@@ -32,28 +30,25 @@ def frame_rate(frame_count: int, fps: float) -> float:
     return 24 / seconds if seconds * rate > 24 else rate
 
 
-def build(doc: Doc, media: Path | None, prompt: str, hears: bool) -> list[dict[str, Any]]:
+def build(doc: Doc, video: str | None, sound: str | None, prompt: str) -> list[dict[str, Any]]:
     """Build the chat messages of a doc: one user turn with its media, then the prompt.
 
-    A video whose sound matters is followed by an audio content of the same file, if the model hears. The video's `fps`
-    and `max_pixels` say how the release shows it; `time_axis` says that the release does not give the model the rate of
-    the frames. Models that do not know these keys ignore them.
+    The video's `fps` and `max_pixels` say how the release shows it; `time_axis` says that the release does not give the
+    model the rate of the frames. Models that do not know these keys ignore them.
 
     Args:
         doc: The question.
-        media: The local media file; None for the prompt alone.
+        video: The path of its video; None without a video.
+        sound: The path or the address of its sound; None if the messages have no sound beside the video.
         prompt: The text of the question.
-        hears: Whether the sound of a video is part of the messages. Audio files always are.
 
     Returns:
         The messages in the form of lmms-eval's `doc_to_messages`.
     """
-    task = BY_CODE[doc["code"]]
     content: list[dict[str, Any]] = []
-    if media is not None and not task.is_audio:
+    if video is not None:
         fps = frame_rate(doc["frame_count"], doc["fps"])
-        video = {"type": "video", "url": str(media), "fps": fps, "max_pixels": MAX_PIXELS, "time_axis": "release"}
-        content.append(video)
-    if media is not None and task.has_sound and (hears or task.is_audio):
-        content.append({"type": "audio", "url": str(media)})
+        content.append({"type": "video", "url": video, "fps": fps, "max_pixels": MAX_PIXELS, "time_axis": "release"})
+    if sound is not None:
+        content.append({"type": "audio", "url": sound})
     return [{"role": "user", "content": [*content, {"type": "text", "text": prompt}]}]

@@ -34,9 +34,10 @@ def metrics(
         style: The style of the prompt.
 
     Returns:
-        `paper` (missing if the release leaves the item out; with `crash` if its scorer would have stopped), `acc` (with
-        the fields that a report needs), `answered`, `failed` and `truncated` (missing if the model does not say how
-        the response ended, and for a failed request).
+        `paper` (missing if the release leaves the item out; with `crash` if its scorer would have stopped), `truncated`
+        (missing if the model does not say how the response ended, and for a failed request), `acc` (with the fields
+        that a report needs), `answered`, `failed` (with the `kind` of a failure, see `scoring.FailureKind`) and
+        `empty`.
     """
     score = scoring.score(response, doc["pattern"], doc["answer"], doc["options"], style)
     details = {
@@ -54,11 +55,13 @@ def metrics(
     }
     clip = doc["media"]
     crash = {"crash": score.crash} if score.crash else {}
+    kind = {"kind": score.failure} if score.failure else {}
     # lmms-eval takes the size of a leaf from its last metric, so the metrics that every doc has come last.
     return {
         **({} if score.paper is None else {"paper": Credit(score=score.paper, clip=clip, **crash)}),
         **({} if score.truncated is None else {"truncated": Credit(score=float(score.truncated), clip=clip)}),
         "acc": Credit(score=score.acc, clip=clip, **details),
         "answered": Credit(score=float(score.answered), clip=clip),
-        "failed": Credit(score=float(score.failed), clip=clip),
+        "failed": Credit(score=float(score.failed), clip=clip, **kind),
+        "empty": Credit(score=float(score.empty), clip=clip),
     }

@@ -1,4 +1,7 @@
-"""The sound of a file for lmms-eval's simple models, and its length. Decoded by PyAV: no ffmpeg program is needed."""
+"""The sound of a file for models that are not this package's, and its length.
+
+Decoded by PyAV: no ffmpeg program is needed.
+"""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -30,13 +33,15 @@ def waveform(path: Path) -> NDArray[np.float32]:
     import librosa
 
     try:
-        with _open(path) as container:
-            track = _track(container)
+        with open_file(path) as container:
+            track = track_of(container)
             if track is None:
                 raise DataError(f"{path} has no sound track.")
             if track.codec_context is None:
                 raise DataError(f"{path} has a sound track for which FFmpeg has no decoder: convert it to AAC or WAV.")
             parts = list(_interleaved(container.decode(track)))
+    except DataError:  # it is a ValueError
+        raise
     except (av.FFmpegError, ValueError) as error:
         raise DataError(f"{path} has no sound that can be decoded ({error}).") from error
     if not parts:
@@ -50,13 +55,14 @@ def waveform(path: Path) -> NDArray[np.float32]:
 def duration(path: Path) -> float | None:
     """The length of a media file in seconds by its header, or None if the header does not have it."""
     try:
-        with _open(path) as container:
+        with open_file(path) as container:
             return container.duration / av.time_base if container.duration else None
     except av.FFmpegError:
         return None
 
 
-def _track(container: av.container.InputContainer) -> av.AudioStream | None:
+def track_of(container: av.container.InputContainer) -> av.AudioStream | None:
+    """The sound track that is heard: the one that the file marks as its default, or the first; None without one."""
     tracks = container.streams.audio
     readable = [track for track in tracks if track.codec_context is not None] or tracks
     marked = [track for track in readable if track.disposition & Disposition.default]
@@ -110,6 +116,11 @@ def _channels(frame: av.AudioFrame) -> NDArray[np.float32]:
     return frame.to_ndarray().reshape(-1, frame.layout.nb_channels).T
 
 
-def _open(path: Path) -> av.container.InputContainer:
+def open_file(path: Path) -> av.container.InputContainer:
+    """Open a media file for reading.
+
+    Raises:
+        av.FFmpegError: FFmpeg cannot read it.
+    """
     # A file whose title is not valid UTF-8 can be decoded all the same.
     return av.open(str(path), metadata_errors="replace")

@@ -91,7 +91,7 @@ class Source(Hashable, Protocol):
         """
 
     def waveform(self, path: Path) -> Any:
-        """Decode the sound of a fetched file for simple models, as `sound.waveform` says.
+        """Decode the sound of a fetched file for models that are not this package's, as `sound.waveform` says.
 
         Args:
             path: A media file.
@@ -99,6 +99,9 @@ class Source(Hashable, Protocol):
         Returns:
             Samples of shape (samples,), float32, mono, `sound.SAMPLING_RATE` per second.
         """
+
+    def reader(self) -> str:
+        """A name for the code of `waveform`: samples of another name may differ, and are not used again."""
 
 
 _current: Source = LocalSource()

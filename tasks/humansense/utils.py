@@ -1,18 +1,16 @@
 """The hooks in the YAML files of the tasks."""
 
-import os
-from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
 import datasets
-from loguru import logger
 
-from . import data, messages, results, sound, source, variants
+from . import data, handover, messages, results, sound, variants, wrappers
 from .annotations import DataError
 from .data import LocatedDoc
 from .taxonomy import BY_CODE
 from .variants import Variant
+from .wrappers import Form, MediaForms, Unfit
 
 
 class AskedDoc(LocatedDoc):
@@ -20,10 +18,12 @@ class AskedDoc(LocatedDoc):
 
     Attributes:
         variant: The name of the variant ("" is the benchmark itself).
+        group: The group that it is asked in, without the variant: "humansense", or that of other questions.
         ends: `READ`: tells models that they may mark how their responses end.
     """
 
     variant: str
+    group: str
     ends: str
 
 
@@ -62,13 +62,14 @@ def process_docs(dataset: datasets.Dataset) -> datasets.Dataset:
     return docs(dataset.config_name, root)
 
 
-def docs(name: str, root: str, complete: bool = True) -> datasets.Dataset:
+def docs(name: str, root: str, complete: bool = True, group: str = "humansense") -> datasets.Dataset:
     """The docs of a task in a variant.
 
     Args:
         name: The name without "humansense" ("ar", "think_ar"), in any case.
         root: The root of the release.
         complete: Whether the whole release is expected there, see `data.load`.
+        group: The group of lmms-eval that has these docs.
 
     Returns:
         The docs as a dataset with `FEATURES`.
@@ -82,7 +83,7 @@ def docs(name: str, root: str, complete: bool = True) -> datasets.Dataset:
         _refuse_without_transcript(loaded, variant)
     except DataError as error:
         _stop(str(error))
-    asked = [{**doc, "variant": variant.name, "ends": READ} for doc in loaded]
+    asked = [{**doc, "variant": variant.name, "group": group, "ends": READ} for doc in loaded]
     return datasets.Dataset.from_list(asked, features=FEATURES)
 
 
@@ -100,15 +101,12 @@ def doc_to_text(doc: AskedDoc, lmms_eval_specific_kwargs: dict[str, Any] | None 
 
     Args:
         doc: A row of `docs`.
-        lmms_eval_specific_kwargs: What the model can take (`sees`, `hears`), by the YAML.
+        lmms_eval_specific_kwargs: Not used. lmms-eval calls this hook also where no model is asked, so that only the
+            hooks for media check what the model can take.
 
     Returns:
         The prompt.
-
-    Raises:
-        SystemExit: The model cannot take the doc's media.
     """
-    _check_senses(doc, lmms_eval_specific_kwargs)
     return _variant(doc).prompt(doc)
 
 
@@ -117,23 +115,18 @@ def doc_to_visual(doc: AskedDoc, lmms_eval_specific_kwargs: dict[str, Any] | Non
 
     Args:
         doc: A row of `docs`.
-        lmms_eval_specific_kwargs: What the model can take (`sees`, `hears`), by the YAML.
+        lmms_eval_specific_kwargs: The name of the `wrapper`, by the YAML.
 
     Returns:
-        The path of a video, or the waveform and sampling rate of an audio file; nothing in a variant without media.
+        The path of a video, then its sound if the model takes it apart; the sound of an audio file, as `handover.media`
+        says; nothing in a variant without media.
 
     Raises:
+        SystemExit: The model cannot take the doc's media.
         DataError: The media cannot be read.
     """
-    variant = _variant(doc)
-    if variant.shown == "none":
-        return []
-    if variant.shown == "silent" and _has_sense("hears", lmms_eval_specific_kwargs):
-        _warn_of_paths(variant.group)
-    path = data.local_media(doc)
-    if not BY_CODE[doc["code"]].is_audio:
-        return [str(path)]
-    return [{"array": source.current().waveform(path), "sampling_rate": sound.SAMPLING_RATE}]
+    plan = _plan(doc, lmms_eval_specific_kwargs, "simple")
+    return [medium for medium in _media(doc, plan) if medium is not None]
 
 
 def doc_to_messages(doc: AskedDoc, lmms_eval_specific_kwargs: dict[str, Any] | None = None) -> list[dict[str, Any]]:
@@ -141,7 +134,7 @@ def doc_to_messages(doc: AskedDoc, lmms_eval_specific_kwargs: dict[str, Any] | N
 
     Args:
         doc: A row of `docs`.
-        lmms_eval_specific_kwargs: What the model can take (`sees`, `hears`), by the YAML.
+        lmms_eval_specific_kwargs: The name of the `wrapper`, by the YAML.
 
     Returns:
         One user turn, see `messages.build`.
@@ -150,10 +143,9 @@ def doc_to_messages(doc: AskedDoc, lmms_eval_specific_kwargs: dict[str, Any] | N
         SystemExit: The model cannot take the doc's media.
         DataError: The media cannot be read.
     """
-    prompt = doc_to_text(doc, lmms_eval_specific_kwargs)
-    variant = _variant(doc)
-    media = None if variant.shown == "none" else data.local_media(doc)
-    return messages.build(doc, media, prompt, variant.hears(doc) and _has_sense("hears", lmms_eval_specific_kwargs))
+    plan = _plan(doc, lmms_eval_specific_kwargs, "chat")
+    video, heard = _media(doc, plan)
+    return messages.build(doc, video, heard, _variant(doc).prompt(doc))
 
 
 def process_results(doc: AskedDoc, responses: list[str]) -> dict[str, results.Credit]:
@@ -175,11 +167,6 @@ def _variant(doc: AskedDoc) -> Variant:
     return variants.BY_NAME[doc["variant"]]
 
 
-@cache  # once for each group
-def _warn_of_paths(group: str) -> None:
-    logger.warning("{} shows clips without sound, but this model gets their paths and may play the sound.", group)
-
-
 def _local_file(doc: LocatedDoc) -> Path | None:
     """The local file of a doc; None if it cannot be found, which must not cost the scores of a finished run."""
     try:
@@ -188,30 +175,19 @@ def _local_file(doc: LocatedDoc) -> Path | None:
         return None
 
 
-def _has_sense(sense: str, kwargs: dict[str, Any] | None) -> bool:
-    override = os.environ.get(f"HUMANSENSE_{sense.upper()}", "").strip()
-    if override not in ("", "0", "1"):
-        _stop(f"HUMANSENSE_{sense.upper()} is {override!r}; set it to 1 or 0.")
-    return override == "1" if override else bool((kwargs or {}).get(sense, sense == "sees"))
+def _plan(doc: AskedDoc, kwargs: dict[str, Any] | None, form: Form) -> MediaForms:
+    """How the doc's media are handed over to a model, or the end of the run if they cannot be."""
+    name = str((kwargs or {}).get("wrapper") or "")
+    try:
+        return wrappers.plan(name, form, BY_CODE[doc["code"]], _variant(doc), doc["group"])
+    except Unfit as error:
+        _stop(str(error))
 
 
-def _check_senses(doc: AskedDoc, kwargs: dict[str, Any] | None) -> None:
-    task, variant = BY_CODE[doc["code"]], _variant(doc)
-    if task.is_audio and variant.hears(doc) and not _has_sense("hears", kwargs):
-        instead = (
-            f"leave {variant.group}_{doc['code'].lower()} out"
-            if variant.name
-            else "run the group humansense_video, which leaves FR2 and PC out"
-        )
-        _stop(
-            f"{task.code} ({task.name}) is asked about a sound and this model is not known to hear: {instead}, or set "
-            "HUMANSENSE_HEARS=1 if the model does hear."
-        )
-    if variant.sees(doc) and not _has_sense("sees", kwargs):
-        _stop(
-            f"{task.code} ({task.name}) is asked about a video and this model only hears: run the group "
-            "humansense_audio, or set HUMANSENSE_SEES=1 if the model does see."
-        )
+def _media(doc: AskedDoc, plan: MediaForms) -> tuple[str | None, Any]:
+    if plan == MediaForms():
+        return None, None
+    return handover.media(data.local_media(doc), plan)
 
 
 def _stop(message: str) -> NoReturn:

@@ -155,8 +155,12 @@ def test_failures_are_counted_listed_limited_and_asked_again(tiny_model: Path, t
             "--model humansense_omnii is not known; did you mean humansense_omni",
         ),
         (
-            ["--model", "dummy", "--tasks", "humansense_sample,humansense_sample_hc", "--limit", "0"],
+            ["--model", "dummy", "--tasks", "humansense_sample", "--limit", "0"],
             "--limit 0 leaves no question of humansense_sample_",
+        ),
+        (
+            ["--model", "dummy", "--tasks", "humansense_sample,humansense_sample_hc"],
+            "--tasks names humansense_sample_hc more than once",
         ),
         (
             ["--model", "dummy", "--tasks", "humansense_sample_hc", "--use_cache", "/proc/no/such"],

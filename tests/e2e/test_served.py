@@ -75,7 +75,7 @@ def test_a_real_server_answers_as_the_local_model_that_is_fed_the_same(
     for task, samples in results["samples"].items():
         docs = utils.docs(task.removeprefix("humansense_sample_"), str(ROOT), complete=False)
         for sample in samples:
-            messages = utils.doc_to_messages(docs[sample["doc_id"]], {"sees": True, "hears": True})
+            messages = utils.doc_to_messages(docs[sample["doc_id"]], {"wrapper": "humansense_omni"})
             (sent,) = wire.encode([wire.read(messages)])
             assert isinstance(sent.encoded, Payload)
             prompt = encoded(engine, as_raw(json.loads(sent.encoded.messages)))
@@ -125,7 +125,7 @@ def test_keys_are_written_nowhere_and_answers_are_kept(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_asked_ends_at_once_with_a_sentence(evaluate: Any, arguments: str, sentence: str) -> None:
-    with pytest.raises(SystemExit, match=f"HumanSense: {sentence}"):
+    with pytest.raises(ValueError, match=f"HumanSense: {sentence}"):
         evaluate("humansense_sample_hc", model="humansense_server", model_args=arguments)
 
 
@@ -144,7 +144,7 @@ def test_what_others_could_read_is_warned_of(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_batches_are_the_servers(evaluate: Any) -> None:
-    with ChatServer(lambda number, _: answer("B")) as server, pytest.raises(SystemExit, match="makes no batches"):
+    with ChatServer(lambda number, _: answer("B")) as server, pytest.raises(ValueError, match="makes no batches"):
         evaluate(
             "humansense_sample_hc", model="humansense_server", batch_size=8,
             model_args=f"base_url={server.url},model=m,media=frames",

@@ -63,8 +63,12 @@ def write(
     model_info: Mapping[str, Any] | None = None,
     variant: str = "",
     file: Path | None = None,
+    wrapper: str = "humansense_omni",
 ) -> Path:
-    """Write a results file and its samples, for task codes with commas between (or all). Return the results file."""
+    """Write a results file and its samples, for task codes with commas between (or all). Return the results file.
+
+    `wrapper` is lmms-eval's name for the model.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     asked = [task for task in TASKS if not tasks or task.code in tasks.split(",")]
     setting = variants.split(variant.removeprefix("sample").lstrip("_"))[0]
@@ -82,7 +86,7 @@ def write(
         "configs": {name: {"task": name, "generation_kwargs": {"do_sample": False, "until": []}} for name in names},
         "versions": dict.fromkeys(names, 1.0),
         "n-samples": sizes,
-        "config": {"model": "humansense_omni", "model_args": f"pretrained={model}", "limit": limit, "offset": 0},
+        "config": {"model": wrapper, "model_args": f"pretrained={model}", "limit": limit, "offset": 0},
         "date": date,
         "model_name": model,
         "model_info": {"pretrained": model, "frames": "release", "time_axis": "auto", **(model_info or {})},

@@ -1,5 +1,6 @@
 """The model class with the tiny checkpoint: inputs, answers, failures, and what the results report."""
 
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import datasets
 import numpy as np
 import pytest
 import torch
+from loguru import logger
 
 from lmms_humansense.models import chat, omni
 from lmms_humansense.models.inputs.conversation import VideoPart, read_messages
@@ -18,7 +20,7 @@ from lmms_humansense.tasks.humansense.metrics import scoring
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
 from tests.helpers.engines import decoded
 
-SENSES = {"sees": True, "hears": True}
+SENSES = {"wrapper": "humansense_omni"}
 SOUNDLESS_CLIP = ROOT / "videos" / "action" / "ball.mp4"
 
 
@@ -330,11 +332,118 @@ def test_a_run_starts_without_the_failures_of_the_run_before(results: Any, model
     assert model.failures == []
 
 
-def test_a_model_that_was_freed_refuses_requests(tiny_model: Path) -> None:
-    freed = omni.HumanSenseOmni(str(tiny_model), device="cpu")
-    freed.clean()
-    with pytest.raises(RuntimeError, match="freed at the end of a run; create a new one"):
-        next(freed.generate_until([]))
+def test_a_model_that_was_freed_is_loaded_again_for_another_run(tiny_model: Path) -> None:
+    model = omni.HumanSenseOmni(str(tiny_model), device="cpu", media_workers=1)
+    model.task_dict = {"first": {"test": [None]}, "task": {"test": [None]}}
+    request, other = Request(sample("tr")), Request(sample("ar"))
+    other.args = (*other.args[:4], "first", "test")
+    before = [result.text for result in model.generate_until([request, other])]
+    engine = weakref.ref(model.engine)
+    model.clean()
+    assert engine() is None
+    assert set(model.get_model_info()["time_axis_of_tasks"]) == {"first", "task"}
+    (after,) = model.generate_until([request])
+    assert after.text == before[0]
+    assert set(model.get_model_info()["time_axis_of_tasks"]) == {"task"}
+    assert set(model.get_model_info()["generation_of_tasks"]) == {"task"}
+    model.clean()
+    model.clean()
+
+
+def test_a_response_can_be_taken_by_its_index(model: omni.HumanSenseOmni, answer: Any) -> None:
+    requests = [Request(sample("hc")), Request(sample("ar"))]
+    responses = model.generate_until(requests)
+    assert len(responses) == 2
+    assert [responses[1].text, responses[0].text] == answer(*requests)[::-1]
+
+
+def test_a_task_of_several_steps_is_answered(model: omni.HumanSenseOmni, answer: Any) -> None:
+    """lmms-eval takes the first response of each step."""
+    from lmms_eval.api.instance import Instance
+    from lmms_eval.evaluator import _run_generate_until_agentic
+
+    heard = []
+
+    def following(doc: Any, previous_output: list[str], round_idx: int, **_: Any) -> Any:
+        heard.append(previous_output[-1])
+        return [], "And then?", round_idx == 2, None, None
+
+    arguments: tuple[Any, ...] = ("What is it?", {"max_new_tokens": 6}, lambda doc: [], following, 0, "task", "test")
+    metadata = {"task": "task", "doc_id": 0, "repeats": 1}
+    (last,) = _run_generate_until_agentic(model, [Instance("generate_until_agentic", arguments, 0, metadata)])
+    first, second = answer(Request(user()), Request([{"role": "user", "content": "And then?"}]))
+    assert heard == [first, second]
+    assert first != second
+    assert last == second
+
+
+def _never() -> Any:
+    raise AssertionError("the question was read")
+
+
+class Unread(Request):
+    """A request whose messages must not be read."""
+
+    def __init__(self, **generation_kwargs: Any) -> None:
+        super().__init__(None, **generation_kwargs)
+        self.args = (self.args[0], lambda doc: _never(), *self.args[2:])
+
+
+def test_values_that_cannot_be_used_are_refused_before_anything_is_asked(
+    model: omni.HumanSenseOmni, results: Any
+) -> None:
+    with pytest.raises(SystemExit, match="HumanSense: generation_kwargs of task: max_new_tokens='abc' cannot be used"):
+        model.generate_until([Unread(), Unread(max_new_tokens="abc")])
+    with pytest.raises(SystemExit, match="do_sample=True contradicts temperature=0"):
+        model.generate_until([Unread(temperature=0, do_sample=True)])
+
+
+def test_requests_whose_messages_were_lost_are_refused(model: omni.HumanSenseOmni, results: Any) -> None:
+    lost: Any = Request(None)
+    lost.args = (lost.args[0], None, *lost.args[2:])
+    with pytest.raises(SystemExit, match="the requests of task have no messages, because --cache_requests loses"):
+        model.generate_until([lost])
+
+
+def test_a_temperature_alone_samples_and_what_was_done_is_recorded(model: omni.HumanSenseOmni, answer: Any) -> None:
+    torch.manual_seed(0)
+    of_the_task = {"do_sample": False, "num_beams": 1, "until": []}
+    sampled = {answer(Request(sample("hc"), temperature=2, **of_the_task))[0] for _ in range(4)}
+    assert len(sampled) > 1
+    recorded = model.get_model_info()["generation_of_tasks"]["task"]
+    assert recorded == {"do_sample": True, "temperature": 2.0, "max_new_tokens": 6, "num_beams": 1, "until": []}
+    answer(Request(sample("hc"), temperature=0, **of_the_task))
+    assert model.generation_of_tasks["task"]["do_sample"] is False
+
+
+def test_a_system_instruction_is_the_system_prompt_and_a_remark_says_what_it_replaces(
+    tiny_model: Path, model: omni.HumanSenseOmni, results: Any
+) -> None:
+    given = omni.HumanSenseOmni(str(tiny_model), device="cpu", system_prompt="Be brief.")
+    given.task_dict = model.task_dict
+    (expected,) = given.generate_until([Request(sample("hc"))])
+    (usual,) = results(Request(sample("hc")))
+    said: list[str] = []
+    number = logger.add(said.append, level="WARNING", format="{message}")
+    try:
+        model.use_system_instruction("Be brief.")
+        assert [result.text for result in results(Request(sample("hc")))] == [expected.text]
+        (instructed,) = results(Request(sample("hc")))
+        assert model.get_model_info()["system_prompt"] == "Be brief."
+    finally:
+        model.use_system_instruction(None)
+        logger.remove(number)
+    assert instructed.token_counts.input_tokens == expected.token_counts.input_tokens
+    assert usual.token_counts.input_tokens != instructed.token_counts.input_tokens
+    (remark,) = [line for line in said if "system_instruction" in line]
+    assert "--system_instruction is the system message of this run, in place of 'You are Qwen, a virtual" in remark
+    assert "not comparable with the paper's" in remark
+    assert results(Request(sample("hc")))[0].text == usual.text
+    assert model.get_model_info()["system_prompt"].startswith("You are Qwen")
+    with pytest.raises(SystemExit, match="system_prompt= and --system_instruction are the same; give one of them"):
+        given.use_system_instruction("Be long.")
+    with pytest.raises(SystemExit, match="HumanSense: --system_instruction is empty"):
+        model.use_system_instruction(" ")
 
 
 def test_bad_arguments_of_the_command_line_end_the_run(tiny_model: Path) -> None:

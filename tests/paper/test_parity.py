@@ -273,3 +273,20 @@ def test_the_command_says_what_it_cannot_do(tmp_path: Path) -> None:
     nothing = CliRunner().invoke(app, ["parity", str(tmp_path / "b")])
     assert nothing.exit_code == 1
     assert nothing.output.endswith("There is nothing to compare.\n")
+
+
+def test_empty_and_blocked_responses_of_a_wrapper_are_listed_and_said_aloud(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(doc: Doc, chance: Any) -> str:
+        return {"TR": "", "ES": "[SAFETY_BLOCKED:unknown]"}.get(doc["code"], doc["answer"])
+
+    run = run_of(tmp_path, answer, tasks="AR,TR,ES", count=12, wrapper="qwen2_5_omni")
+    found = listed(run)
+    why = "lmms-eval's wrappers turn errors into empty answers; read the log"
+    assert found["empty responses"] == (f"not in the metric paper: TR 12 of 12 ({why})", "left out")
+    assert found["requests"] == ("failed, so not in the metric paper: ES 12", "errors stop the run")
+    assert found["failed requests"] == ("blocked by a safety filter: ES 12", "not counted")
+    monkeypatch.setenv("COLUMNS", "200")
+    printed = CliRunner().invoke(app, ["parity", str(tmp_path)]).stdout
+    assert f"Model: 12 of 12 responses of humansense_tr are empty: {why}." in printed

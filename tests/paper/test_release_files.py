@@ -106,7 +106,7 @@ def test_the_two_files_of_a_model_are_one_run_with_the_papers_averages(tmp_path:
     command("rescore", *paths, "--out", tmp_path / "out")
     scores = json.loads((tmp_path / "out" / "results.json").read_text())["scores"]
     right = dict.fromkeys(scores["M"]["acc"], 1.0)
-    assert scores == {"M": {"paper": right, "acc": right, "truncated": {}}}
+    assert scores == {"M": {"paper": right, "acc": right, "truncated": {}, "empty": dict.fromkeys(right, 0.0)}}
     assert len(scores["M"]["acc"]) == 15
     assert "no FR2" not in (tmp_path / "out" / "table.md").read_text()
 

@@ -1,10 +1,9 @@
 """What is refused before the first question."""
 
 import os
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,20 +16,7 @@ from lmms_humansense.plugin import checks
 from lmms_humansense.tasks.humansense import utils
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
 
-
-@pytest.fixture
-def read_only(tmp_path: Path) -> Iterator[Path]:
-    """A folder that cannot be written, not even by root."""
-    folder = tmp_path / "read only"
-    folder.mkdir()
-    if sys.platform != "linux" or os.geteuid() != 0:
-        folder.chmod(0o500)
-        yield folder
-        return
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=100k", "none", folder], check=False).returncode:
-        pytest.skip("needs the right to mount a file system")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
+NEW = pytest.mark.skipif(version("transformers").startswith("4."), reason="the wrapper works with transformers 4")
 
 
 def tasks(name: str = "sample_ar", root: Path = ROOT) -> dict[str, Any]:
@@ -46,6 +32,106 @@ def test_a_model_that_is_not_known_is_refused_with_similar_names() -> None:
         checks.refuse_unknown_model("zzzzzzzz")
     checks.refuse_unknown_model("qwen2_5_omni")
     checks.refuse_unknown_model(object())
+
+
+@pytest.mark.parametrize(
+    ("model", "force_simple", "task", "said"),
+    [
+        (
+            "qwen2_5_vl",
+            False,
+            "humansense",
+            "FR2 .* no sound reaches --model qwen2_5_vl: run the group humansense_video,",
+        ),
+        ("qwen2_5_vl", True, "humansense_sample", "run the group humansense_sample_video, which leaves FR2 and PC out"),
+        ("qwen2_vl", False, "humansense_sample_guided", "leave humansense_sample_guided_fr2 out"),
+        ("qwen2_audio", False, "humansense_sample_video", "run the group humansense_sample_audio"),
+        (
+            "minicpm_o",
+            True,
+            "humansense_l2",
+            "TR .* through --model minicpm_o --force_simple: .* leave --force_simple out",
+        ),
+        ("llava_hf", False, "humansense_ar", "AR .* through --model llava_hf: .* add --force_simple"),
+        ("openai_compatible", False, "humansense_fr2", "or set HUMANSENSE_HEARS=1 if the model does hear"),
+        ("qwen2_5_omni", True, "humansense_blind", "it sends no text"),
+    ],
+)
+def test_a_task_that_a_models_wrapper_cannot_be_asked_is_refused_with_what_works(
+    model: str, force_simple: bool, task: str, said: str, task_manager: Any
+) -> None:
+    with pytest.raises(SystemExit, match=f"^HumanSense: .*{said}.*[.]$"):
+        checks.refuse_unfit_wrapper(model, force_simple, ["mme", task])
+
+
+def test_tasks_that_a_wrapper_can_be_asked_are_not_refused(task_manager: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for model in ("humansense_omni", "minicpm_o", "gemini", "qwen3_omni", "dummy"):
+        checks.refuse_unfit_wrapper(model, False, ["humansense", "humansense_sample", "humansense_blind"])
+    checks.refuse_unfit_wrapper("qwen2_5_vl", False, ["humansense_video", "humansense_sample_video"])
+    checks.refuse_unfit_wrapper("llava_hf", True, ["humansense_video"])
+    checks.refuse_unfit_wrapper("qwen2_5_vl", False, ["mme", "humansense_of_others", "humansense_sample_of_others"])
+    monkeypatch.setenv("HUMANSENSE_HEARS", "1")
+    checks.refuse_unfit_wrapper("openai_compatible", False, ["humansense"])
+    with pytest.raises(SystemExit, match="HUMANSENSE_HEARS=1 does not make a model hear"):
+        checks.refuse_unfit_wrapper("qwen2_5_vl", False, ["humansense_sample_video"])
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("mmada", "HumanSense was not tried with --model mmada: it is taken to see and not to hear."),
+        ("uni_moe_2_omni", "HumanSense was not run with --model uni_moe_2_omni:"),
+        ("minicpm_o", None),
+        pytest.param("qwen2_5_omni", "lmms-eval's --model qwen2_5_omni answers nothing with transformers 5", marks=NEW),
+    ],
+)
+def test_what_is_not_known_of_a_wrapper_is_said(model: str, said: str | None, task_manager: Any) -> None:
+    from loguru import logger
+
+    lines: list[str] = []
+    sink = logger.add(lines.append, level="WARNING", format="{message}")
+    try:
+        checks.refuse_unfit_wrapper(model, False, ["humansense_sample_video"])
+    finally:
+        logger.remove(sink)
+    assert [line for line in lines if said is None or not line.startswith(said)] == []
+    assert bool(lines) == (said is not None)
+
+
+@pytest.mark.parametrize(
+    ("model", "simple"), [("humansense_omni", False), ("humansense_omni", True), ("qwen2_5_omni", False)]
+)
+def test_pickled_requests_of_chat_models_are_refused(model: str, simple: bool) -> None:
+    from lmms_eval import models
+
+    if models.MODEL_REGISTRY_V2.resolve(model, force_simple=simple).model_type != "chat":
+        pytest.skip(f"{model} is no chat model of this lmms-eval")
+    with pytest.raises(SystemExit, match="HumanSense: --cache_requests loses the messages of chat models"):
+        checks.refuse_cached_requests(model, simple, cached=True)
+    checks.refuse_cached_requests(model, simple, cached=False)
+
+
+def test_pickled_requests_of_simple_models_are_left_alone() -> None:
+    checks.refuse_cached_requests(SimpleNamespace(is_simple=True), force_simple=False, cached=True)
+    checks.refuse_cached_requests("qwen2_audio", force_simple=True, cached=True)
+    with pytest.raises(SystemExit):
+        checks.refuse_cached_requests(SimpleNamespace(is_simple=False), force_simple=False, cached=True)
+
+
+def test_bad_generation_arguments_are_refused_before_a_model_is_loaded() -> None:
+    with pytest.raises(SystemExit, match="HumanSense: --gen_kwargs: temperature='None' cannot be used"):
+        checks.refuse_bad_generation("humansense_server", "max_new_tokens=4,temperature=None")
+    checks.refuse_bad_generation("humansense_omni", "max_new_tokens=4,temperature=0.5,until=e")
+    checks.refuse_bad_generation("dummy", "temperature=None")
+    checks.refuse_bad_generation("humansense_omni", None)
+
+
+def test_a_task_that_would_be_asked_twice_is_refused() -> None:
+    alone, group = tasks("sample_ar"), {"humansense_sample": tasks("sample_ar")}
+    checks.refuse_tasks_named_twice(alone)
+    checks.refuse_tasks_named_twice({**group, **{"mme": object()}, "other": {"mme": object()}})
+    with pytest.raises(SystemExit, match="--tasks names humansense_sample_ar more than once"):
+        checks.refuse_tasks_named_twice({**alone, **group})
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,29 @@ def test_tasks_and_models_are_found(task_manager: Any) -> None:
     assert "humansense_omni" in list_available_models()
 
 
+def test_the_table_of_lmms_eval_models_has_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    from argparse import Namespace
+
+    from lmms_eval.cli.models_cmd import run_models
+
+    run_models(Namespace(aliases=False))
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["humansense_omni", "chat"] in rows
+    assert ["humansense_server", "chat"] in rows
+
+
+def test_the_server_of_lmms_eval_lists_ours_once_its_models_are_listed() -> None:
+    """docs/serving.md says so: it imports the models, and with them the entry points, only then."""
+    program = (
+        "import asyncio, lmms_eval.entrypoints.http_server as server;"
+        "models = asyncio.run(server.list_available_models())['models'];"
+        "tasks = asyncio.run(server.list_available_tasks())['tasks'];"
+        "print('humansense_omni' in models, 'humansense_sample_ar' in tasks)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True"]
+
+
 def test_our_tasks_are_those_that_lmms_eval_finds_when_it_reads_every_file_anew(task_manager: Any) -> None:
     from lmms_eval import utils
 

@@ -26,7 +26,8 @@ def test_the_logged_samples_of_all_tasks_of_a_variant_are_counted_together() -> 
 
 
 def test_without_samples_the_responses_of_the_process_are_counted() -> None:
-    (note,) = notes({}, {"humansense_ar": task(TAGGED, [TAGGED], "[request failed] broken")})
+    failed = ("[request failed] broken", "[LMMS_EVAL_REQUEST_FAILED after 3 retries] broken", "[SAFETY_BLOCKED: no]")
+    (note,) = notes({}, {"humansense_ar": task(TAGGED, [TAGGED], *failed)})
     assert note.startswith("humansense: 2 of 2 responses")
 
 

@@ -210,6 +210,26 @@ def test_what_a_model_said_is_text_and_its_reasoning_is_folded(browser: Any, tmp
     assert page.complaints == []
 
 
+@pytest.mark.parametrize(
+    ("response", "fact"),
+    [
+        ("", "answer read: none · 12 frames · 0 s heard of 10 s · 1 tokens · empty"),
+        ("[SAFETY_BLOCKED:unknown]", "1 tokens · blocked by a safety filter"),
+        ("[LMMS_EVAL_BUDGET_EXCEEDED]", "1 tokens · not asked, because the budget of tokens was spent"),
+    ],
+)
+def test_what_a_wrapper_did_not_answer_stands_on_top_and_beside_its_sample(
+    response: str, fact: str, browser: Any, tmp_path: Path
+) -> None:
+    logged.write(tmp_path, lambda doc, chance: response, tasks="AR", count=4, wrapper="qwen2_5_omni")
+    opened = Page(browser, made(tmp_path))
+    said = "4 of 4 responses of humansense_ar are empty" if not response else "4 of 4 requests of humansense_ar failed"
+    assert said in opened.page.inner_text("[role=alert]")
+    assert fact in opened.first()
+    assert opened.page.locator("input[value=empty]").count() == 1
+    assert opened.complaints == []
+
+
 def test_the_prompt_and_what_was_shown_stand_beside_an_answer(page: Page) -> None:
     page.choose("task", "TR")
     text = page.first()

@@ -114,16 +114,89 @@ def test_how_responses_ended_stands_in_every_table_and_is_never_zero_where_it_is
     (line,) = [line for line in markdown([made]).splitlines() if line.startswith("| Model")]
     shown = dict(zip(["", *COLUMNS], [cell.strip() for cell in line.split("|")[1:-1]], strict=True))
     assert (shown["HC"], shown["Avg."], shown["ER"][:3], shown["AR"][:4]) == ("–", "–", "0.0", "25.0")
-    scores = json.loads(as_json([made], [run], []))["scores"]["Model"]["truncated"]
+    scores = json.loads(as_json([made], [run], [], {}))["scores"]["Model"]["truncated"]
     assert (scores["AR"], scores["ER"], "HC" in scores) == (0.25, 0, False)
     assert " & -- & " in latex(made)
     console = Console(file=io.StringIO(), width=200)
-    show([made], console)
+    show([made], [run], console)
     show_run(run, console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "HumanSense, truncated, %" in text
-    of_run = {cells[1].strip(): cells[-3].strip() for line in text.splitlines() if len(cells := line.split("│")) > 8}
+    of_run = {cells[1].strip(): cells[-4].strip() for line in text.splitlines() if len(cells := line.split("│")) > 8}
     assert (of_run["AR"], of_run["ER"], of_run["HC"]) == ("25.0", "0.0", "–")
+
+
+NOTHING = "lmms-eval's wrappers turn errors into empty answers; read the log."
+
+
+def silent(doc: Doc, chance: object) -> str:
+    """Nothing about TR, and half of FR2; two of three questions of PC fail."""
+    number = int(doc["id"].partition("-")[2]) % 4
+    failed = ("[SAFETY_BLOCKED:unknown]", "[LMMS_EVAL_BUDGET_EXCEEDED]", doc["answer"], doc["answer"])
+    return {"TR": "", "FR2": "" if number < 2 else doc["answer"], "PC": failed[number]}.get(doc["code"], doc["answer"])
+
+
+def test_empty_responses_stand_in_every_table_and_are_said_aloud(tmp_path: Path) -> None:
+    logged.write(tmp_path, silent, count=4, wrapper="qwen2_5_omni", variant="sample")
+    (run,) = runs_of(tmp_path)
+    assert [run.leaves[code].empty for code in ("TR", "FR2", "PC", "AR")] == [4, 2, 0, 0]
+    alarms = [
+        f"{run.name}: 2 of 4 requests of humansense_sample_pc failed: the samples say why.",
+        f"{run.name}: 4 of 4 responses of humansense_sample_tr, 2 of 4 responses of humansense_sample_fr2 are empty: "
+        f"{NOTHING}",
+    ]
+    assert run.alarms == alarms
+    made = table([run], "empty", "all")
+    (row,) = made.rows
+    assert (row.cells["TR"].score, row.cells["FR2"].score, row.cells["AR"].score) == (1, 0.5, 0)
+    assert row.cells["L2"].score == pytest.approx(1 / sum(task.level == "L2" for task in TASKS))
+    assert table([run], "acc", "none").rows[0].cells["TR"].marks == ("4 empty",)
+    assert "6 of 60 responses are empty" in notes(run)
+    failed = "2 failed (1 not asked, because the budget of tokens was spent, 1 blocked by a safety filter)"
+    assert failed in notes(run)
+    text = markdown([made], [run])
+    assert all(f"**{alarm}**" in text for alarm in alarms)
+    (line,) = [line for line in text.splitlines() if line.startswith("| Model")]
+    assert dict(zip(["", *COLUMNS], [cell.strip() for cell in line.split("|")[1:-1]], strict=True))["TR"][:5] == "100.0"
+    assert json.loads(as_json([made], [run], [], {}))["scores"][run.name]["empty"]["FR2"] == 0.5
+    assert ["empty", "0.5"] in [
+        [line["metric"], line["score"]]
+        for line in csv.DictReader(io.StringIO(comma_separated([made])))
+        if line["column"] == "FR2"
+    ]
+    assert " & 100.0 & " in latex(made)
+    console = Console(file=io.StringIO(), width=200, soft_wrap=True)
+    show([made], [run], console)
+    show_run(run, console)
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "HumanSense, empty, %" in printed
+    assert all(alarm in printed for alarm in alarms)
+    of_run = {cells[1].strip(): cells[-3].strip() for line in printed.splitlines() if len(cells := line.split("│")) > 8}
+    assert (of_run["TR"], of_run["FR2"], of_run["AR"]) == ("100.0", "50.0", "0.0")
+
+
+def test_empty_responses_of_this_packages_models_are_counted_and_no_wrapper_is_blamed(tmp_path: Path) -> None:
+    logged.write(tmp_path, silent, count=4)
+    (run,) = runs_of(tmp_path)
+    assert run.alarms == []
+    assert "6 of 60 responses are empty" in notes(run)
+
+
+def test_results_that_do_not_say_what_is_empty_are_read(tmp_path: Path) -> None:
+    logged.write(tmp_path, silent, count=4, wrapper="qwen2_5_omni")
+    for file in tmp_path.glob("*_samples_*"):
+        samples = [json.loads(line) for line in file.read_text().splitlines()]
+        for sample in samples:
+            del sample["empty"]
+            sample["failed"].pop("kind", None)
+        file.write_text("".join(json.dumps(sample) + "\n" for sample in samples))
+    (run,) = runs_of(tmp_path)
+    assert len(run.samples) == 60
+    made = table([run], "empty", "none")
+    assert made.rows[0].cells == {}
+    assert markdown([made]).count("–") >= len(COLUMNS)
+    assert not [note for note in notes(run) if "are empty" in note]
+    assert "2 failed" in notes(run)
 
 
 def test_of_results_that_do_not_say_how_responses_ended_nothing_is_said(two: list[Run]) -> None:
@@ -140,7 +213,7 @@ def test_a_plain_complete_run_has_one_note(two: list[Run]) -> None:
 def test_the_forms_hold_the_same_numbers(two: list[Run]) -> None:
     tables = [table(two, metric, "all") for metric in ("paper", "acc")]
     written = list(csv.DictReader(io.StringIO(comma_separated(tables))))
-    content = json.loads(as_json(tables, two, comparisons(two, "acc")))
+    content = json.loads(as_json(tables, two, comparisons(two, "acc"), {}))
     for made in tables:
         for place, row in enumerate(made.rows):
             for column, cell in row.cells.items():
@@ -215,7 +288,7 @@ def test_a_task_without_any_score_is_shown_as_such(tmp_path: Path) -> None:
     said = [row for row in csv.DictReader(io.StringIO(comma_separated([made]))) if row["column"] == "AR"]
     assert [(row["score"], row["marks"]) for row in said if row["kind"] == "run"] == [("", "no score")]
     console = Console(record=True, width=200, file=io.StringIO())
-    show([made], console)
+    show([made], runs_of(tmp_path), console)
     show_run(runs_of(tmp_path)[0], console)
     printed = console.export_text()
     assert printed.count("no paper in AR, ER") == 2

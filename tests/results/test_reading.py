@@ -248,6 +248,8 @@ def test_of_many_bad_lines_the_first_are_named_and_the_others_counted(tmp_path: 
         ({"model_info": "tiny"}, "see its model_info"),
         ({"model_info": {"versions": "new"}}, "see its model_info.versions"),
         ({"model_info": {"refused_arguments": 5}}, "see its model_info.refused_arguments"),
+        ({"model_info": {"generation_of_tasks": [1]}}, "see its model_info.generation_of_tasks"),
+        ({"model_info": {"generation_of_tasks": {"a": {"until": 5}}}}, "see its model_info.generation_of_tasks"),
         ({"humansense_data": [{"commit": "abc"}]}, "see its humansense_data"),
         ({"humansense_data": [{"source": "x", "annotations": {"HumanSense_VQA.json": []}}]}, "see its humansense_data"),
         ({"n-samples": {"humansense_ar": {"original": None, "effective": 4}}}, "its n-samples of humansense_ar"),
@@ -298,3 +300,23 @@ def test_names_are_on_one_line_and_obey_no_terminal(tmp_path: Path) -> None:
     logged.write(tmp_path, logged.mostly_right(1), model="org/A\n\x1b[2J\u202eB" + "c" * 200, tasks="AR", count=4)
     (run,), _ = read_runs([tmp_path])
     assert run.name == "A [2J B" + "c" * 112 + "…"
+
+
+def test_responses_without_scores_are_named_with_the_flag_that_made_them(tmp_path: Path) -> None:
+    file = logged.write(tmp_path, logged.mostly_right(1), tasks="AR", count=2)
+    content = json.loads(file.read_text(encoding="utf-8"))
+    content["results"]["humansense_ar"] = {"alias": "humansense_ar", "bypass,none": 999}
+    file.write_text(json.dumps(content), encoding="utf-8")
+    runs, problems = read_runs([tmp_path])
+    assert runs == []
+    assert problems == [
+        f"{file}: humansense_ar was made with --predict_only, so its responses have no scores; run it again without it."
+    ]
+
+
+def test_how_responses_were_generated_is_what_the_model_says_it_did(tmp_path: Path) -> None:
+    done = {"humansense_ar": {"do_sample": True, "temperature": 1.0}}
+    logged.write(tmp_path, logged.mostly_right(1), tasks="AR", count=2, model_info={"generation_of_tasks": done})
+    (run,), _ = read_runs([tmp_path])
+    assert run.settings["generation"] == {"do_sample": True, "temperature": 1.0, "until": []}
+    assert "sampled" in table.notes(run)

@@ -89,6 +89,36 @@ def test_the_command_to_go_on_says_so_where_a_launcher_is_needed(monkeypatch: py
     assert shlex.split(command.resume_command(["--limit", "3"]), comments=True)[2:] == ["--limit", "3"]
 
 
+@pytest.mark.parametrize("spelt", [["--max_failures", "5%"], ["--max_failures=5%"], ["--max-failures", "5%"]])
+def test_the_limit_of_failures_does_not_go_to_lmms_eval(spelt: list[str]) -> None:
+    assert command.without_limit(["--model", "openai", *spelt, "--limit", "3"]) == (
+        ["--model", "openai", "--limit", "3"], "5%"
+    )  # fmt: skip
+
+
+def test_arguments_of_lmms_eval_that_begin_alike_stay() -> None:
+    given = ["--max", "8", "--max_batch_size", "4", "--model_args", "max_failures=5%"]
+    assert command.without_limit(given) == (given, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (["--max_failures", "few"], "max_failures=few is neither a number of requests (5) nor a share"),
+        (["--max_failures"], "max_failures= is neither a number of requests (5) nor a share"),
+        (
+            ["--model=humansense_server", "--max_failures", "5"],
+            "humansense_server takes the limit in its arguments: --model_args max_failures=5.",
+        ),
+    ],
+)
+def test_a_limit_that_cannot_be_used_is_refused(
+    given: list[str], sentence: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert command.run(given) == 2
+    assert f"lmms-humansense run: {sentence}" in capfd.readouterr().err
+
+
 # How it ended
 
 
@@ -127,6 +157,16 @@ def test_samples_that_were_cut_off_are_missing(tmp_path: Path, content: str | No
     place, samples = results(tmp_path, "a", "b"), tmp_path / "today_samples_b.jsonl"
     samples.unlink() if content is None else samples.write_text(content)
     assert command.judge(0, ended(place, "a", "b")) == (3, f"The samples of b beside {place} are not complete.")
+
+
+def test_a_budget_that_is_used_up_leaves_a_run_incomplete(tmp_path: Path) -> None:
+    place = results(tmp_path, "a")
+    place.write_text(json.dumps({**json.loads(place.read_text()), "usage": {"budget_exceeded": True}}))
+    status, sentence = command.judge(0, ended(place, "a"))
+    assert status == 3
+    assert (
+        sentence == f"The token budget (--max_tokens) was used up before all questions were asked: {place} is partial."
+    )
 
 
 def test_samples_that_were_not_requested_are_not_missing(tmp_path: Path) -> None:
@@ -218,6 +258,57 @@ def test_other_processes_than_the_first_write_no_results(tmp_path: Path) -> None
     assert command.judge(0, events, first=False) == (0, "")
     assert command.judge(0, events, first=True)[0] == 3
     assert command.judge(0, RunEvents(begun=1), first=False)[0] == 3
+
+
+# Requests without an answer
+
+
+def unanswered(folder: Path, model: str, failed: float, empty: float, asked: int = 200) -> RunEvents:
+    """A complete evaluation in which these shares of the requests of one of two tasks got no answer."""
+    place = folder / f"{model}_results.json"
+    content = {
+        "results": {
+            "humansense_tr": {"failed,none": failed, "empty,none": empty},
+            "humansense_ar": {"failed,none": 0.0, "empty,none": 0.0},
+        },
+        "n-samples": {name: {"effective": asked // 2} for name in ("humansense_tr", "humansense_ar")},
+        "config": {"model": model},
+    }
+    place.write_text(json.dumps(content))
+    return ended(place, "humansense_tr", "humansense_ar")
+
+
+@pytest.mark.parametrize(
+    ("failed", "empty", "limit", "status"),
+    [
+        (0.0, 0.0, None, 0),
+        (0.01, 0.01, None, 0),
+        (0.02, 0.01, None, 3),
+        (0.0, 0.03, None, 3),
+        (0.02, 0.01, "3", 0),
+        (0.02, 0.01, "2", 3),
+        (0.5, 0.5, "50%", 0),
+        (0.01, 0.0, "0", 3),
+    ],
+)
+def test_failed_and_empty_responses_of_other_models_count_against_the_limit(
+    failed: float, empty: float, limit: str | None, status: int, tmp_path: Path
+) -> None:
+    events = unanswered(tmp_path, "openai", failed, empty)
+    assert command.judge(0, events) == (0, "")
+    assert command.judge_failures(events, limit)[0] == status
+
+
+def test_the_sentence_says_what_is_missing_where_and_how_much_is_allowed(tmp_path: Path) -> None:
+    assert command.judge_failures(unanswered(tmp_path, "openai", 0.02, 0.9), None)[1] == (
+        "2 of 100 requests of humansense_tr failed: the samples say why. 90 of 100 responses of humansense_tr are "
+        "empty: lmms-eval's wrappers turn errors into empty answers; read the log. max_failures=0.01 allows 2 of 200."
+    )
+
+
+def test_models_of_this_package_have_their_own_limit(tmp_path: Path) -> None:
+    events = unanswered(tmp_path, "humansense_omni", 0.5, 0.5)
+    assert command.judge_failures(events, None) == (0, "")
 
 
 # The process that is watched

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmms_humansense.tasks.humansense import messages
+from lmms_humansense.tasks.humansense import handover, messages, wrappers
 from lmms_humansense.tasks.humansense.annotations import Doc
 from lmms_humansense.tasks.humansense.messages import MAX_PIXELS, frame_rate
+from lmms_humansense.tasks.humansense.taxonomy import BY_CODE
+from lmms_humansense.tasks.humansense.variants import BENCHMARK
 
 PROMPT = "\nYou are …\n\nQuestion: {who} speaks %s\n"
 MEDIA = Path("/data/videos/talk/meeting 1.mp4")
@@ -39,7 +41,11 @@ def doc(code: str, frame_count: int = 250, fps: float = 25.0) -> Doc:
 
 
 def content(message_doc: Doc, hears: bool) -> list[dict[str, Any]]:
-    (turn,) = messages.build(message_doc, MEDIA, PROMPT, hears)
+    """The content for a model of this package."""
+    with pytest.MonkeyPatch.context() as setting:
+        setting.setenv("HUMANSENSE_HEARS", "1" if hears or message_doc["code"] in AUDIO else "0")
+        plan = wrappers.plan("humansense_omni", "chat", BY_CODE[message_doc["code"]], BENCHMARK, "humansense")
+    (turn,) = messages.build(message_doc, *handover.media(MEDIA, plan), PROMPT)
     assert turn["role"] == "user"
     return turn["content"]
 

@@ -50,7 +50,7 @@ SOUND: Doc = {
     "frame_count": 0,
     "fps": 0.0,
 }
-KEYS = ["paper", "acc", "answered", "failed"]
+KEYS = ["paper", "acc", "answered", "failed", "empty"]
 
 
 def scores(doc: Doc, response: str) -> dict[str, float]:
@@ -60,29 +60,58 @@ def scores(doc: Doc, response: str) -> dict[str, float]:
 @pytest.mark.parametrize(
     ("doc", "response", "expected"),
     [
-        pytest.param(SINGLE, "B", [1, 1, 1, 0], id="right"),
-        pytest.param(SINGLE, "A", [0, 0, 1, 0], id="wrong"),
-        pytest.param(SINGLE, "The correct answer is (B)", [0, 1, 1, 0], id="right in acc only"),
-        pytest.param(SINGLE, "Because he smiles.", [1, 0, 0, 0], id="right in paper only"),
-        pytest.param(SINGLE, "I cannot tell.", [0, 0, 0, 0], id="no answer"),
-        pytest.param(MULTI, "A,B,D", [1, 1, 1, 0], id="all letters"),
-        pytest.param(MULTI, "AD", [0.5, 0.5, 1, 0], id="a letter missing"),
-        pytest.param(MULTI, "A, D", [0, 0.5, 1, 0], id="a space, which the paper's scorer does not remove"),
-        pytest.param(COUNT, "four", [0, 1, 1, 0], id="number word"),
-        pytest.param(SOUND, "b", [1, 1, 1, 0], id="audio"),
+        pytest.param(SINGLE, "B", [1, 1, 1, 0, 0], id="right"),
+        pytest.param(SINGLE, "A", [0, 0, 1, 0, 0], id="wrong"),
+        pytest.param(SINGLE, "The correct answer is (B)", [0, 1, 1, 0, 0], id="right in acc only"),
+        pytest.param(SINGLE, "Because he smiles.", [1, 0, 0, 0, 0], id="right in paper only"),
+        pytest.param(SINGLE, "I cannot tell.", [0, 0, 0, 0, 0], id="no answer"),
+        pytest.param(MULTI, "A,B,D", [1, 1, 1, 0, 0], id="all letters"),
+        pytest.param(MULTI, "AD", [0.5, 0.5, 1, 0, 0], id="a letter missing"),
+        pytest.param(MULTI, "A, D", [0, 0.5, 1, 0, 0], id="a space, which the paper's scorer does not remove"),
+        pytest.param(COUNT, "four", [0, 1, 1, 0, 0], id="number word"),
+        pytest.param(SOUND, "b", [1, 1, 1, 0, 0], id="audio"),
     ],
 )
-def test_every_doc_has_the_four_metrics_in_their_order(doc: Doc, response: str, expected: list[float]) -> None:
+def test_every_doc_has_the_five_metrics_in_their_order(doc: Doc, response: str, expected: list[float]) -> None:
     assert list(scores(doc, response).items()) == list(zip(KEYS, expected, strict=True))
 
 
 @pytest.mark.parametrize(
     ("response", "failed"),
-    [("", 0), (FAILURE_MARK, 1), (f"{FAILURE_MARK} out of memory", 1), (f"{FAILURE_MARK} B", 1)],
-)
+    [
+        ("", 0), (FAILURE_MARK, 1), (f"{FAILURE_MARK} out of memory", 1), (f"{FAILURE_MARK} B", 1),
+        ("[LMMS_EVAL_REQUEST_FAILED after 5 retries] Connection error.", 1), ("[LMMS_EVAL_BUDGET_EXCEEDED]", 1),
+        ("[SAFETY_BLOCKED:finish_reason=2]", 1),
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("doc", [SINGLE, MULTI, COUNT, SOUND], ids=["single", "multi", "count", "audio"])
 def test_paper_is_absent_where_the_item_is_left_out(doc: Doc, response: str, failed: float) -> None:
-    assert list(scores(doc, response).items()) == [("acc", 0), ("answered", 0), ("failed", failed)]
+    assert list(scores(doc, response).items()) == [
+        ("acc", 0), ("answered", 0), ("failed", failed), ("empty", 1 - failed)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("response", "kind"),
+    [
+        (f"{FAILURE_MARK} out of memory", "error"),
+        ("[LMMS_EVAL_REQUEST_FAILED after 5 retries] B", "error"),
+        ("[LMMS_EVAL_BUDGET_EXCEEDED]", "budget"),
+        ("[SAFETY_BLOCKED:unknown]", "blocked"),
+        ("B [SAFETY_BLOCKED:unknown]", None),
+        ("", None),
+    ],
+)
+def test_a_failure_says_of_which_kind_it_is(response: str, kind: str | None) -> None:
+    assert results.metrics(SINGLE, response)["failed"].get("kind") == kind
+
+
+@pytest.mark.parametrize(
+    ("response", "empty"),
+    [("", 1), (" \n", 1), (COMPLETE_MARK, 1), (f"{TRUNCATED_MARK} \n", 1), (".", 0), (f"{COMPLETE_MARK} B", 0)],
+)
+def test_a_response_of_white_space_is_empty_also_behind_a_mark(response: str, empty: float) -> None:
+    assert scores(SINGLE, response)["empty"] == empty
 
 
 @pytest.mark.parametrize(("mark", "truncated"), [(COMPLETE_MARK, 0), (TRUNCATED_MARK, 1)])
@@ -104,7 +133,7 @@ def test_a_mark_must_stand_at_the_start() -> None:
 
 @pytest.mark.parametrize("response", [COMPLETE_MARK + " B", TRUNCATED_MARK, FAILURE_MARK])
 def test_the_last_metric_is_also_one_that_every_doc_has_where_a_response_has_a_mark(response: str) -> None:
-    assert list(results.metrics(SINGLE, response))[-3:] == ["acc", "answered", "failed"]
+    assert list(results.metrics(SINGLE, response))[-4:] == ["acc", "answered", "failed", "empty"]
 
 
 def test_paper_is_absent_where_nothing_is_left_of_a_multi_select_response() -> None:
@@ -113,7 +142,7 @@ def test_paper_is_absent_where_nothing_is_left_of_a_multi_select_response() -> N
 
 @pytest.mark.parametrize("response", ["B", "", "I cannot tell.", FAILURE_MARK])
 def test_last_metric_is_one_that_every_doc_has(response: str) -> None:
-    assert list(results.metrics(SINGLE, response))[-3:] == ["acc", "answered", "failed"]
+    assert list(results.metrics(SINGLE, response))[-4:] == ["acc", "answered", "failed", "empty"]
 
 
 def test_no_metric_name_contains_another() -> None:
@@ -177,7 +206,7 @@ def test_metrics_survive_pickle(protocol: int) -> None:
     metrics = results.metrics(SINGLE, "B")
     copied = pickle.loads(pickle.dumps(metrics, protocol))
     assert copied == metrics
-    assert [type(credit) for credit in copied.values()] == [Credit] * 4
+    assert [type(credit) for credit in copied.values()] == [Credit] * 5
     assert total(copied.values()) == total(metrics.values()) == 3.0
 
 

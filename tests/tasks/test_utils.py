@@ -1,6 +1,7 @@
 """The hooks in the YAML files, on real rows of a dataset."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import datasets
@@ -12,14 +13,15 @@ import lmms_humansense.tasks.humansense_sample as sample
 from lmms_humansense.tasks.humansense import data, prompts, sound, utils
 from lmms_humansense.tasks.humansense.annotations import DataError
 from lmms_humansense.tasks.humansense.taxonomy import BY_CODE
+from lmms_humansense.tasks.humansense_sample.utils import process_docs as sample_docs
 from tests.helpers import releases
 from tests.helpers.releases import Content, audio_item, item
 
 pytestmark = pytest.mark.usefixtures("either_source")
 
-SEES = {"sees": True, "hears": False}
-HEARS = {"sees": False, "hears": True}
-BOTH = {"sees": True, "hears": True}
+SEES = {"wrapper": "qwen2_5_vl"}
+HEARS = {"wrapper": "qwen2_audio"}
+BOTH = {"wrapper": "humansense_omni"}
 CALL = releases.wav(releases.sine(0.5, 8_000), 8_000)
 
 
@@ -87,6 +89,7 @@ def test_docs_are_a_dataset_with_the_declared_features(name: str, root: str) -> 
         "root": root,
         "file": "videos/talk.mp4",
         "variant": "",
+        "group": "humansense",
         "ends": "read",
     }
 
@@ -141,7 +144,7 @@ def test_the_visual_of_a_video_question_is_its_path(root: str) -> None:
 
 
 def test_the_visual_of_an_audio_question_is_its_waveform(root: str) -> None:
-    (heard,) = utils.doc_to_visual(row("fr2", root))
+    (heard,) = utils.doc_to_visual(row("fr2", root), HEARS)
     assert set(heard) == {"array", "sampling_rate"}
     assert heard["sampling_rate"] == sound.SAMPLING_RATE == 16_000
     inner = slice(100, 7_900)  # the resampling filter is not exact at the edges
@@ -161,11 +164,10 @@ def test_the_text_is_the_plain_prompt(root: str) -> None:
         ("tr", SEES, ["video", "text"]),
         ("tr", BOTH, ["video", "audio", "text"]),
         ("fr2", BOTH, ["audio", "text"]),
-        ("fr2", HEARS, ["audio", "text"]),
     ],
 )
 def test_a_message_holds_the_media_that_the_question_needs_and_the_model_can_take(
-    code: str, senses: dict[str, bool], types: list[str], root: str
+    code: str, senses: dict[str, str], types: list[str], root: str
 ) -> None:
     doc = row(code, root)
     (message,) = utils.doc_to_messages(doc, senses)
@@ -202,37 +204,65 @@ def test_media_that_cannot_be_read_fail_one_request_and_not_the_run(tmp_path: Pa
 # The senses of a model.
 
 
-@pytest.mark.parametrize("hook", [utils.doc_to_text, utils.doc_to_messages])
-@pytest.mark.parametrize("senses", [SEES, {}, None], ids=str)
-def test_a_model_that_is_not_known_to_hear_is_sent_to_the_video_tasks(hook: Any, senses: Any, root: str) -> None:
-    message = stop(hook, row("fr2", root), senses)
+@pytest.mark.parametrize("wrapper", [{}, None, SEES, HEARS], ids=str)
+@pytest.mark.parametrize("code", ["ar", "tr", "fr2"])
+def test_a_text_is_had_where_no_model_is_asked(code: str, wrapper: Any, root: str) -> None:
+    assert utils.doc_to_text(row(code, root), wrapper).strip()
+
+
+HOOKS = pytest.mark.parametrize("hook", [utils.doc_to_messages, utils.doc_to_visual])
+
+
+@HOOKS
+@pytest.mark.parametrize("wrapper", [{}, None, {"wrapper": ""}, {"wrapper": "new_omni"}], ids=str)
+def test_a_model_that_is_not_known_to_hear_is_sent_to_the_video_tasks(hook: Any, wrapper: Any, root: str) -> None:
+    message = stop(hook, row("fr2", root), wrapper)
     assert "FR2 (Fraud Recognition)" in message
-    assert "humansense_video" in message
+    assert "run the group humansense_video," in message
     assert "HUMANSENSE_HEARS=1" in message
 
 
-@pytest.mark.parametrize("hook", [utils.doc_to_text, utils.doc_to_messages])
-def test_a_model_that_only_hears_is_sent_to_the_audio_tasks(hook: Any, root: str) -> None:
-    message = stop(hook, row("ar", root), HEARS)
-    assert "AR (Action Recognition)" in message
-    assert "humansense_audio" in message
-    assert "HUMANSENSE_SEES=1" in message
+@HOOKS
+def test_a_question_of_the_sample_is_sent_to_groups_of_the_sample(hook: Any) -> None:
+    first = {code: sample_docs(SimpleNamespace(config_name=code))[0] for code in ("fr2", "ar", "guided_pc")}
+    assert "run the group humansense_sample_video, which leaves FR2 and PC out" in stop(hook, first["fr2"], {})
+    assert "run the group humansense_sample_audio." in stop(utils.doc_to_visual, first["ar"], HEARS)
+    assert "leave humansense_sample_guided_pc out" in stop(hook, first["guided_pc"], {})
 
 
-@pytest.mark.parametrize("senses", [{}, None], ids=str)
-def test_an_unlisted_model_sees(senses: Any, root: str) -> None:
-    assert utils.doc_to_text(row("ar", root), senses).strip()
-
-
-def test_the_settings_overrule_what_is_known_of_a_model(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@HOOKS
+@pytest.mark.parametrize("code", ["fr2", "tr"])
+def test_a_setting_does_not_make_a_model_hear(code: str, hook: Any, root: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUMANSENSE_HEARS", "1")
-    assert utils.doc_to_text(row("fr2", root), SEES).strip()
+    message = stop(hook, row(code, root), SEES)
+    assert "HUMANSENSE_HEARS=1 does not make a model hear: no sound reaches --model qwen2_5_vl." in message
+    assert "run the group humansense_video," in message
+
+
+@pytest.mark.parametrize("hook", [utils.doc_to_visual])
+@pytest.mark.parametrize("setting", ["", "1"])
+def test_a_model_that_only_hears_is_sent_to_the_audio_tasks(
+    setting: str, hook: Any, root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUMANSENSE_SEES", setting)
+    message = stop(hook, row("ar", root), HEARS)
+    assert "AR (Action Recognition) is asked about a video, and no video reaches --model qwen2_audio" in message
+    assert "humansense_audio" in message
+
+
+@pytest.mark.parametrize("wrapper", [{}, None, {"wrapper": "new_vlm"}], ids=str)
+def test_an_unlisted_model_sees(wrapper: Any, root: str) -> None:
+    assert utils.doc_to_text(row("ar", root), wrapper).strip()
+    assert [Path(path).read_bytes() for path in utils.doc_to_visual(row("ar", root), wrapper)] == [b"action"]
+
+
+def test_the_settings_say_what_is_not_known_of_a_model(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUMANSENSE_HEARS", "1")
+    assert len(utils.doc_to_visual(row("fr2", root), {"wrapper": "new_omni"})) == 1
     monkeypatch.setenv("HUMANSENSE_HEARS", "0")
-    assert "humansense_video" in stop(utils.doc_to_text, row("fr2", root), BOTH)
+    assert "humansense_video" in stop(utils.doc_to_messages, row("fr2", root), BOTH)
     monkeypatch.setenv("HUMANSENSE_SEES", "0")
-    assert "humansense_audio" in stop(utils.doc_to_text, row("ar", root), BOTH)
-    monkeypatch.setenv("HUMANSENSE_SEES", "1")
-    assert utils.doc_to_text(row("ar", root), HEARS).strip()
+    assert "humansense_audio" in stop(utils.doc_to_messages, row("ar", root), BOTH)
 
 
 def test_a_setting_decides_whether_a_video_comes_with_its_sound(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,7 +277,7 @@ def test_a_setting_that_is_neither_1_nor_0_is_refused(
     name: str, code: str, value: str, root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
-    message = stop(utils.doc_to_text, row(code, root), BOTH)
+    message = stop(utils.doc_to_messages, row(code, root), BOTH)
     assert name in message
     assert repr(value) in message
 
@@ -258,12 +288,13 @@ def test_a_setting_that_is_neither_1_nor_0_is_refused(
 def test_a_response_is_scored_on_a_row_of_the_dataset(root: str) -> None:
     doc = row("ar", root)
     right, wrong = utils.process_results(doc, ["B"]), utils.process_results(doc, ["The answer is D."])
-    assert list(right) == ["paper", "acc", "answered", "failed"]
+    assert list(right) == ["paper", "acc", "answered", "failed", "empty"]
     assert {name: credit["score"] for name, credit in right.items()} == {
         "paper": 1.0,
         "acc": 1.0,
         "answered": 1.0,
         "failed": 0.0,
+        "empty": 0.0,
     }
     assert (wrong["acc"]["score"], wrong["acc"]["parsed"], wrong["acc"]["gold"]) == (0.0, "D", "B")
     assert {credit["clip"] for credit in right.values()} == {"data/videos/action.mp4"}
@@ -273,7 +304,7 @@ def test_a_response_is_scored_on_a_row_of_the_dataset(root: str) -> None:
 def test_the_length_of_a_fetched_sound_is_logged(root: str) -> None:
     doc = row("fr2", root)
     assert utils.process_results(doc, ["D"])["acc"]["duration"] is None
-    utils.doc_to_visual(doc)
+    utils.doc_to_visual(doc, HEARS)
     assert utils.process_results(doc, ["D"])["acc"]["duration"] == pytest.approx(0.5)
 
 

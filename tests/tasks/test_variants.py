@@ -13,16 +13,15 @@ from tests.helpers import releases
 from tests.helpers.releases import Content, item
 
 SAMPLE = str(Path(str(sample.__file__)).parent)
-BOTH = {"sees": True, "hears": True}
-SEES = {"sees": True, "hears": False}
-NOTHING = {"sees": False, "hears": False}
+BOTH = {"wrapper": "humansense_omni"}
+SEES = {"wrapper": "qwen2_5_vl"}
 
 
 def docs(name: str) -> list[AskedDoc]:
     return list(utils.docs(name, SAMPLE, complete=False))
 
 
-def types(name: str, senses: dict[str, bool] = BOTH) -> list[str]:
+def types(name: str, senses: dict[str, str] = BOTH) -> list[str]:
     """The types of content of the first question of a leaf."""
     (message,) = utils.doc_to_messages(docs(name)[0], senses)
     return [part["type"] for part in message["content"]]
@@ -136,7 +135,7 @@ def test_a_model_that_does_not_hear_gets_the_transcript_without_the_sound() -> N
 
 
 def test_a_blind_question_needs_no_senses_and_no_media(tmp_path: Path) -> None:
-    assert types("blind_tr", NOTHING) == types("blind_pc", NOTHING) == ["text"]
+    assert types("blind_tr", SEES) == types("blind_pc", SEES) == ["text"]
     content = Content(vqa=[item()], videos={"action/clip.mp4": bytes(1000)})
     root = releases.write(tmp_path, "packed", content)
     doc = utils.docs("blind_ar", root, complete=False)[0]
@@ -148,7 +147,7 @@ def test_a_blind_question_needs_no_senses_and_no_media(tmp_path: Path) -> None:
 
 def test_a_variant_that_a_model_cannot_take_is_stopped_with_the_leaf_to_leave_out() -> None:
     with pytest.raises(SystemExit, match="leave humansense_guided_pc out"):
-        utils.doc_to_text(docs("guided_pc")[0], SEES)
+        utils.doc_to_messages(docs("guided_pc")[0], SEES)
 
 
 # Transcripts.

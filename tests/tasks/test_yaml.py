@@ -9,12 +9,13 @@ import yaml
 
 import lmms_humansense.tasks.humansense as benchmark
 import lmms_humansense.tasks.humansense_sample as sample
+from lmms_humansense.tasks.humansense import wrappers
 from lmms_humansense.tasks.humansense.taxonomy import BY_CODE, LEVELS, TASKS
 from lmms_humansense.tasks.humansense.variants import VARIANTS, Variant, tasks_of
 
 BENCHMARK = Path(str(benchmark.__file__)).parent
 SAMPLE = Path(str(sample.__file__)).parent
-METRICS = ["paper", "acc", "answered", "failed", "truncated"]
+METRICS = ["paper", "acc", "answered", "failed", "empty", "truncated"]
 GROUPS = {
     "humansense": [f"humansense_{level.lower()}" for level in LEVELS],
     **{
@@ -23,6 +24,14 @@ GROUPS = {
     },
     "humansense_video": [f"humansense_{task.code.lower()}" for task in TASKS if not task.is_audio],
     "humansense_audio": [f"humansense_{task.code.lower()}" for task in TASKS if task.is_audio],
+}
+SAMPLE_GROUPS = {
+    group: [f"humansense_sample_{task.code.lower()}" for task in tasks]
+    for group, tasks in {
+        "humansense_sample": TASKS,
+        "humansense_sample_video": [task for task in TASKS if not task.is_audio],
+        "humansense_sample_audio": [task for task in TASKS if task.is_audio],
+    }.items()
 }
 
 
@@ -95,7 +104,7 @@ def test_there_are_no_other_files_than_leaves_and_groups() -> None:
     leaves = {f"humansense_{code.lower()}.yaml" for code in BY_CODE}
     assert {path.name for path in BENCHMARK.glob("*.yaml")} == leaves | {f"{group}.yaml" for group in GROUPS}
     sample_leaves = {f"humansense_sample_{code.lower()}.yaml" for code in BY_CODE}
-    assert {path.name for path in SAMPLE.glob("*.yaml")} == sample_leaves | {"humansense_sample.yaml"}
+    assert {path.name for path in SAMPLE.glob("*.yaml")} == sample_leaves | {f"{group}.yaml" for group in SAMPLE_GROUPS}
     for folder in (BENCHMARK, SAMPLE):
         assert {path.parent.name for path in folder.glob("*/*.yaml")} == {variant.name for variant in OTHERS}
 
@@ -105,11 +114,12 @@ def test_a_group_has_exactly_its_tasks(group: str, members: list[str]) -> None:
     assert read(BENCHMARK / f"{group}.yaml") == {"include": "_group_template_yaml", "group": group, "task": members}
 
 
-def test_the_samples_group_has_a_leaf_of_each_task() -> None:
-    assert read(SAMPLE / "humansense_sample.yaml") == {
+@pytest.mark.parametrize(("group", "members"), SAMPLE_GROUPS.items())
+def test_a_group_of_the_sample_has_exactly_its_tasks(group: str, members: list[str]) -> None:
+    assert read(SAMPLE / f"{group}.yaml") == {
         "include": "../humansense/_group_template_yaml",
-        "group": "humansense_sample",
-        "task": [f"humansense_sample_{code.lower()}" for code in BY_CODE],
+        "group": group,
+        "task": members,
     }
 
 
@@ -143,7 +153,7 @@ def test_tasks_and_groups_have_the_same_metrics() -> None:
     assert [entry["metric"] for entry in leaf] == METRICS
     assert [entry["metric"] for entry in group] == METRICS
     assert {entry["metric"]: entry["higher_is_better"] for entry in leaf} == {
-        metric: metric not in ("failed", "truncated") for metric in METRICS
+        metric: metric not in ("failed", "empty", "truncated") for metric in METRICS
     }
     assert {entry["weight_by_size"] for entry in group} == {False}
 
@@ -159,14 +169,10 @@ def test_decoding_is_greedy() -> None:
     assert (decoding["do_sample"], decoding["temperature"], decoding["num_beams"]) == (False, 0, 1)
 
 
-def test_each_model_is_said_to_see_or_hear() -> None:
+def test_each_wrapper_gets_its_own_name() -> None:
     models = read(BENCHMARK / "_default_template_yaml")["lmms_eval_specific_kwargs"]
-    assert models["default"] == {"sees": True, "hears": False}
-    assert models["humansense_omni"] == {"sees": True, "hears": True}
-    for senses in models.values():
-        assert set(senses) == {"sees", "hears"}
-        assert all(type(sense) is bool for sense in senses.values())
-        assert any(senses.values())
+    assert models.pop("default") == {"wrapper": ""}
+    assert models == {name: {"wrapper": name} for name in {*wrappers.WRAPPERS, *wrappers.ALIASES}}
 
 
 def leaves(name: str) -> list[str]:

@@ -95,7 +95,7 @@ class Family(ABC):
         _refuse_missing_weights(loading.pretrained, found["missing_keys"])
         self.model.eval()
         self.context = self.model.config.get_text_config().max_position_embeddings
-        self._ends = self._end_tokens()
+        self._ends = end_tokens(self._tokenizer, self.model.generation_config)
 
     @contextmanager
     def processing_once(self) -> Iterator[None]:
@@ -166,12 +166,6 @@ class Family(ABC):
             return int(padding[0])
         return int(ends[0]) + 1 if len(ends) else len(ids)
 
-    def _end_tokens(self) -> list[int]:
-        """Collect the tokens that end a response. These checkpoints lack them in the place where `generate` looks."""
-        own = self.model.generation_config.eos_token_id
-        ends = {self._tokenizer.eos_token_id, *([own] if isinstance(own, int) else own or [])}
-        return sorted(end for end in ends if end is not None)
-
     def _batch(self, prompts: Sequence[EncodedPrompt]) -> dict[str, torch.Tensor]:
         """Make the inputs of one batch, on the device of the model."""
         batch = collate(prompts, self._tokenizer.pad_token_id)
@@ -179,6 +173,21 @@ class Family(ABC):
         # shift sound against pictures.
         formats = {name: self.model.dtype if name.startswith(_PERCEIVED) else None for name in batch}
         return {name: value.to(self.model.device, formats[name]) for name, value in batch.items()}
+
+
+def end_tokens(tokenizer: Any, generation_config: Any) -> list[int]:
+    """Collect the tokens that end a response. These checkpoints lack them in the place where `generate` looks.
+
+    Args:
+        tokenizer: The tokenizer of the checkpoint.
+        generation_config: Its `GenerationConfig`.
+
+    Returns:
+        The ids, sorted.
+    """
+    own = generation_config.eos_token_id
+    ends = {tokenizer.eos_token_id, *([own] if isinstance(own, int) else own or [])}
+    return sorted(end for end in ends if end is not None)
 
 
 @contextmanager

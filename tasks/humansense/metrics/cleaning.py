@@ -3,10 +3,12 @@
 The first stages of the strict parser. Standard library only; every function takes linear time.
 """
 
+import html
 import re
 import unicodedata
 
-from .languages import ANSWER, EXAMPLE, TURN, words
+from .languages import ANSWERS, TURNS
+from .reasoning import THOUGHT_TAG
 
 OPEN, CLOSE = "\ue300", "\ue301"
 """Stand around what is in a formal place for an answer: tags, or a box."""
@@ -25,38 +27,31 @@ _END = re.compile(
 )
 _SPECIAL = re.compile(r"<\|[^|<>]{1,40}\|>|<s>|<bos>|</?(?:unk|mask)>")
 
-_THOUGHT = re.compile(
-    r"<\s?(/?)\s?(?:\w{1,10}:)?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|analysis|scratchpad|rationale)\s?>"
-    r"|\[(/?)think(?:ing)?\]|◁(/?)think▷",
-    re.IGNORECASE,
-)
-
 _ANSWER_TAG = re.compile(
     r"<\s?(/?)\s?(?:final[_ ]?)?(?:answer|choice|response|output|solution)(?: [^<>]{0,60})?>", re.IGNORECASE
 )
-_IN_BOX = re.compile(r"\\[fm]?box(?:ed)? ?\{([^{}]{0,400})\}")
+_IN_BOX = re.compile(r"\\[fm]?box(?:ed)? ?\{([^{}]{0,400})(?:\}|$)")
 _TEX_STYLE = re.compile(r"\\(?:text\w{0,6}|math\w{1,6}|mbox|bm|bf) ?\{([^{}]{0,400})\}")
 _STRUCK = re.compile(r"~~[^~\n]{1,400}~~|<(?:s|del|strike)>[^<>\n]{1,400}</(?:s|del|strike)>", re.IGNORECASE)
 _HTML = re.compile(r"</?[A-Za-z][A-Za-z0-9_:-]{0,30}(?: [^<>\n]{0,100})?/?>")
+_LINE_TAG = re.compile(r"<(?:br|/p|/div|/li|/tr|/h\d) ?/?>", re.IGNORECASE)
+_CODE = re.compile(
+    r"^[`']{3}(?!json|text|markdown|md|yaml|plaintext|answer|html)[a-z+#]{1,12}\n[^`]*?(?:[`']{3}|\Z)",
+    re.MULTILINE | re.IGNORECASE,
+)
 _BULLET = re.compile(r"^[ \t]*(?:#{1,6}|>|[-*+•‣◦])[ \t]+|^[ \t]*#{1,6}(?=\S)|^```\w*$", re.MULTILINE)
 _TICKED = re.compile(r"\[[xX✓✔]\] ?")
 _UNTICKED = re.compile(r"\[ ?\] ?(?=\w)")
-_REASON_FIELD = re.compile(
-    r'"(?:thoughts?|thinking|reason(?:s|ing)?|explanation|analysis|rationale|steps?|observations?|evidence)" ?: ?'
-    r'"(?:[^"\\]|\\.)*"',
-    re.IGNORECASE,
-)
-_QUOTED = re.compile(r'"[^"\n]{1,400}"|「[^「」\n]{1,400}」|«[^«»\n]{1,400}»')
-_FORM = re.compile(rf"{words(ANSWER)}[^\w\n]{{0,3}}(?:is|:|ist|est|es|é|是|は).", re.IGNORECASE)
-_EXAMPLE = re.compile(words(EXAMPLE), re.IGNORECASE)
+_ANSWER = "|".join(map(re.escape, ANSWERS))
+_TURN = "|".join(map(re.escape, TURNS))
 
-_TURN_NAME = rf"(?:###? ?)?(?:{words(TURN)}) ?\d{{0,3}} ?:"
-_NEXT_TURN = re.compile(rf"\n+ ?{_TURN_NAME}", re.IGNORECASE)
-_FIRST_TURN = re.compile(rf"\s*{_TURN_NAME}", re.IGNORECASE)
+_TURN_NAME = rf"(?:###? ?)?(?:{_TURN}) ?\d{{0,3}} ?:"
+_NEXT_TURN = re.compile(rf"\n+ ?{_TURN_NAME}(?! ?[A-Z]\.?(?:\n|$))", re.IGNORECASE)
+_FIRST_TURN = re.compile(rf"\s*{_TURN_NAME}(?! ?[A-Z]\.?\n)", re.IGNORECASE)
 _REPLY = re.compile(
-    rf"(?:^|\n) ?(?:assistant|gpt|bot|model|ai|助手|アシスタント|{words(ANSWER)})[*_ ]{{0,3}}:", re.IGNORECASE
+    rf"(?:^|\n) ?(?:assistant|gpt|bot|model|ai|助手|アシスタント|{_ANSWER})[*_ ]{{0,3}}:", re.IGNORECASE
 )
-_SPEAKER = re.compile(r"\s*(?:assistant|gpt|bot|model|ai|助手)\s?:", re.IGNORECASE)
+_SPEAKER = re.compile(r"\s*(?:assistant|gpt|bot|model|ai|助手)\s?:(?! ?[A-Z]\.?\n)", re.IGNORECASE)
 
 
 def clean(response: str, compatible: bool) -> str:
@@ -69,12 +64,24 @@ def clean(response: str, compatible: bool) -> str:
     Returns:
         What the response says, with `OPEN` and `CLOSE` around the content of answer tags and boxes.
     """
-    text = _plain(response, compatible)
+    text = _shortened(_plain(html.unescape(response), compatible), _LONGEST)
     text = _BOX_TOKEN.sub(rf"{OPEN}\1{CLOSE}", text)
     text = _SPECIAL.sub(" ", _first_message(text))
     text = _ANSWER_TAG.sub(lambda tag: CLOSE if tag[1] else OPEN, text)
     text = _IN_BOX.sub(rf"{OPEN}\1{CLOSE}", _TEX_STYLE.sub(r"\1", text))
-    return _first_turn(_without_markup(_without_thoughts(text)))
+    return _shortened(_first_turn(_without_markup(_without_thoughts(text))), _SAID)
+
+
+_LONGEST, _SAID = 400_000, 16_000
+"""Characters of a response, and of what it says besides its reasoning, that are read: of more, the start and the end.
+
+An answer stands at the start or at the end. The longest responses of models with 32,768 new tokens are shorter.
+"""
+
+
+def _shortened(text: str, most: int) -> str:
+    """A text, or the start and the end of one with more characters than `most`."""
+    return text if len(text) <= most else f"{text[: most // 2]} \n{text[-most // 2 :]}"
 
 
 def _plain(response: str, compatible: bool) -> str:
@@ -93,20 +100,24 @@ def _first_message(text: str) -> str:
         last = channels[-1]
         text = text[last.end() :] if last[1] == "final" else ""
     text = text.lstrip()
+    if text.startswith("[INST]"):
+        text = text.partition("[/INST]")[2]
     start = _SPECIAL_START.match(text)
     if start:
         text = text[start.end() :]
     return _END.split(text, maxsplit=1)[0]
 
 
-_SPECIAL_START = re.compile(r"(?:<\|(?:im_start|start|assistant)\|>\s?(?:assistant\s?)?|<s>\s?|\[/INST\]\s?){1,4}")
+_SPECIAL_START = re.compile(
+    r"(?:<\|(?:im_start|start|assistant)\|>\s?(?:assistant\s?)?|<start_of_turn>\s?(?:model\s?)?|<s>\s?|\[/INST\]\s?){1,4}"
+)
 
 
 def _without_thoughts(text: str) -> str:
     """The text outside of reasoning; of reasoning that never ends, only a formal place at its end."""
     kept: list[str] = []
     start, open_at = 0, -1
-    for tag in _THOUGHT.finditer(text):
+    for tag in THOUGHT_TAG.finditer(text):
         closes = "/" in (tag[1], tag[2], tag[3])
         if closes:
             # Reasoning may begin in the prompt: all text before its end belongs to it.
@@ -125,15 +136,21 @@ def _without_thoughts(text: str) -> str:
 
 def _without_markup(text: str) -> str:
     """The text without emphasis, bullets, HTML, struck-out parts, quoted forms, and needless space."""
-    text = _HTML.sub(" ", _STRUCK.sub(" ", _REASON_FIELD.sub("", text)))
+    text = _CODE.sub("\n", text)
+    text = _HTML.sub(" ", _LINE_TAG.sub("\n", _STRUCK.sub(" ", text)))
     text = _UNTICKED.sub("☐ ", _TICKED.sub("☑ ", text))
     text = _BULLET.sub("", _BULLET.sub("", text))
     text = re.sub(r"\*{1,3}|__|\$\$?|\\[()\[\]]|(?<!\w)_|_(?!\w)", "", text)
-    text = "\n".join(" ".join(line.split()) for line in text.splitlines())
+    text = "\n".join(_row(" ".join(line.split())) for line in text.splitlines())
     text = re.sub(r"\n{3,}", "\n\n", text).strip()
     if len(text) > 1 and text[0] == text[-1] == '"' and text.count('"') == 2:
         text = text[1:-1]
-    return _QUOTED.sub(lambda quote: "" if _FORM.search(quote[0]) else quote[0], text)
+    return text
+
+
+def _row(line: str) -> str:
+    """A line; of a row of a table, its cells."""
+    return line.strip("|").replace("|", ":").strip() if line.startswith("|") and len(line) > 1 else line
 
 
 def _first_turn(text: str) -> str:

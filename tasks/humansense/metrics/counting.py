@@ -1,90 +1,60 @@
 """Reads the number that a cleaned response gives as a count. Standard library only.
 
-A number is an answer where one is announced, or alone on a line. Else the sentences must name one number of people,
-faces, voices or times: numbers of seconds, frames and steps are none, and parts without a sum are none.
+A number of people, of their faces, voices or times is a mention, as the text of an option is; a number by itself is one
+as a letter is. Other numbers ("10 seconds", "frame 3") are none. The grammar around mentions is that of `verdicts`.
 """
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 
-from .languages import GROUPS, NOBODY, NUMBERS, PEOPLE, SUM, THINGS, words
-from .verdicts import Sentences, Verdict, places, settle
+from .languages import (
+    ANSWER,
+    CANNOT,
+    CHOICE_ROLES,
+    COUNT_ROLES,
+    EXAMPLE,
+    GROUP,
+    IF,
+    MAYBE,
+    NAMED,
+    NOBODY,
+    NOT,
+    NUMBERS,
+    OPTION,
+    OTHERS,
+    PEOPLE,
+    PERSONS,
+    WAIT,
+)
+from .tokens import BOTH, LETTER, MENTION, MENTIONS, NUMBER, TEXT, WORD, Lexer, Token, group, roles, split, spoken
+from .verdicts import Verdict, clauses, judged, settle
 
-_VALUES = {word: value for row in NUMBERS.values() for value, word in enumerate(row.split())}
-_EAST_ASIAN = re.compile("[\u3040-\u9fff\uac00-\ud7af]")
-_SPACED = "|".join(sorted((word for word in _VALUES if not _EAST_ASIAN.match(word)), key=len, reverse=True))
-_TOGETHER = "|".join(sorted((word for word in _VALUES if _EAST_ASIAN.match(word)), key=len, reverse=True))
-# Neither a part of a longer number or word ("1,000", "3.5", "v4", "4th"), nor of a range ("3-4").
-_DIGITS = (
-    r"(?<![A-Za-z0-9_.,/%+\-−–—~<>=±])(?<!\d[':])(?<![-−–<>=±] )\d{1,4}(?:\.0{1,2}(?!\d))?"
-    r"(?![A-Za-z0-9_/%½¼¾²³±~]|[.,:']\d|[-–—] ?\w| \d{3}(?!\d)| ?[<>±])"
-)
-_WORD = rf"(?<![\w-])(?<!minus )(?<!negative )(?:{_SPACED})(?![\w-])"
-_WORD_EN = rf"(?<![\w-])(?:{NUMBERS['en'].replace(' ', '|')})(?![\w-])"
-_EAST = (
-    rf"(?<![{''.join(sorted(set(_TOGETHER) - {'|'}))}\d])(?:{_TOGETHER})"
-    r"(?=[ 个個位名人명사분번次回]|です|입니다|(?!(?<=네)\W*$)\W*$)"
-)
-_NUMBER = rf"(?:{_DIGITS}|{_WORD}|{_EAST})"
-_ROMAN = {"II": 2, "III": 3, "IV": 4, "VI": 6, "VII": 7, "VIII": 8, "IX": 9}
+_PART, _ONE_PART = "HQ"
+"""Roles of a number of a part of the people ("2 men"), and of one such person."""
 
-# "4", "4 (four)", "4 people", "four different people".
-_JUNK = r"[^\w\n]{0,8}"
-_KIND = rf"(?:[ \-](?!{_WORD_EN})[^\W\d]{{1,14}}){{0,2}}?"
-_NOUN = rf"(?:(?P<part>{words(GROUPS)})|(?P<noun>{words(PEOPLE)}))"
-_COUNTED = rf"(?P<number>{_NUMBER})(?: ?\((?P<again>{_NUMBER})\))?(?:{_KIND} ?{_NOUN})?"
-_LEAD = r"(?:(?:only|just|exactly|there(?:'s| is| are)|i (?:can )?(?:see|count|hear|counted|found))[ :]){0,2}"
-_ALONE = re.compile(rf"^{_JUNK}{_LEAD}(?:{_COUNTED}){_JUNK}$", re.IGNORECASE | re.MULTILINE)
-_FIRST = re.compile(rf"{_JUNK}{_LEAD}(?:{_COUNTED})", re.IGNORECASE)
-_MENTION = re.compile(_COUNTED, re.IGNORECASE)
-_BREAKDOWN = re.compile(
-    r"[ ]?[(:=,}\]|–—]|[ ]?\.|[ ]?$|\s?[;!。、\n\"'）)]|です|입니다|이다| है| ?\ue301| in | at | and | who | that "
-    r"| are | is "
-)
-_EXPLAINED = re.compile(r" ?\(| ?[:–—] [^\W\d]")
-_ROMAN_ALONE = re.compile(r"\W*([IVX]{2,4})\W*")
-
-_NOT_COUNTED = re.compile(
-    rf"\b\d{{1,2}}:\d\d\b(?::\d\d\b)?|^ ?\(?\d{{1,2}}[.)] |(?:\b(?:step|speaker|frame|frames|face|person|scene|shot"
-    rf"|clip|part"
-    rf"|second|minute|voice|image|video|line|turn|number|no\.|option|child|man|woman|segment|chapter)|第"
-    rf"|#) ?\d{{1,4}}(?:-\d{{1,4}})?\b"
-    rf"|(?<![\w.,]){_NUMBER}(?: [^\W\d]{{1,14}}(?= ))?[ -]?{words(THINGS)}|\b(?:first|last|next) {_NUMBER}"
-    rf"|\b{_WORD} of (?=the\b|them\b|these\b)"
-    rf"|\d{{1,3}} ?%",
-    re.IGNORECASE | re.MULTILINE,
-)
-_DENIED = re.compile(
-    rf"[,(;]? ?\b(?:not|rather than|instead of|nicht|pas|não|non|не) (?:just |only )?{_NUMBER}\)?", re.IGNORECASE
-)
-_UNSURE = re.compile(
-    rf"\b(?:might|may|maybe|perhaps|possibly|at least|at most|more than|less than|fewer than|over|under|between"
-    rf"|about|around|approximately|roughly"
-    rf"|nearly|almost"
-    rf"|up to|not sure|several|few|half|hundreds?|thousands?|millions?|dozens?|couple|minus|negative|point|isn't"
-    rf"|don't"
-    rf"|cannot|can't|mindestens|etwa|ungefähr|au moins|environ|al menos|pelo menos|almeno|circa|около|примерно|или"
-    rf"|ít nhất"
-    rf"|khoảng|oder|ou)\b|大约|大概|至少|左右|最多|少なくとも|約|적어도|약 |على الأقل|कम से कम|[½¼¾²³~±]"
-    rf"|{_NUMBER} ?(?:-|–|—|~|to|or|and a half|bis|oder|ou|o|或|到|至|か|또는|या|أو) ?{_NUMBER}|\b(?:if|wenn|si|se"
-    rf"|если)\b|如果"
-    rf"|(?:thir|for|fif|six|seven|eigh|nine)ty\b|\btwenty[ -](?:{_SPACED})\b",
-    re.IGNORECASE,
-)
-_SUMMED = re.compile(
-    rf"{words(SUM)}[ :,]{{0,3}}(?:(?:of|is|are)\b ?|有|出现了?|는 ){{0,2}}(?P<after>{_NUMBER})"
-    rf"|(?P<before>{_NUMBER})(?: [^\W\d]{{1,14}}){{0,2}},? {words(SUM)}",
-    re.IGNORECASE,
-)
-_SPEECH = re.compile(r'"[^"\n]{1,200}"')
+_EAST_ASIAN = sorted((word for word in NUMBERS if word[0] > "\u2fff"), key=len, reverse=True)
+_EAST_ASIAN_NUMBER = re.compile(rf"({'|'.join(_EAST_ASIAN)})(?= ?(?:[个個位名人次张回つ명분번]|사람|です|입니다)|\s*$)")
+_COUNTER = re.compile(r"(?<=\d) ?[个個](?:不同的)?(?=\W|$|说话|說話|人)")
+_SPACED = {word: NUMBER for word in NUMBERS if word not in _EAST_ASIAN}
+_LEXER = Lexer(({**COUNT_ROLES[0], **_SPACED}, COUNT_ROLES[1]))
 _NO_ONE = re.compile(r"\bno\s+one\b", re.IGNORECASE)
-_NOBODY = re.compile(words(NOBODY), re.IGNORECASE)
-_NONE_OF_SOME = re.compile(rf"\b(?:neither|none|not one) of (?:the |these )?{_NUMBER} [^\W\d]+", re.IGNORECASE)
-_TIMES = {"twice": "2 times", "thrice": "3 times"}
-_TWICE = re.compile(r"\b(?:twice|thrice)\b", re.IGNORECASE)
-_ANOTHER = re.compile(
-    rf"\b(?:an?|one|another|ein|eine|un|une|una|um|uma) (?:[^\W\d]{{1,14}} )?{words(GROUPS)}", re.IGNORECASE
+_NOBODY_AT_ALL = re.compile(  # a denial that belongs to "nobody": "non parla nessuno"
+    r"\b(?:non|no|não|не) (?=(?:[\w']+ ){0,3}(?:nessun[oa]|nadie|ninguna persona|ninguém|никто|никого)\b)",
+    re.IGNORECASE,
 )
-_STRAY = re.compile(rf"\d|{_WORD_EN}|{_EAST}", re.IGNORECASE)
+_OWNERS = {"he", "she", "they", "who", "them"}
+_ADDITION = re.compile(r"\d{1,3}(?: ?\+ ?\d{1,3}){1,9} ?= ?(?=\d)")
+_WHOLE = re.compile(r"\d{1,4}(?:\.0{1,2})?")
+_COUNTED = re.compile(r"#(?:\(#\))?(?:[wRO&]{0,2}?(?P<noun>p(?:[wg]?q)?|q))")
+_LARGER = {"hundred", "thousand", "million", "hundreds", "thousands", "thirds", "half", "point", "quarters"}
+_TENS = re.compile(r"(?:twen|thir|for|fif|six|seven|eigh|nine)ty")
+_NAMES = {"minus", "negative", "point", "chapter", "line", "number", "no"}
+_TIMES = set("times mal fois veces vezes volte keer раза раз kere lần kali बार 次 回 번 مرات ครั้ง".split())
+_PERSON = re.compile(
+    r"\b(?:an?|another|ein|eine|un|une|una|um|uma) (?:\w+ )?(?:man|woman|boy|girl|child|baby|mann|frau|kind|homme|femme"
+    r"|mujer|hombre|homem|mulher|uomo|donna)\b"
+)
 
 
 def counted(text: str) -> str | None:
@@ -96,71 +66,213 @@ def counted(text: str) -> str | None:
     Returns:
         The number in decimal; None if the response gives no answer or contradicts itself.
     """
-    roman = _ROMAN_ALONE.fullmatch(text)
-    if roman:
-        return str(_ROMAN[roman[1]]) if roman[1] in _ROMAN else None
-    text = _NO_ONE.sub("nobody", text)
-    sentences = Sentences(text)
-    verdicts = [*places(sentences, _read), *_lines(text)]
+    text = _ADDITION.sub("", _NOBODY_AT_ALL.sub("", _NO_ONE.sub("nobody", text)))
+    text = _EAST_ASIAN_NUMBER.sub(lambda word: str(NUMBERS[word[1]]), text)
+    text = _COUNTER.sub("", text)
+    tokens = _without_parts(group(_mentioned(_LEXER.tokens(text))))
+    sentences = split(tokens)
+    said = spoken(sentences)
+    verdicts: list[Verdict] = []
+    for number, sentence in enumerate(said):
+        first = number == 0 and sentence[-1].role != "…"
+        edge = first or number == len(said) - 1 or sentence[-1].role == "\n"
+        verdicts += judged(sentence, single=True, edge=edge)
     if verdicts:
-        settled = settle(text, verdicts)
-        return settled.answer if settled else None
-    return _stated(text)
+        settled = settle(tokens, verdicts)
+        return settled.answer if settled and not _disputed(text, tokens, said[0], settled) else None
+    return _stated(tokens, said)
 
 
-def _read(text: str, start: int, stop: int, weak: bool) -> Verdict | None:
-    """The verdict of an announced number, or of the statement that is announced."""
-    found = _FIRST.match(text, start, stop)
-    if found and not _BREAKDOWN.match(text, found.end()):
-        return None if weak else Verdict(start, stop, _stated(text[start:stop]))
-    if found:
-        return Verdict(start, found.end(), _value_of(found))
-    if weak or not _STRAY.search(text, start, stop):
+def _disputed(text: str, tokens: Sequence[Token], first: Sequence[Token], settled: Verdict) -> bool:
+    """Whether a text cannot tell behind its number, or begins with another number of the same and does not say why."""
+    if _cannot_tell([token for token in tokens if token.start >= settled.end]):
+        return True
+    later = spoken([sentence for sentence in split(tokens) if sentence[0].start >= settled.end])
+    behind = [int(token.letters[0]) for sentence in later for token in sentence if token.role == TEXT]
+    part = len(later) > 1 or any(re.search("[&,;]", roles(sentence)) for sentence in later)
+    answer = int(settled.answer or 0)
+    if len(behind) == 1 and WAIT not in roles(tokens) and (behind[0] > answer or (1 < behind[0] < answer and not part)):
+        return True  # "Answer: 2. There are 5 people."; but fewer people may be a part of those in the answer
+    before = [token for token in tokens if token.role in MENTIONS and token.end <= settled.place]
+    numbers = [token for token in first if token.letters or _value(token.text) is not None]
+    if len(before) != 1 or before != numbers or WAIT in roles(tokens) or settled.place < first[-1].end:
+        return False
+    of_first, of_settled = text[: before[0].end].split()[-1], text[: settled.end].split()[-1]
+    return of_first == of_settled and before[0].letters != (settled.answer,)
+
+
+def _cannot_tell(tokens: Sequence[Token]) -> bool:
+    """Whether a sentence cannot tell how many there are, or what the others do ("I can't give a number")."""
+    for sentence in split(tokens):
+        others = [token for token in sentence if CHOICE_ROLES[0].get(token.text.lower()) != CANNOT]
+        doubted = re.search(f"[{ANSWER}{MAYBE}]", roles(others)) or any(token.text == "how" for token in others)
+        if doubted and len(others) < len(sentence):
+            return True
+    return False
+
+
+# Mentions
+
+
+def _mentioned(tokens: list[Token]) -> list[Token]:
+    """The tokens with numbers as mentions, if they may be the number of what was asked."""
+    found: list[Token] = []
+    place = 0
+    while place < len(tokens):
+        token, length = tokens[place], 1
+        if token.role == NOBODY:
+            others = any(one.text in ("else", "but", "other") for one in tokens[place + 1 : place + 2])
+            token = replace(token, role=WORD) if others else replace(token, role=TEXT, letters=("0",))
+        elif token.role == NUMBER:
+            token, length = _number(tokens, place)
+        found.append(token)
+        place += length
+    labels = {match.start() for match in re.finditer("p(?=:[mt])", roles(found))}
+    found = [replace(one, role=ANSWER) if place in labels else one for place, one in enumerate(found)]
+    found = _main_numbers(found)
+    return [replace(one, role=OPTION) if one.role in PEOPLE + GROUP else one for one in found]
+
+
+def _number(tokens: list[Token], place: int) -> tuple[Token, int]:
+    """The mention at a number, and how many tokens belong to it."""
+    token, value = tokens[place], _value(tokens[place].text)
+    other = replace(token, role=WORD)
+    if value is None or _is_part_of_a_word(tokens, place) or _is_name(tokens, place):
+        return other, 1
+    match = _COUNTED.match(roles(tokens[place : place + 8]))
+    before, follows = roles(tokens[place - 1 : place]) if place else "\n", tokens[place + 1 : place + 2]
+    if match:
+        noun = tokens[place + match.end() - 1]
+        earlier = roles(tokens[max(0, place - 15) : place])
+        if noun.text.lower() in _TIMES and re.search("#[^S.]*$", earlier):
+            return other, 1  # "4 times" beside another number
+        east = not tokens[place - 1].text.isascii() if place else False
+        part = "q" in match["noun"] or (before == GROUP and east)
+        one = value == 1 and token.text.lower() != "single"
+        role = (_ONE_PART if one else _PART) if part else TEXT
+        return replace(token, role=role, letters=(str(value),), end=noun.end), match.end()
+    spelled = not token.text.isdecimal()
+    pronoun = value == 1 and spelled and roles(follows) not in ("", *".\n!,():")
+    if pronoun or any(one.text == "of" for one in follows):
+        return other, 1
+    if token.text.lower() in PERSONS:
+        return replace(token, role=TEXT, letters=(str(value),)), 1
+    of_things = any(one.role == WORD and one.text.lower() != "different" for one in follows)
+    if of_things or (before == WORD and not spelled and tokens[place - 1].text.isascii()):
+        return other, 1
+    listed = before == "\n" and roles(follows) in (".", ")") and roles(tokens[place + 2 : place + 3]) not in ("", "\n")
+    if listed and _is_numbered(tokens):
+        return other, 1
+    return replace(token, role=LETTER, letters=(str(value),)), 1
+
+
+def _value(said: str) -> int | None:
+    if said.lower() in NUMBERS:
+        return NUMBERS[said.lower()]
+    return int(float(said)) if _WHOLE.fullmatch(said) else None
+
+
+def _is_part_of_a_word(tokens: list[Token], place: int) -> bool:
+    """Whether a number is a part of a longer one or of a word ("4th", "v4", "-2", "50 %", "< 3", "10-second")."""
+    token = tokens[place]
+    before = tokens[place - 1] if place else Token("\n", "\n")
+    follows = tokens[place + 1] if place + 1 < len(tokens) else Token("\n", "\n")
+    beyond = tokens[place + 2 : place + 3]
+    touches = follows.start == token.end
+    near = tokens[max(0, place - 2) : place][::-1], tokens[place + 1 : place + 3]
+    if any(pair[0].text.lower() in ("to", "or") and pair[-1].role == NUMBER for pair in near if pair):
+        return True  # "3 to 4"
+    if (
+        before.role == "^"
+        or follows.role in "^%"
+        or follows.text.lower() in _LARGER
+        or _TENS.fullmatch(before.text.lower())
+    ):
+        return True
+    if (
+        touches
+        and follows.text[:1].isascii()
+        and (follows.role == WORD or (follows.role == "-" and roles(beyond) == WORD and beyond[0].start == follows.end))
+    ):
+        return True
+    return place > 0 and before.end == token.start and before.role in WORD + "+/-_" and before.text[-1:] < "\u2fff"
+
+
+def _is_name(tokens: list[Token], place: int) -> bool:
+    """Whether a number names something ("speaker 2"), or counts what one has, or those of whom some are asked for."""
+    before = tokens[place - 1] if place else Token("\n", "\n")
+    if [one.text for one in tokens[max(0, place - 2) : place]] == ["Of", "the"] or before.text.lower() in _NAMES:
+        return True
+    if before.text.lower() in ("has", "have", "had") and place > 1:
+        owner = tokens[place - 2]
+        return owner.role in PEOPLE + GROUP or owner.text.lower() in _OWNERS
+    names = before.role in PEOPLE + GROUP + NAMED and before.text.isascii() and not before.text.endswith("s")
+    return names and tokens[place].text.isdecimal()
+
+
+def _is_numbered(tokens: list[Token]) -> bool:
+    """Whether lines of the text are numbered."""
+    said = roles(tokens)
+    return (said[:2] in ("#.", "#)") and tokens[0].text == "1") or len(re.findall(r"(?:^|\n)#[.)]", said)) > 1
+
+
+def _main_numbers(tokens: list[Token]) -> list[Token]:
+    """The tokens with numbers of parts as words; a mention is one that parts follow, or that is the only one."""
+    found: list[Token] = []
+    sentences = split(tokens)
+    one = len(spoken(sentences)) == 1
+    for place, sentence in enumerate(sentences):
+        said = roles(sentence)
+        parts = [token for token in sentence if token.role in _PART + _ONE_PART]
+        numbers = [token for token in sentence if token.letters or _value(token.text) not in (None, 1)]
+        numbers = [token for token in numbers if token.text.lower() not in PERSONS]
+        whole = one or (place == 0 and re.match(r"[gV]+[HQ]", said)) or re.search("[ASRF]", said)
+        alone = whole and len(numbers) == 1 and not _PERSON.search(" ".join(token.text.lower() for token in sentence))
+        heads = said[: said.find(":")] if ":" in said else ""
+        for spot, token in enumerate(sentence):
+            if token in parts:
+                main = token.role == _PART and (alone or (token is parts[0] and spot < len(heads)))
+                token = replace(token, role=TEXT) if main else replace(token, role=WORD, letters=())
+            found.append(token)
+    return found
+
+
+def _without_parts(tokens: list[Token]) -> list[Token]:
+    """The tokens with the parts behind a number as words ("There are two: a man and a woman")."""
+    found: list[Token] = []
+    explains = False
+    for place, token in enumerate(tokens):
+        if token.role == ":" and re.match("t:|[mb]:[^mtb]", roles(tokens[max(0, place - 1) : place + 2])):
+            explains, token = True, replace(token, role=";")
+        explains = explains and token.role not in ".!?\n"
+        found.append(replace(token, role=WORD, letters=()) if explains and token.role in MENTIONS else token)
+    return found
+
+
+# Without a place for an answer
+
+
+def _stated(tokens: Sequence[Token], said: Sequence[Sequence[Token]]) -> str | None:
+    """The number of people that sentences state, if it is one number and no other one is left."""
+    stated: set[str] = set()
+    others: set[str] = set()
+    for sentence in said:
+        inside = roles(sentence)
+        if inside.endswith("?") or EXAMPLE in inside or IF in inside:
+            continue
+        for clause in clauses(sentence):
+            match = re.search(MENTION, roles(clause))
+            if match and (re.search(f"{MAYBE}|{OTHERS}.*{MENTION}", inside) or any(token.either for token in clause)):
+                return None
+            if match and NOT not in roles(clause)[: match.start()]:
+                stated |= {letter for token in clause if token.role in TEXT + BOTH for letter in token.letters}
+                others |= {letter for token in clause if token.role == LETTER for letter in token.letters}
+    if (
+        len(stated) != 1
+        or others - stated
+        or CANNOT in roles(tokens)
+        or _cannot_tell(tokens)
+        or (stated == {"0"} and len(said) > 1)
+    ):
         return None
-    return Verdict(start, stop, _stated(text[start:stop]))
-
-
-def _lines(text: str) -> list[Verdict]:
-    """The number with which a text begins, if its parts follow, and the lines that consist of a number."""
-    first = _FIRST.match(text)
-    begins = [first] if first and _EXPLAINED.match(text, first.end()) else []
-    return [Verdict(found.start(), found.end(), _value_of(found)) for found in [*begins, *_ALONE.finditer(text)]]
-
-
-def _value_of(found: re.Match[str]) -> str | None:
-    """The number that was found, unless the one in brackets behind it is another, or it counts one part."""
-    number, again = _value(found["number"]), _value(found["again"] or found["number"])
-    sure = number == again and not _UNSURE.search(found[0])
-    return str(number) if sure and not (number == 1 and found["part"]) else None
-
-
-def _value(number: str) -> int:
-    return _VALUES[number.lower()] if number.lower() in _VALUES else int(float(number))
-
-
-def _stated(text: str) -> str | None:
-    """The number of people that sentences state, if it is one number and no other number is left."""
-    said = _SPEECH.sub(" ", _TWICE.sub(lambda word: _TIMES[word[0].lower()], text))
-    said = _DENIED.sub(" ", said)
-    said = _NONE_OF_SOME.sub("nobody", _NOT_COUNTED.sub(" ", said))
-    mentions = [found for found in _MENTION.finditer(said) if found["noun"] or found["part"]]
-    whole = {_value(found["number"]) for found in mentions if found["noun"]}
-    if _UNSURE.search(said) or said.rstrip().endswith("?"):
-        return None
-    nobody = _NOBODY.search(said)
-    if nobody:
-        return "0" if not mentions and not _ANOTHER.search(said) and not whole and _one_sentence(said) else None
-    sums = {_value(found["after"] or found["before"]) for found in _SUMMED.finditer(said)}
-    if len(sums) == 1 and (not whole or whole <= sums):
-        return str(sums.pop())
-    stray = _STRAY.search(_MENTION.sub(lambda one: " " if one["noun"] or one["part"] else one[0], said))
-    if len(whole) == 1 and not stray:
-        return str(whole.pop())
-    parts = [found for found in mentions if found["part"]]
-    if not whole and len(parts) == 1 and not stray and _value(parts[0]["number"]) > 1 and not _ANOTHER.search(said):
-        return str(_value(parts[0]["number"])) if _one_sentence(said) else None
-    return None
-
-
-def _one_sentence(text: str) -> bool:
-    return len([part for part in re.split(r"[.!?](?=\s|$)|[。\n]", text) if re.search(r"\w", part)]) == 1
+    return stated.pop()

@@ -3,15 +3,17 @@ r"""Reads the answer in a response, strictly: where it is in doubt, it reads non
 `parse` reads one answer from free text and returns None if the text gives none, or more than one. It is the parser of
 the metric `acc`; the release's own way to read a response is in `paper`. docs/metrics.md says what an answer is.
 
-The stages:
+The stages, each a module that knows only those before it:
 
 1. `cleaning` takes off special tokens, reasoning, markup, and questions or turns with which a model goes on.
-2. `verdicts` finds the places for an answer, drops those that the text only quotes, denies or supposes, and settles
-   several of them.
-3. `choices` and `counting` read what stands in a place: options, or a number. If there is no place, they read a
-   response of one sentence.
+2. `tokens` splits the rest into sentences of words with roles ("answer", "is", "not", "if", …), which `languages` has
+   as tables. Options are tokens, too: `mentions` finds their letters and texts; `counting` finds numbers of people.
+3. `verdicts` splits sentences into clauses, tells which of them give a mention as the answer, and settles several of
+   them. `lists` collapses lists of options, also those with yes and no.
+4. `choices` and `counting` put this together. If no clause gives an answer, they read the only option (or number of
+   people) that the first or the last sentence names.
 
-`languages` has the words of all languages. All patterns take linear time: a response may be long and strange.
+All patterns take linear time, and of very long responses only the start and the end are read.
 """
 
 import re

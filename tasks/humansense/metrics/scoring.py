@@ -6,6 +6,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from ..prompts import Pattern, Style
 from .paper import release_credit
@@ -16,6 +17,18 @@ FAILURE_MARK = "[request failed]"
 
 It is text because a response must survive lmms-eval's caches and gathers. Our models write the same characters.
 """
+
+FailureKind = Literal["error", "budget", "blocked"]
+"""Why there is no answer: an error, a budget of tokens that was spent before, or a safety filter of the service."""
+
+FAILURE_MARKS: dict[str, FailureKind] = {
+    FAILURE_MARK: "error",
+    "[LMMS_EVAL_REQUEST_FAILED": "error",
+    "[LMMS_EVAL_BUDGET_EXCEEDED]": "budget",
+    "[SAFETY_BLOCKED:": "blocked",
+}
+"""The starts of responses that are no answers; all but the first are lmms-eval's own (0.7.3: models/chat/openai.py,
+models/chat/async_openai.py, models/simple/gemini.py)."""
 
 COMPLETE_MARK, TRUNCATED_MARK = "[response complete]", "[response truncated]"
 """The start of a response by which a model says how it ended: by itself, or at the limit of its length.
@@ -32,22 +45,41 @@ class Score:
         paper: The release's credit (0, 0.5 or 1; None if the release leaves the item out).
         acc: Our credit (0, 0.5 or 1).
         parsed: The answer that was read, or None.
-        failed: Whether the model reported an error instead of an answer.
+        failure: Why there is no answer; None if the response is one.
         truncated: Whether the response was cut off at the limit of its length; None if the model does not say.
+        empty: Whether the response is nothing but white space. A failed request has no such response.
         crash: Why the release's scorer would have stopped here; "" if it would not.
     """
 
     paper: float | None
     acc: float
     parsed: str | None
-    failed: bool
+    failure: FailureKind | None = None
     truncated: bool | None = None
+    empty: bool = False
     crash: str = ""
 
     @property
     def answered(self) -> bool:
         """Whether an answer could be read from the response."""
         return self.parsed is not None
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is a failure instead of an answer."""
+        return self.failure is not None
+
+
+def failure_of(response: str) -> FailureKind | None:
+    """Why a response is no answer.
+
+    Args:
+        response: The model's response.
+
+    Returns:
+        The kind of the failure, by the mark at its start; None if it has no such mark.
+    """
+    return next((kind for mark, kind in FAILURE_MARKS.items() if response.startswith(mark)), None)
 
 
 def without_mark(response: str) -> tuple[str, bool | None]:
@@ -78,15 +110,16 @@ def score(response: str, pattern: Pattern, answer: str, options: Sequence[str] =
     Returns:
         The credits of the response.
     """
-    if response.startswith(FAILURE_MARK):
-        return Score(paper=None, acc=0.0, parsed=None, failed=True)
+    failure = failure_of(response)
+    if failure is not None:
+        return Score(paper=None, acc=0.0, parsed=None, failure=failure)
     text, truncated = without_mark(response)
     if truncated is not None:
         text = text.strip()  # as lmms-eval does, which finds no white space at the start of a response with a mark
     parsed = parse(text, pattern, options)
     acc = credit(parsed, gold(answer, pattern, options), pattern)
     paper = release_credit(text, pattern, answer, options, style)
-    return Score(paper=paper.value, acc=acc, parsed=parsed, failed=False, truncated=truncated, crash=paper.crash)
+    return Score(paper.value, acc, parsed, truncated=truncated, empty=not text.strip(), crash=paper.crash)
 
 
 def gold(answer: str, pattern: Pattern, options: Sequence[str] = ()) -> str:

@@ -1,161 +1,318 @@
-"""Finds the places for an answer in a cleaned response, and settles several verdicts. Standard library only.
+"""What the clauses of a response give as the answer, and which of several verdicts counts. Standard library only.
 
-What stands in a place is read by a function that the caller gives: options and numbers look different, but the words
-around them are the same.
+A sentence is split into clauses. A clause gives an answer if a word in it announces one ("the answer is B", "B fits
+best", "so B"), or if it is nothing but a mention, and if no word keeps it from that: a denial, a condition, a guess,
+what others think, an example. What is mentioned may be options or numbers: the words around them are the same.
 """
 
 import re
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from .cleaning import CLOSE, OPEN
-from .languages import ANSWER, CHOICE, CONDITION, DENIAL, DOUBT, EXAMPLE, FILLER, FINAL, GUESS, LINK, SO, words
-
-CLAUSE_END = (
-    r"(?=[\s\"'`)\]*]{0,3}(?:[.,;!?。、\n)]|$|\b(?:because|since|as|for|here|given|based|in this|wählen|nehmen)\b))"
+from .languages import (
+    BECAUSE,
+    BUT,
+    CANNOT,
+    ENGLISH_PICKS,
+    EXAMPLE,
+    FINAL,
+    GLUE,
+    IF,
+    MAYBE,
+    NOT,
+    OTHERS,
+    PICK,
+    SO,
+    WAIT,
 )
-"""Behind an answer, the end of its clause."""
+from .tokens import LETTER, MENTION, MENTIONS, NO_OPTION, TEXT, Token, roles, split
 
-_GAP = rf"[ \n:=*_\"'`(\[{{<>|–—\-#【「『《→{OPEN}]"
-_STEP = rf"(?:{words(FILLER)}|{_GAP})"
-_LINKED = rf"(?:{words(LINK)}|[:=—–→])"
-# Formal places, "Answer B", "The answer is: B", "Correct option: B", "The most empathetic reply would be B".
-_STRONG = re.compile(
-    rf"(?:{OPEN}{_STEP}{{0,12}})?{words(ANSWER)}{_STEP}{{0,12}}(?:{_LINKED}{_STEP}{{0,12}})?|{OPEN}{_STEP}{{0,12}}"
-    rf"|{words(CHOICE)}[\"'*_ ]{{0,4}}{_STEP}{{0,3}}{_LINKED}{_STEP}{{0,12}}"
-    rf"|(?<![^\W_])(?:best|most \w{{1,20}}|correct|right) \w{{1,20}}(?: \w{{1,20}}){{0,2}}? (?:is|are|would be)"
-    rf"(?![^\W_]){_STEP}{{0,12}}",
-    re.IGNORECASE,
-)
-# "So B.", "I would choose B.", "That leaves B.": the answer must end the clause.
-_WEAK = re.compile(rf"{words(SO)}(?:{words(SO)}|{words(LINK)}|{words(FILLER)}|{_GAP}|,){{0,12}}", re.IGNORECASE)
+STRONG, WEAK = 2, 1
+"""Whether a verdict is announced as an answer or stands alone; or is a conclusion ("so B"), or behind any label."""
 
-SENTENCE_END = re.compile(rf"[.!?](?=[\s\"')\]]|$)|[。\n!?{CLOSE}]")
-_CLAUSE_START = re.compile(rf"[,;:]|(?<![^\W_])(?:and|but|because|since)(?![^\W_])|{words(SO)}", re.IGNORECASE)
-_FORCED = re.compile(
-    r"\b(?:if|since) (?:i|we|you) (?:really )?(?:had|have|must|were|needed|need)[^,]{0,40},", re.IGNORECASE
+# Patterns of roles, see `languages`. In front of a mention:
+_ANNOUNCED = re.compile(r"[APF<][^mtb]*?(?<=[ARPFVOSgEk:<(\[&\-])$|R[^mtbw]*$|R[^mtb]*V[gVO]*$|[AF:][^mtb]*$")
+_CONCLUDED = re.compile(r"S[^mtb]*?(?<=[SVOgARPF:(\-])$")
+_SUBJECT = re.compile(r"(?:^|[gOSxFVD:&(\[,;])$")
+_ONLY_BEFORE = re.compile(r"[gOVARSPFBx:&(\[<\-✓#D,;]*")
+# Behind a mention: its end, or what makes it right ("is the answer", "fits best", "를 선택합니다").
+_ENDS = re.compile(r"[gOVP)\]>.!,\n]*$|[gVO]*[RASF]|[)\]>]*[-:(%.]")
+_SAYS_ANSWER = re.compile(r"[ARP][gO]*V[^mtbN]*[mtb]$")
+_ENDS_CLAUSE = re.compile(r"[gO)\]>]*[.!,;:\n]*$")
+_CALLED_RIGHT = re.compile(
+    r"[)\]>]*(?:[gO,]*(?:V[gVO,]*[RAPF]|[RF]|g+AV|P[gV]*[.!\n]*$)|[gO,]*[^mtbNMTRA]{1,10}V[gVOS,]*[RAF])"
 )
-_SUPPOSED = re.compile(rf"{words(CONDITION)}|{words(EXAMPLE)}", re.IGNORECASE)
-_CONDITIONAL = re.compile(words(CONDITION), re.IGNORECASE)
-_DOUBTED = re.compile(rf"{words(GUESS)}|{words(DENIAL)}", re.IGNORECASE)
-_TAKEN_BACK = re.compile(rf"{words(DOUBT)}|{words(FINAL)}", re.IGNORECASE)
-_OPEN_AGAIN = re.compile(rf"(?:^|[.!?…,;。\n—–-]) ?(?:but |oh,? )?{words(DOUBT)}", re.IGNORECASE)
-_BUT = re.compile(r"\b(?:but|however|on the other hand|although|though|aber|mais|pero)\b|但|しかし", re.IGNORECASE)
-_NEAR, _FAR = 200, 400
-"""Characters beside a place, and behind it, that are looked at: of longer sentences, the part next to the place."""
+_DOES_BEST = re.compile(r"w[^mtbNMTAV]{0,4}R[gw]{0,2}[.,!\n]*$")  # "captures it best"; of letters only
+_ONLY_BEHIND = re.compile(r"[gO)\]>.:!✓\-\n…/]*V?[.!\n]*")
+
+_BREAKS, _OPENS, _CLOSES = ",;([<", "([<", ")]>"
+_LIGHT = "gO&,|.x:()[]\"'<>-;!\n"
+"""Roles of what says nothing by itself: a clause of it continues the one before ("not A, B or C")."""
+_NEAR = 40
+"""Tokens that are looked at behind an "and"."""
+_MAKES = {"make", "makes", "making"}
+_ME = {"i", "i'd", "i'll", "i'm", "we", "me", "we'd", "let's"}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a place in a text gives as the answer.
+    """What a clause gives as the answer.
 
     Attributes:
-        start: Where the words that announce the answer begin.
+        start: Where its sentence begins in the text.
+        place: Where the answer begins.
         end: Where the answer ends.
-        answer: The answer; None if the place names options but no answer.
+        answer: The answer; None if the clause leaves open which one is meant.
+        strength: `STRONG` or `WEAK`.
+        called: Whether the answer is called right, so that others may be right, too.
     """
 
     start: int
+    place: int
     end: int
     answer: str | None
+    strength: int = STRONG
+    called: bool = False
 
 
-Reader = Callable[[str, int, int, bool], Verdict | None]
-"""Reads a text from one position to another; the last value tells whether the answer must end its clause."""
+def clauses(sentence: Sequence[Token]) -> list[list[Token]]:
+    """The clauses of a sentence."""
+    found: list[list[Token]] = [[]]
+    for place, token in enumerate(sentence):
+        current = found[-1]
+        if current and _begins_clause(current, token, sentence[place + 1 : place + _NEAR]):
+            found.append([])
+        found[-1].append(token)
+        if token.role in _CLOSES and any(one.role in _OPENS for one in found[-1]):
+            found.append([])
+    return [clause for clause in found if clause]
 
 
-class Sentences:
-    """The sentences of a text."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self._ends = [end.end() for end in SENTENCE_END.finditer(text)]
-
-    def before(self, place: int) -> str:
-        """The part of a sentence before a place in it.
-
-        Args:
-            place: The place in the text.
-
-        Returns:
-            The part of the sentence.
-        """
-        index = bisect_right(self._ends, place) - 1
-        start = self._ends[index] if index >= 0 else 0
-        return self.text[max(start, place - _NEAR) : place]
-
-    def after(self, place: int) -> str:
-        """The part of a sentence behind a place in it, with the mark that ends it.
-
-        Args:
-            place: The place in the text.
-
-        Returns:
-            The part of the sentence.
-        """
-        index = bisect_left(self._ends, place + 1)
-        end = self._ends[index] if index < len(self._ends) else len(self.text)
-        return self.text[place : min(end, place + _NEAR)]
-
-    def states(self, start: int, end: int) -> bool:
-        """Whether a sentence says what stands between two places to be so: it does not ask, deny, guess or suppose.
-
-        Args:
-            start: Where the statement begins.
-            end: Where it ends.
-
-        Returns:
-            Whether it is a statement.
-        """
-        before, after = self.before(start), self.after(end)
-        return not (
-            after.rstrip("\"') ").endswith("?")
-            or _CONDITIONAL.search(after)
-            or _SUPPOSED.search(_FORCED.sub(" ", before))
-            or _DOUBTED.search(_CLAUSE_START.split(before)[-1])
-        )
+def _begins_clause(current: list[Token], token: Token, follows: Sequence[Token]) -> bool:
+    if token.role == BECAUSE:
+        return True
+    if token.role in _BREAKS + BUT and roles(current).strip(_BREAKS):
+        return True
+    if not names_any(current):
+        return False
+    if token.role == SO:
+        return current[-1].role not in "V&"  # but "is therefore right"
+    if token.role == ":":
+        said = roles(current)
+        explains = bool(_SAYS_ANSWER.search(said)) and roles(follows[:1]) != NOT  # "It is B: he does not smile"
+        return said[-1] not in MENTIONS or NOT in said or explains
+    if token.role == NOT:
+        return bool(re.match(r"N*[gO]*[mtb]", roles(follows[:5])))
+    return token.role == "&" and _joins_clauses(roles(current), roles(follows))
 
 
-def places(sentences: Sentences, read: Reader) -> Iterator[Verdict]:
-    """The verdicts that words announce ("The answer is …", "So …"), or that stand in tags and boxes.
+def _joins_clauses(before: str, behind: str) -> bool:
+    """Whether an "and" joins clauses, each with its verb, or begins a denial."""
+    behind = re.split(r"[,;xB()]", behind, maxsplit=1)[0]
+    whole = bool(re.search(r"[mtb].*[wVRNP]", before))
+    return behind.startswith(NOT) or (whole and not behind.startswith("V") and bool(re.search("[mtbV]", behind)))
+
+
+def names_any(tokens: Sequence[Token]) -> bool:
+    """Whether any option is mentioned."""
+    return any(token.role in MENTIONS for token in tokens)
+
+
+def continues(clause: Sequence[Token]) -> bool:
+    """Whether a clause only goes on with mentions, so that a denial before it holds for it, too."""
+    said = roles(clause)
+    return not said.strip(_LIGHT + MENTIONS) and said.lstrip(",;")[:1] not in BUT + ":"
+
+
+def judged(sentence: Sequence[Token], single: bool, edge: bool) -> Iterator[Verdict]:
+    """The verdicts of a sentence.
 
     Args:
-        sentences: The cleaned text.
-        read: Reads what is announced.
+        sentence: The tokens.
+        single: Whether there is one answer only.
+        edge: Whether the sentence is the first or the last one of its text, or a line of its own.
 
     Yields:
-        Each verdict that the text states.
+        What its clauses give as the answer.
     """
-    text = sentences.text
-    for cue, weak in ((_STRONG, False), (_WEAK, True)):
-        for match in cue.finditer(text):
-            formal = text[match.start()] == OPEN
-            stop = text.find(CLOSE if formal else "\n", match.end(), match.end() + _FAR)
-            verdict = read(text, match.end(), stop if stop >= 0 else min(len(text), match.end() + _FAR), weak)
-            if verdict and sentences.states(match.start(), verdict.end):
-                yield Verdict(match.start(), verdict.end, verdict.answer)
+    said = roles(sentence)
+    if said.endswith("?") or (said.endswith("…") and not edge) or EXAMPLE in said:
+        return
+    parts = [[token for token in part if token.role not in "\"'"] for part in clauses(sentence)]
+    parts = [part for part in parts if roles(part).strip(".!?\n…,;")]
+    alone = _may_stand_alone(parts, single) if edge and parts else ()
+    supposed = bool(re.search(f"{MENTION}.*{IF}", said))
+    blocked = announced = False
+    lead = ""  # what announces an answer in clauses before ("The answer is, I think, B")
+    for number, clause in enumerate(parts):
+        inside = roles(clause)
+        released = any(token.role == SO and "would" not in token.text for token in clause)
+        supposed = IF in inside or (supposed and not released)
+        if supposed:
+            continue
+        if not names_any(clause):
+            blocked = blocked if inside[0] == BECAUSE else bool(re.search("N[gOVA:]*$", inside))
+            lead += "" if re.search("[NMTU]", inside) else re.sub("[^ARPFS]", "", inside)
+            continue
+        blocked = blocked if continues(clause) else bool(re.search(r"[NMU]|T.*[mtb]", inside))
+        if blocked:
+            announced = announced or bool(re.search("[ARPFS]", inside))
+            continue
+        resumed = lead + ("A" if announced and BUT in inside and not inside.strip(_LIGHT + MENTIONS) else "")
+        found = list(
+            _verdicts(clause, resumed, single, sentence[0].start, number in alone and not _rivals(parts, number))
+        )
+        announced = announced or bool(found)
+        yield from found
 
 
-def settle(text: str, verdicts: Sequence[Verdict]) -> Verdict | None:
+def _verdicts(clause: list[Token], lead: str, single: bool, start: int, alone: bool) -> Iterator[Verdict]:
+    """The verdicts of a clause."""
+    inside = roles(clause)
+    light = not inside.strip(_LIGHT + MENTIONS)
+    for place, token in enumerate(clause):
+        if token.role not in MENTIONS or _third_person(clause[:place]):
+            continue
+        before = inside[:place] if inside[:place].strip(",gV") and not light else lead + inside[:place]
+        behind = inside[place + 1 :]
+        if any(one.text.lower() in ENGLISH_PICKS for one in clause[place + 1 :]):
+            behind = behind.replace(PICK, "w")
+        strength = _strength(token, clause[place - 1].text.lower() if place else "", before, behind, single)
+        goes_on = any(one.text.lower() in ("is", "are") for one in clause[place + 1 :])  # "Statement D is", cut off
+        if not strength and alone and not goes_on and _ONLY_BEFORE.fullmatch(before) and _ONLY_BEHIND.fullmatch(behind):
+            strength = WEAK if token.either else STRONG
+        listed = re.search("O[V:]", before) and not re.search("[ARPF]", before) and len(token.letters) > 2
+        if strength and not listed:
+            yield verdict(token, single, start, strength, bool(_CALLED_RIGHT.match(behind)))
+
+
+def _strength(token: Token, last: str, before: str, behind: str, single: bool) -> int:
+    """How strongly a mention is given as the answer by what stands before and behind it; 0 if it is not."""
+    ends = token.role != LETTER or bool(_ENDS.match(behind))
+    announced = ends and bool(_ANNOUNCED.search(before))
+    one_letter = token.role != TEXT and len(token.letters) == 1
+    called = _CALLED_RIGHT.match(behind) or (one_letter and _DOES_BEST.match(behind))
+    right = bool((_SUBJECT.search(before) or last in _MAKES) and called)
+    any_label = not re.search("[ARPF<]", before + behind)
+    distant = token.role == TEXT and bool(re.search(r"w[^ARPF:]*$", before))
+    if distant and not right and not _ENDS_CLAUSE.match(behind):
+        return 0  # "The choice of music makes a sad scene lighter"
+    if right or (announced and before[-1:] != "w"):
+        return (0 if re.search(MENTION, before) else WEAK) if any_label else WEAK if distant else STRONG
+    if ends and re.search(r"S[^mtb]*$", before) and (token.role != LETTER or _CONCLUDED.search(before)):
+        return WEAK
+    if single and last == "only" and behind.startswith("V"):
+        return WEAK
+    return WEAK if announced and not re.search(MENTION, before) else 0
+
+
+def verdict(token: Token, single: bool, start: int, strength: int = STRONG, called: bool = False) -> Verdict:
+    """The verdict of a mention; without an answer if it leaves open which one is meant.
+
+    Args:
+        token: The mention.
+        single: Whether only one option may be chosen.
+        start: Where the clause of the verdict begins in the text, in characters.
+        strength: How sure the verdict is.
+        called: Whether the clause calls it the answer.
+
+    Returns:
+        The verdict.
+    """
+    sure = not token.either and NO_OPTION not in token.letters and (not single or len(token.letters) == 1)
+    return Verdict(start, token.start, token.end, "".join(sorted(token.letters)) if sure else None, strength, called)
+
+
+def _third_person(before: Sequence[Token]) -> bool:
+    """Whether somebody else chooses ("my friend would say B")."""
+    for place, token in enumerate(before):
+        if token.role == PICK and token.text.lower() in ENGLISH_PICKS:
+            while place and before[place - 1].role == GLUE and before[place - 1].text.lower() not in _ME:
+                place -= 1
+            return place > 0 and before[place - 1].role in "wk"
+    return False
+
+
+def _may_stand_alone(parts: Sequence[Sequence[Token]], single: bool) -> tuple[int, ...]:
+    """The clauses of a sentence that may be an answer by themselves: the first one, and the last that is no reason."""
+    naming = [number for number, part in enumerate(parts) if names_any(part)]
+    last = [number for number, part in enumerate(parts) if part[0].role != BECAUSE][-1:]
+    ends = (0, *last) if single or len(naming) < 2 else ()
+    return tuple(number for number in ends if roles(parts[number])[:1] != TEXT or stands(parts, number))
+
+
+def _rivals(parts: Sequence[Sequence[Token]], number: int) -> bool:
+    """Whether another clause names another option, without denying or taking it back."""
+    own = {letter for token in parts[number] for letter in token.letters}
+    others = [part for place, part in enumerate(parts) if place != number and not re.search("[NM]", roles(part))]
+    taken_back = WAIT in roles([token for part in parts[1 : number + 1] for token in part])
+    return not taken_back and any(set(token.letters) - own for part in others for token in part)
+
+
+def stands(parts: Sequence[Sequence[Token]], number: int) -> bool:
+    """Whether a text of an option that begins a sentence is more than an interjection ("Right, so let me see").
+
+    Args:
+        parts: The clauses of the text, as tokens.
+        number: Which of them the text of an option is.
+
+    Returns:
+        Whether what follows it goes on as behind an answer.
+    """
+    follows = roles(parts[number + 1]) if number + 1 < len(parts) else BECAUSE
+    return bool(re.match(r"[,;(\-]*[BNRx\-g]", follows))
+
+
+def settle(tokens: Sequence[Token], verdicts: Sequence[Verdict]) -> Verdict | None:
     """The verdict that counts: all agree, or the text takes the earlier ones back.
 
     Args:
-        text: The text that the verdicts are from.
+        tokens: The tokens of the whole text.
         verdicts: The verdicts.
 
     Returns:
-        The verdict; None if they contradict each other, if the text takes back the last one, or if it is cut off amid
-        second thoughts.
+        The verdict; None if they contradict each other, or if the text takes back the last one.
     """
+    places = {role: [token.start for token in tokens if token.role == role] for role in WAIT + FINAL + BUT}
+
+    def said(role: str, start: int, end: int) -> bool:
+        return any(start <= place <= end for place in places[role])
+
     counts: Verdict | None = None
     agreed = True
-    for verdict in sorted(verdicts, key=lambda one: (one.end, one.start)):
-        if counts and verdict.answer != counts.answer:
-            between = text[min(counts.end, verdict.start) : verdict.end]
-            agreed = bool(_TAKEN_BACK.search(between))
-        counts = verdict
-    if not counts or not agreed or counts.answer is None or _OPEN_AGAIN.search(text, counts.end):
+    for new in sorted(verdicts, key=lambda one: one.end):
+        if counts and new.answer != counts.answer:
+            finally_ = said(FINAL, new.start, new.end) and not said(FINAL, counts.start, counts.end)
+            turned = new.strength == WEAK and said(BUT, counts.end, new.end)
+            if said(WAIT, min(counts.end, new.start), new.end) or finally_:
+                agreed = True
+            elif new.strength < counts.strength:
+                continue
+            else:
+                agreed = new.strength > counts.strength or (agreed and turned)
+        agreed = agreed or bool(counts and new.strength > counts.strength)
+        counts = new
+    if not counts or not agreed or counts.answer is None or _open_again(tokens, counts):
         return None
-    cut_off = text[counts.end :].strip()[-1:].isalnum() and _BUT.search(text, counts.end)
-    return None if cut_off else counts
+    return counts
+
+
+def _open_again(tokens: Sequence[Token], settled: Verdict) -> bool:
+    """Whether the text goes back on its verdict, gives another option a chance, or breaks off amid a doubt."""
+    after = [token for token in tokens if token.start >= settled.end]
+    said = roles(after)
+    if re.search(r"(?:^|[.!?…,;\n\-])[gx,&]*D", said) or re.search(r"[mtb]V\n*$", said):
+        return True
+    for clause in (clause for sentence in split(after) for clause in clauses(sentence)):
+        inside = roles(clause)
+        others = any(set(token.letters) - set(settled.answer or "") for token in clause)
+        doubted = re.search(f"{MENTION}[gVO]*{MAYBE}|{MAYBE}.*{MENTION}", inside) or IF in inside
+        if (
+            others
+            and OTHERS not in inside
+            and ("|" in inside[:2] or (doubted and NOT not in inside and CANNOT not in inside))
+        ):
+            return True
+    if settled.strength == WEAK and re.search(r"[.!?\n;]g?x", said):
+        return True
+    return bool(re.search(r"[.!?\n,]g*x", said)) and said[-1:] not in tuple('.!?…)>"') and len(after) > 8

@@ -440,8 +440,9 @@ def test_families_have_code_of_their_own() -> None:
     assert all_differ({family.__name__: code_of(family) for family in FAMILIES})
 
 
-OF_ALL, OF_LOCAL, OF_SERVED = {"media", "inputs"}, {"local"}, {"endpoint"}
-"""Folders with code that decides an answer: of every model, of a model that is loaded here, and of a served model."""
+OF_ALL, OF_LOCAL, OF_VLLM, OF_SERVED = {"media", "inputs"}, {"local"}, {"vllm"}, {"endpoint"}
+"""Folders with code that decides an answer: of every model, of a model that is loaded here (that of vLLM depends on
+`local` as well), and of a served model."""
 
 WITHOUT_EFFECT = {"runtime", "caching", "__init__.py", "chat.py", "omni.py", "server.py"}
 """Code that decides when and where something is done, but not what."""
@@ -449,12 +450,13 @@ WITHOUT_EFFECT = {"runtime", "caching", "__init__.py", "chat.py", "omni.py", "se
 
 def test_every_module_is_known_to_decide_answers_or_not_to() -> None:
     entries = {path.name for path in MODELS.iterdir() if path.name != "__pycache__"}
-    assert entries == OF_ALL | OF_LOCAL | OF_SERVED | WITHOUT_EFFECT
+    assert entries == OF_ALL | OF_LOCAL | OF_VLLM | OF_SERVED | WITHOUT_EFFECT
 
 
 @pytest.mark.parametrize("name", sorted(path.relative_to(MODELS).as_posix() for path in MODELS.rglob("*.py")))
 def test_a_change_of_a_module_is_noticed_unless_it_is_without_effect(name: str, code: Path) -> None:
     before, served = [code_of(family) for family in FAMILIES], digest_of_code("endpoint")
+    vllm = digest_of_code("vllm")
     change(code / name)
     after, room = [code_of(family) for family in FAMILIES], name.partition("/")[0]
     if room not in OF_ALL | OF_LOCAL:
@@ -464,6 +466,7 @@ def test_a_change_of_a_module_is_noticed_unless_it_is_without_effect(name: str, 
     else:
         assert not set(after) & set(before)
     assert (digest_of_code("endpoint") != served) == (room in OF_ALL | OF_SERVED)
+    assert (digest_of_code("vllm") != vllm) == (room in OF_ALL | OF_VLLM)
 
 
 @pytest.mark.parametrize(

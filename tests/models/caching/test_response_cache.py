@@ -113,6 +113,40 @@ def test_a_stored_answer_is_not_asked_again_and_logged_the_same(
     assert model.get_model_info()["effort"]["answers_of_earlier_runs"] == 2
 
 
+def test_the_way_of_generating_decides_and_not_its_spelling(
+    model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path
+) -> None:
+    asked(model, cache, request(about(clip)))
+    asked(model, cache, request(about(clip), temperature=0.0, do_sample=False, num_beams=1, until=[], top_p=1.0))
+    assert asked.questions == 0
+    asked(model, cache, request(about(clip), num_beams=2))
+    assert asked.questions == 1
+    for _ in range(2):  # sampled, whatever the task says beside the temperature
+        asked(model, cache, request(about(clip), temperature=1, do_sample=False))
+        assert asked.questions == 1
+
+
+def test_a_checkpoint_is_read_once_for_a_run_of_several_steps(
+    model: HumanSenseOmni, cache: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+    identity = model.identity
+
+    def noted() -> dict[str, Any]:
+        read.append(1)
+        return identity()
+
+    monkeypatch.setattr(model, "identity", noted)
+    answers = opened(cache)
+    with pytest.raises(SystemExit, match="temperature=-1 cannot be used"):
+        answers.execute(model, "generate_until", [request(about(clip), temperature=-1)])
+    assert not read, "what cannot be asked is refused first"
+    for number in range(2):
+        answers.execute(model, "generate_until", [request(about(clip), number)])
+    answers.finalize(success=True)
+    assert len(read) == 1
+
+
 def test_the_same_clip_and_checkpoint_in_other_folders_are_not_asked_again(
     model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path, tiny_model: Path, tmp_path: Path
 ) -> None:

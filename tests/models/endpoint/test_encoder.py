@@ -33,7 +33,7 @@ def encoder_for(media: str = "frames", **arguments: Any) -> EndpointEncoder:
 
 
 def messages_of(name: str, place: int = 0) -> list[dict[str, Any]]:
-    return utils.doc_to_messages(utils.docs(name, str(ROOT), complete=False)[place], {"sees": True, "hears": True})
+    return utils.doc_to_messages(utils.docs(name, str(ROOT), complete=False)[place], {"wrapper": "humansense_omni"})
 
 
 def sent(encoder: EndpointEncoder, *conversations: list[dict[str, Any]]) -> list[EncodingResult]:

@@ -36,6 +36,21 @@ class InMemory:
         self.kept += 1
 
 
+def unasked(number: int) -> Response:
+    request = Request("task", number, {}, lambda: [])
+    return failed_response(request, error_result(RuntimeError("the budget is spent")), ())
+
+
+def test_requests_that_were_not_asked_are_listed_and_do_not_stop_a_run() -> None:
+    limited = ledger(asked=100, max_failures=1)
+    for number in range(50):
+        limited.not_asked(unasked(number))
+    limited.failed(unasked(50))
+    assert len(limited.failures) == 51
+    with pytest.raises(RunStopped, match="2 of 100 requests failed, and max_failures=1 allows 1"):
+        limited.failed(unasked(51))
+
+
 def ledger(asked: int = 100, answers: InMemory | None = None, **arguments: Any) -> Ledger:
     return Ledger(read_local_settings({"pretrained": "x", **arguments}), asked, answers)
 

@@ -67,7 +67,7 @@ def release(tmp_path: Path) -> Path:
 
 def requests_to(root: str, named: bool = True) -> list[Request]:
     docs = utils.docs("ar", root, complete=False)
-    senses = {"sees": True, "hears": True}
+    senses = {"wrapper": "humansense_omni"}
     return [
         Request("task", number, {}, partial(utils.doc_to_messages, doc, senses), doc["media"] if named else None)
         for number, doc in enumerate(docs)

@@ -35,7 +35,7 @@ from tests.helpers.shared_memory import shared_memory
 from tests.helpers.stuck import StuckEncoding, StuckLoading, StuckLocalEncoder
 from tests.helpers.waits import LIMIT, until
 
-SENSES = {"sees": True, "hears": True}
+SENSES = {"wrapper": "humansense_omni"}
 
 
 def settings_of(checkpoint: Path, **arguments: Any) -> LocalSettings:

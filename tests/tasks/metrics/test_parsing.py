@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pytest
 from _pytest.mark import ParameterSet
@@ -93,7 +94,9 @@ LONE_LETTERS = [
     *names("D", "D!!!", "D...", "…D"),
     *names("A", "A", "a", "A.", "a.", "(A)", "**A**", "A)", "a)", "'a'"),
     *at_most("B", "B?", "\ufeffB", "B\u200b", "B 👍", "𝐁", "B+", "B B", "B, B.", "B\n\nB\n\nB", "B (B)"),
-    *unparsed("А", "В", "Б", "β", "Á"),
+    *names("B", "\u0412", "Ответ: \u0412"),  # Cyrillic letters that look like Latin ones
+    *names("C", "\u0421"),
+    *unparsed("Б", "β", "Á"),
 ]
 
 LETTER_AND_TEXT = [
@@ -192,7 +195,8 @@ NOT_ONE_ANSWER = [
     *unparsed("The answer is A or B.", "Answer: A or B", "Answer: A, B", "Answer: A/B", "Answer: AB"),
     *unparsed("The answer is B and C."),
     *unparsed("The answer is A. The answer is B.", "Answer: B\nAnswer: C", "Answer: B or maybe C", "Between A and B."),
-    *unparsed("A, but B is also possible.", "It's either B or C, probably B.", "B? No, C."),
+    *unparsed("A, but B is also possible.", "It's either B or C, probably B."),
+    *at_most("C", "B? No, C."),
     *unparsed("The answer is neither A nor B."),
     *unparsed("A, B, C, and D are all possible.", "Please choose from A, B, C and D.", "A=happy, B=afraid"),
     *unparsed("1", "2", "2.", "Option 2", "3.5", "-1"),
@@ -452,7 +456,7 @@ COUNT = [
     *count(None, "B2B"),
     *count(None, "3 men and 1 woman", "One man and two women", "One by one, 3 people enter."),
     *count(None, "In 2024, there were 4 people."),
-    *count("4", "1. There are 4 people.", "4 people at 00:10", "IV"),
+    *count("4", "1. There are 4 people.", "4 people at 00:10"),
     *count(None, "<answer>3</answer><answer>4</answer>"),
     *count(None, "<answer></answer>"),
     *count(None, "<think>4</think>", r"\boxed{3} \boxed{4}", "3 <= n <= 5", "one or two", "zero or one", "1'000"),
@@ -521,6 +525,112 @@ FORMS_OF_MODELS = [
     *count(None, "A man and two women", "2 men, 2 women", "大约4个人", "I see one man."),
 ]
 
+# Wordings that no rule was written for: a word of each table is enough.
+WORDINGS = [
+    *names("C", "C is my final answer.", "I'm fairly confident it's C.", "My vote goes to C.", "I'll take C."),
+    *names("C", "This corresponds to option C.", "Out of the four, C.", "Looks like C to me.", "C, I guess."),
+    *names("C", "Based on the frames, option (C) seems most plausible.", "So, in the end, we are left with C."),
+    *names("C", "I would rate this as C (Angry).", "C would be my pick.", "Let's go with C.", "The right answer? C."),
+    *names("C", "A, B and D can be excluded, so C remains.", "Not A, not B, not D: C."),
+    *names("C", "It has to be C, since he shouts."),
+    *names("C", "Going through A, B, C and D, only C is consistent with the voice.", "Emotion: angry", "C\nC\nC"),
+    *names("C", "I first thought A, then B, but now I am sure that C is right.", "At first glance B, but then C."),
+    *names("C", "The answer cannot be A or B. Between C and D, C is better.", "Answer: D. Sorry, I meant C."),
+    *names("C", "He smiles, which would point to A. However, he clenches his fists, which points to C."),
+    *names("C", "I can't see the video. If I had to guess, I'd guess C."),
+    *names("C", "C. Is there anything else I can do for you?"),
+    *names("C", "A: not shown. B: not shown. C: clearly shown. D: not shown.", "C ✔️", "→ C", "Choice: C. Angry"),
+    *names("C", "Let me see.\n\nA. Happy: no smile.\nB. Afraid: no.\nC. Angry: yes, he shouts.\nD. Sad: no."),
+    *names("C", "He is neither happy nor sad; he is angry.", "The man shouts and hits the table. He is angry."),
+    *names("C", "저는 C를 선택합니다.", "C가 정답입니다.", "Cだと思います。", "选项C最合适。"),
+    *names("C", "Ich denke, dass C richtig ist."),
+    *names("C", "L'option C est correcte.", "Creo que es C.", "Letra C.", "Я выбираю C.", "Câu trả lời đúng là C."),
+    *names("C", "Svaret är C.", "Odpowiedź: C", "Jawaban yang benar adalah C.", "सही विकल्प C है।", "الجواب هو C"),
+    *names("C", "ตอบ C"),
+    *unparsed("It might be C, though I would need the audio.", "I would choose C if the man were alone."),
+    *unparsed("C would be right if he shouted.", "What speaks for C? The voice.", "My friend would say C."),
+    *unparsed("C would be right if he shouted.", "C also and D"),
+    *unparsed("The answer is not among A, B and C.", "I need to choose between A and C.", "He got a C in maths."),
+    *unparsed("The answer is C. However, D is also possible.", "Annotator 1 says A, annotator 2 says C.", "Exit C"),
+    *unparsed("He smiles, which would point to A. However, his voice trembles.", "C is a common wrong answer here."),
+    *unparsed("The man tries to look happy.", "He asks her why she is sad."),
+    *unparsed("The man tries to look happy.", "It's not clear whether he is sad or angry."),
+    *unparsed("Nobody in the video looks happy.", "He wants to be happy.", "Right, so let me look at the frames."),
+    *multi("AC", "The answers are A & C.", "A and C apply, whereas B and D do not.", "Correct: A, C. Incorrect: B, D."),
+    *multi("AC", "The correct options are A and C; B and D do not appear.", "✅ A\n❌ B\n✅ C\n❌ D"),
+    *multi("AC", "A and C are visible."),
+    *multi(None, "A and C might be visible.", "A: 0.8, B: 0.1, C: 0.9, D: 0.2", "Not A and not C."),
+    *multi(None, "A and C are absent."),
+    *count("3", "There are two men and a woman, so three people.", "2 + 1 = 3", "That makes three."),
+    *count("3", "Making it 3 people."),
+    *count("3", "At 0:05 there are 2 people, later 3. In total I count 3 different people."),
+    *count("3", "It's 12:30 and 3 people wait."),
+    *count("3", "There are 3 children: 2 on the swing and 1 on the slide.", "In the video, 3 different people speak."),
+    *count("2", "He laughs 2 times.", "He nods twice.", "There are two: a man and a woman.", "全部で2人です。"),
+    *count("2", "두 명입니다."),
+    *count(None, "Frame 1: 2 people. Frame 2: 3 people.", "3 people sit, the other 2 stand.", "He is 30 years old."),
+    *count(None, "First a man comes in. Then two women follow.", "If you count the mirror, 4; otherwise 3."),
+    *count(None, "20+ people"),
+]
+
+RELATIONS = ("A. Friends", "B. Strangers", "C. Colleagues", "D. A couple")
+IN_PASSING = [
+    # Options that are named in passing, and what others say.
+    *unparsed("He talks about his friends.", "The friends of the bride wait outside.", options=RELATIONS),
+    *unparsed("She says goodbye to her friends. Then the phone rings.", options=RELATIONS),
+    *names("A", "The relationship between the two is that of friends.", "They are friends.", options=RELATIONS),
+    *names("A", "They are most likely friends. Let me know if you need more.", options=RELATIONS),
+    *unparsed("There is a hat on the chair. The man sits down.", options=("A. Glasses", "B. A hat")),
+    *unparsed("He has left the room.", options=("A. Left", "B. Right")),
+    *unparsed("A high wall separates them.", options=("A. High", "B. Low")),
+    *names("A", "The rapport between them is high.", options=("A. High", "B. Low")),
+    *names("B", "The guest is speaking.", options=("A. The host", "B. The guest")),
+    *names("D", "The person shows a sad expression."),
+    *unparsed("A sad song plays.", "The choice of music is meant to make a sad scene lighter."),
+    *unparsed("The lawyer on the right replies that he has been sad from the start. He is silent."),
+    *unparsed("The teacher answers that most of them are sad. He has not begun."),
+    *unparsed("A voice shouts that the answer is C.", "On the screen a poll shows the result: 60 percent for C."),
+    *unparsed("Model: A\nHuman: C", "Human: A\nAI: C", "C is possible, and so is A."),
+    # The letters of options within a description.
+    *unparsed("The man sits on the left (A), C on the right.", "The correct spelling of her name begins with a C."),
+    # What fits best, in other words.
+    *names("C", "Of all the options, C makes the most sense.", "Option C captures the mood best."),
+    *names("C", "The evidence supports C.", "Ich würde C wählen, weil er brüllt.", "Es handelt sich um C."),
+    *names("C", "Я думаю, что это C.", "综合来看，C更合理。"),
+    *names("C", "The reply with the most warmth is C.", "我会选择C，因为它邀请他继续说。", "Doğru cevap C şıkkıdır."),
+    *names("A", "Doğru cevap A şıkkıdır.", "Answer:\nA\n\nB is wrong because he is calm."),
+    *names("C", "C. He shouts. A) is out because he is calm, B) because he does not step back."),
+    # Lists that discuss options, and that break off.
+    *multi(None, "Let me check them.\nA. Glasses: He wears them.\nC. A red hat: His head"),
+    *multi(None, "Options:\nA. Glasses: something on the nose\nC. A red hat: something on the head"),
+    *multi("AC", "Glasses and a red hat are worn; a blue shirt only hangs there."),
+    # Two totals, and numbers that the text does not stand by.
+    *count(None, "There are 5 children who dance. In total, 7 children dance."),
+    *count(None, "There are 5 people. In total, I count 7 people."),
+    *count(None, "I count 3 people for sure, while the rest can't be made out, so I can't give a number."),
+    *count(None, "There are 3 people at the front. I cannot tell how many are behind them."),
+    *count("3", "There are 3 women in the video. I can't hear any of them speak."),
+    *count("4", "There are 2 people at the table. 2 more people stand at the bar. In total, there are 4 people."),
+    *count("2", "I count 3 women. Actually, the one in green shows up twice, so there are 2 women."),
+    # What lies somewhere, titles, what somebody has, what was before, and numbers that contradict each other.
+    *multi(None, "A, B, or both.", "There are glasses that lie on a table.", "A red hat hangs on the wall."),
+    *unparsed("The title of the film is 'Happy'.", "The dog's name is Happy.", "The song is called Angry."),
+    *count(None, "The man has two children.", "There were 5 people before the cut.", "She says that 3 people died."),
+    *count(None, "I can count 2 faces, the rest are hidden, so no reliable count is possible."),
+    *count(None, "Answer: 2\n\nThere are 5 people in the video.", "There are roughly 3 to 4 people."),
+    *count(None, "About 3 or 4 people."),
+    *count("4", "There are about 4 people.", "Approximately 4 people are visible.", "I count around 4 people."),
+    *count("4", "4\n\nThere are 3 people at the table and one at the bar.", "The room has 4 people in it."),
+    *count("0", "Non parla nessuno.", "En el video no habla nadie."),
+    # Explanations behind an answer.
+    *names("B", "The answer is B: he does not smile.", "This makes B the most plausible choice."),
+    *names("B", "B\n\nA is too cheerful, C is too harsh.", "B\n\nA is wrong. C is a plain question."),
+    *names("B", "- Option A is cheerful.\n- Option C is loud.\n\nOption B is the best choice."),
+    *names("B", "The correct answer to the question is B.", "He is an afraid person.", "He sounds like an afraid man."),
+    *unparsed("The answer is A: wrong."),
+    *count("0", "No women appear in the clip.") + count("4", "4个", "一共有4个不同的说话人。"),
+]
+
 # fmt: on
 
 TABLES = [
@@ -537,6 +647,8 @@ TABLES = [
     *COUNT,
     *YESNO,
     *FORMS_OF_MODELS,
+    *WORDINGS,
+    *IN_PASSING,
 ]
 
 
@@ -545,20 +657,52 @@ def test_parser_reads(response: str, pattern: Pattern, options: tuple[str, ...],
     assert parse(response, pattern, options) in allowed
 
 
-FIRST_HALF = [
-    json.loads(line)
-    for line in (Path(__file__).parent / "responses" / "first_half.jsonl").read_text(encoding="utf-8").splitlines()
-]
+RESPONSES_READ = Path(__file__).parent / "responses"
+"""Responses and the answers that two readers found in them; responses/README.md tells more."""
+
+NOT_READ_AS_READERS_DO = {
+    # What the option says in other words or in another language than the options.
+    "p1-123 p1-124 p1-297 p1-306 p2-103 p2-107 p2-152 p2-174 p4-015 p4-022 p4-060 p4-090 p4-093 p4-163",
+    # What is left when others are denied, and what "the latter" or "the first two" are.
+    "p2-148 p2-267 p3-084 p3-167 p3-182 p4-026 p4-038",
+    # Several options are named, and only the sense or the question tells which one is meant.
+    "p2-031 p2-091 p3-053 p3-107 p4-030 h4-136",
+    # An option's text within a longer sentence of several, where it is as often said in passing.
+    "p3-128 p4-156",
+    # All options one below the other: readers differ on what that is.
+    "p1-155",
+    # A conclusion from two sentences, a vote, lists in other forms, an order, running text without marks.
+    "p1-137 p1-250 p2-255 p2-324 p2-347 p3-065",
+    # A program that prints the answer.
+    "p2-288",
+    # Options that are letters.
+    "p4-127 p4-128",
+    # Numbers that only the question makes the right ones, "a dozen", and "IV".
+    "p1-272 p1-276 p3-099 p3-147 p3-193",
+}
+SETS = ["first_half", "second_half", "third_set", "fourth_set", "fifth_set"]
 
 
-def test_the_parser_reads_as_two_readers_do() -> None:
-    """No response of the first half is read as something else, and few are unread."""
-    read = {row["id"]: parse(row["response"], row["pattern"], row["options"]) for row in FIRST_HALF}
-    misread = [row["id"] for row in FIRST_HALF if read[row["id"]] not in (None, row["answer"])]
-    unread = [row["id"] for row in FIRST_HALF if read[row["id"]] is None and row["answer"] is not None]
-    answered = sum(row["answer"] is not None for row in FIRST_HALF)
-    assert not misread, f"read as another answer: {misread}"
-    assert len(unread) <= 0.03 * answered, f"{len(unread)} of {answered} are unread: {unread}"
+def _read(name: str) -> list[dict[str, Any]]:
+    lines = (RESPONSES_READ / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = map(json.loads, lines)
+    return [{**row, "read": parse(row["response"], row["pattern"], row["options"])} for row in rows]
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_the_parser_reads_as_two_readers_do(name: str) -> None:
+    rows = _read(name)
+    misread = {row["id"] for row in rows if row["read"] not in (None, row["answer"])}
+    unread = {row["id"] for row in rows if row["read"] is None and row["answer"] is not None}
+    assert misread == set()
+    assert unread <= set(" ".join(NOT_READ_AS_READERS_DO).split())
+
+
+def test_what_is_not_read_is_still_so() -> None:
+    """The lists above hold nothing that the parser reads by now."""
+    rows = [row for name in SETS for row in _read(name)]
+    differ = {row["id"] for row in rows if row["read"] != row["answer"]}
+    assert differ == set(" ".join(NOT_READ_AS_READERS_DO).split())
 
 
 # Every form in which an answer can be given, for every letter of every question.

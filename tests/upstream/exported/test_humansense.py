@@ -13,7 +13,7 @@ from lmms_humansense.tasks.humansense.prompts import Pattern
 from lmms_humansense.tasks.humansense.variants import VARIANTS
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
 
-SENSES = {"sees": True, "hears": True}
+SENSES = {"wrapper": "humansense_omni"}
 PROMPT = """
 You are an advanced multimodal analysis AI assistant. You have been provided with video content and a question.
 
@@ -47,7 +47,9 @@ def test_tasks_are_registered(manager: TaskManager) -> None:
     leaves = {f"humansense_{task.code.lower()}" for task in taxonomy.TASKS}
     assert leaves <= set(manager.all_subtasks)
     assert {variant.group for variant in VARIANTS} <= set(manager.all_groups)
-    assert {"humansense_l1", "humansense_audio", "humansense_video", "humansense_sample"} <= set(manager.all_groups)
+    assert {"humansense_l1", "humansense_audio", "humansense_video", "humansense_sample_video"} <= set(
+        manager.all_groups
+    )
 
 
 def test_the_hooks_of_a_task_are_these(manager: TaskManager) -> None:
@@ -61,17 +63,17 @@ def test_a_prompt_is_the_releases() -> None:
 
 
 def test_a_models_senses_decide_what_it_is_sent() -> None:
-    def kinds(senses: dict[str, bool]) -> list[str]:
+    def kinds(senses: dict[str, str]) -> list[str]:
         (turn,) = utils.doc_to_messages(first_doc("tr"), senses)
         return [content["type"] for content in turn["content"]]
 
     assert kinds(SENSES) == ["video", "audio", "text"]
-    assert kinds({"sees": True, "hears": False}) == ["video", "text"]
+    assert kinds({"wrapper": "qwen2_5_vl"}) == ["video", "text"]
 
 
 def test_a_model_that_does_not_hear_is_not_asked_about_a_sound() -> None:
-    with pytest.raises(SystemExit, match="HUMANSENSE_HEARS=1"):
-        utils.doc_to_text(first_doc("pc"), {"sees": True, "hears": False})
+    with pytest.raises(SystemExit, match="no sound reaches --model qwen2_5_vl"):
+        utils.doc_to_messages(first_doc("pc"), {"wrapper": "qwen2_5_vl"})
 
 
 @pytest.mark.parametrize(
@@ -92,13 +94,15 @@ def test_a_response_is_parsed_strictly(pattern: Pattern, response: str, answer: 
 @pytest.mark.parametrize(
     ("response", "scores"),
     [
-        ("C", {"paper": 1, "acc": 1, "answered": 1, "failed": 0}),
-        ("C. Jumping jacks", {"paper": 1, "acc": 1, "answered": 1, "failed": 0}),
-        ("A", {"paper": 0, "acc": 0, "answered": 1, "failed": 0}),
-        ("I cannot tell", {"paper": 0, "acc": 0, "answered": 0, "failed": 0}),
-        ("[response truncated] C", {"paper": 1, "acc": 1, "answered": 1, "failed": 0, "truncated": 1}),
-        ("[response complete] A", {"paper": 0, "acc": 0, "answered": 1, "failed": 0, "truncated": 0}),
-        ("[request failed] MediaError: no such file", {"acc": 0, "answered": 0, "failed": 1}),
+        ("C", {"paper": 1, "acc": 1, "answered": 1, "failed": 0, "empty": 0}),
+        ("C. Jumping jacks", {"paper": 1, "acc": 1, "answered": 1, "failed": 0, "empty": 0}),
+        ("A", {"paper": 0, "acc": 0, "answered": 1, "failed": 0, "empty": 0}),
+        ("I cannot tell", {"paper": 0, "acc": 0, "answered": 0, "failed": 0, "empty": 0}),
+        ("[response truncated] C", {"paper": 1, "acc": 1, "answered": 1, "failed": 0, "empty": 0, "truncated": 1}),
+        ("[response complete] A", {"paper": 0, "acc": 0, "answered": 1, "failed": 0, "empty": 0, "truncated": 0}),
+        ("[request failed] MediaError: no such file", {"acc": 0, "answered": 0, "failed": 1, "empty": 0}),
+        ("[LMMS_EVAL_REQUEST_FAILED after 5 retries] no", {"acc": 0, "answered": 0, "failed": 1, "empty": 0}),
+        ("", {"acc": 0, "answered": 0, "failed": 0, "empty": 1}),
     ],
 )
 def test_a_response_is_scored_by_the_release_and_strictly(response: str, scores: dict[str, float]) -> None:

@@ -1,0 +1,149 @@
+"""The served model: what it sends, the token budget of a run, and another run of the same object."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from lmms_eval.models.model_utils import usage_metrics
+from loguru import logger
+
+from lmms_humansense.models.chat import FAILURE_MARK
+from lmms_humansense.models.server import HumanSenseServer
+from tests.helpers.chat_server import ChatServer, Reply, answer
+
+GENERATION = {"max_new_tokens": 8, "temperature": 0, "do_sample": False, "num_beams": 1, "until": []}
+"""What the YAML files of the benchmark set."""
+
+
+class Question:
+    """The parts of lmms-eval's Instance that `generate_until` reads. `read` counts how often messages were made."""
+
+    read = 0
+
+    def __init__(self, number: int, **generation_kwargs: Any) -> None:
+        self.metadata: dict[str, Any] = {}
+        self.args = ("", lambda doc: self._messages(number), {**GENERATION, **generation_kwargs}, 0, "task", "test")
+
+    @classmethod
+    def _messages(cls, number: int) -> list[dict[str, Any]]:
+        cls.read += 1
+        return [{"role": "user", "content": [{"type": "text", "text": f"Question {number}"}]}]
+
+
+def served(server: ChatServer, **arguments: Any) -> HumanSenseServer:
+    model = HumanSenseServer(base_url=server.url, model="m", media="frames", media_workers=0, **arguments)
+    model.task_dict = {"task": {"test": [None]}}
+    return model
+
+
+def ask(model: HumanSenseServer, *questions: Question) -> list[str]:
+    return [result.text for result in model.generate_until(list(questions))]
+
+
+@pytest.fixture
+def budget() -> Iterator[Any]:
+    """Sets a token budget, as lmms-eval does before a run."""
+    usage_metrics.reset_usage_metrics()
+    Question.read = 0
+    yield lambda tokens: usage_metrics.set_budget(max_tokens=tokens)
+    usage_metrics.reset_usage_metrics()
+
+
+@pytest.fixture
+def warnings() -> Iterator[list[str]]:
+    said: list[str] = []
+    number = logger.add(said.append, level="WARNING", format="{message}")
+    yield said
+    logger.remove(number)
+
+
+@pytest.mark.parametrize(("tokens", "sent"), [(1, 1), (12, 1), (13, 2), (24, 2), (30, 3), (96, 8)])
+def test_a_run_stops_at_its_token_budget(budget: Any, warnings: list[str], tokens: int, sent: int) -> None:
+    """Each reply costs 12 tokens. The last one may exceed the budget, however many requests may be open."""
+    budget(tokens)
+    with ChatServer(lambda number, _: answer("B")) as server:
+        model = served(server, concurrency=8)
+        responses = ask(model, *(Question(number) for number in range(200)))
+        assert sum(server.asked.values()) == sent
+    assert responses.count("B") == sent
+    refused = [response for response in responses if response != "B"]
+    assert set(refused) == {
+        f"{FAILURE_MARK} [LMMS_EVAL_BUDGET_EXCEEDED] The question was not asked, because the token budget "
+        "(--max_tokens) is spent."
+    }
+    assert len(model.failures) == len(refused) == 200 - sent
+    assert Question.read < 100, "questions that are not asked are not prepared"
+    used = usage_metrics.summarize_usage_metrics()
+    assert used["by_task"] == {"task": used["total"]}
+    assert (used["total"]["total_tokens"], used["total"]["n_api_calls"]) == (12 * sent, sent)
+    assert (used["budget_exceeded"], used["budget_total_tokens"]) == (True, tokens)
+    assert any(f"{200 - sent} of 200 requests were not asked, because the token budget" in line for line in warnings)
+
+
+def test_requests_are_open_at_once_within_a_large_budget(budget: Any) -> None:
+    budget(1000)
+
+    def replies(number: int, _: int) -> Reply:
+        return answer("B", when=lambda: server.most_open > 1 or not sum(server.asked.values()) > 1)
+
+    with ChatServer(replies) as server:
+        assert ask(served(server, concurrency=2), *map(Question, range(4))) == ["B"] * 4
+        assert server.most_open == 2
+
+
+def test_without_a_budget_the_tokens_of_a_run_are_logged(budget: Any) -> None:
+    with ChatServer(lambda number, _: answer("B")) as server:
+        assert ask(served(server), *map(Question, range(5))) == ["B"] * 5
+    used = usage_metrics.summarize_usage_metrics()
+    assert (used["total"]["input_tokens"], used["total"]["output_tokens"]) == (50, 10)
+    assert used["budget_exceeded"] is False
+
+
+def test_words_are_counted_if_a_server_reports_no_tokens(budget: Any) -> None:
+    budget(5)
+    with ChatServer(lambda number, _: answer("one two three", usage=None)) as server:
+        ask(served(server), *map(Question, range(10)))
+    assert usage_metrics.get_running_totals()["total_tokens"] == 6
+
+
+def test_a_temperature_alone_samples(warnings: list[str]) -> None:
+    with ChatServer(lambda number, _: answer("B")) as server:
+        model = served(server)
+        ask(model, Question(0), Question(1, temperature=1))
+        greedy, sampled = sorted(server.requests, key=lambda request: json.dumps(request["messages"]))
+    assert (greedy["temperature"], sampled["temperature"]) == (0, 1.0)
+    assert model.get_model_info()["generation_of_tasks"] == {
+        "task": {"do_sample": True, "max_new_tokens": 8, "temperature": 1.0, "until": []}
+    }
+    assert warnings == [], "the arguments that the benchmark sets have an effect, or ask for nothing"
+
+
+def test_arguments_without_an_effect_are_named(warnings: list[str]) -> None:
+    with ChatServer(lambda number, _: answer("B")) as server:
+        ask(served(server), Question(0, num_beams=2))
+    assert warnings == ["task sets num_beams in generation_kwargs, which has no effect here.\n"]
+
+
+def test_a_system_instruction_is_sent_as_the_system_message(warnings: list[str]) -> None:
+    with ChatServer(lambda number, _: answer("B")) as server:
+        model = served(server)
+        for instruction in ("Answer like a pirate.", None):
+            model.use_system_instruction(instruction)
+            ask(model, Question(0))
+            assert model.get_model_info()["system_prompt"] == instruction
+        first, second = server.requests
+    assert [message["role"] for message in first["messages"]] == ["system", "user"]
+    assert "Answer like a pirate." in json.dumps(first["messages"][0])
+    assert [message["role"] for message in second["messages"]] == ["user"]
+    (remark,) = warnings
+    assert "in place of the chat template's own" in remark
+
+
+def test_a_model_can_be_used_for_another_run() -> None:
+    with ChatServer(lambda number, _: answer("B")) as server:
+        model = served(server)
+        assert ask(model, Question(0)) == ["B"]
+        model.clean()
+        assert ask(model, Question(1)) == ["B"]
+        assert server.asked == {0: 1, 1: 1}

@@ -1,0 +1,1 @@
+"""Tests of what needs no vLLM; `tests/vllm` has those with a real one."""
