@@ -161,9 +161,8 @@ def _video_packets(stream: av.VideoStream, clip: Clip, track: Track | None) -> I
     yield from stream.encode(None)
 
 
-def write_clip(clip: Clip, path: Path) -> None:
-    """Draw, voice and encode one clip, with one thread and no version or date in the file, so that the bytes repeat."""
-    track = track_of(clip)
+def write_clip(clip: Clip, track: Track | None, path: Path) -> None:
+    """Draw and encode one clip, with one thread and no version or date in the file, so that the bytes repeat."""
     options = {"movflags": "+faststart", "fflags": "+bitexact"}
     with av.open(str(path), "w", format="mp4", options=options) as container:
         video = container.add_stream("libx264", rate=clip.fps)
@@ -182,10 +181,10 @@ def write_clip(clip: Clip, path: Path) -> None:
             container.mux(packet)
 
 
-def write_recording(recording: Recording, path: Path) -> None:
-    """Voice one recording and write it as 16-bit mono WAV."""
+def write_recording(recording: Recording, track: Track, path: Path) -> None:
+    """Write one recording as 16-bit mono WAV."""
     resampler = AudioResampler(format="s16", layout="mono", rate=recording.sound_rate)
-    frames = [*resampler.resample(_audio_frame(speak(recording.lines).samples)), *resampler.resample(None)]
+    frames = [*resampler.resample(_audio_frame(track.samples)), *resampler.resample(None)]
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
@@ -263,12 +262,12 @@ def make_sample(out: Path) -> None:
     for clip in CLIPS:
         path = out / "videos" / clip.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_clip(clip, path)
+        write_clip(clip, track_of(clip), path)
         written.append(path)
     for recording in RECORDINGS:
         path = out / "audios" / recording.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_recording(recording, path)
+        write_recording(recording, speak(recording.lines), path)
         written.append(path)
     for folder, name in JSON_FILES.items():
         path = out / name

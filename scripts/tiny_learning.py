@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from training_inputs import ATTRIBUTES, NUMBER, SAMPLES_A_SECOND, answer, prompt
-from training_scenes import MAKERS, Example, meanings, random_example
+from training_inputs import NUMBER, SAMPLES_A_SECOND, answer, prompt
+from training_scenes import CONCEPTS, MAKERS, Example, meanings, random_example
 
 from lmms_humansense.demo.tiny_recipes import RECIPES
 from lmms_humansense.demo.tiny_tokenizer import EOS, TRAINING_LINES, write_tokenizer
@@ -23,7 +23,7 @@ from lmms_humansense.models.local.families.qwen2_5_omni import Qwen25Omni
 HIDDEN = 128
 TEXT = {"hidden_size": HIDDEN, "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 2,
         "intermediate_size": 256}  # fmt: skip
-VISION = {"hidden_size": 64, "depth": 3, "num_heads": 2, "intermediate_size": 128, "fullatt_block_indexes": [1],
+VISION = {"hidden_size": 64, "depth": 3, "num_heads": 2, "intermediate_size": 128, "fullatt_block_indexes": [0, 1, 2],
           "out_hidden_size": HIDDEN}  # fmt: skip
 AUDIO = {"d_model": 96, "encoder_layers": 3, "encoder_attention_heads": 3, "encoder_ffn_dim": 192,
          "output_dim": HIDDEN}  # fmt: skip
@@ -72,7 +72,7 @@ def directions(seed: int = 0) -> torch.Tensor:
     """The direction of each attribute in the text model's space, of shape (attributes, hidden), all orthogonal."""
     generator = torch.Generator().manual_seed(seed)
     basis, _ = torch.linalg.qr(torch.randn(HIDDEN, HIDDEN, generator=generator))
-    return basis[: len(ATTRIBUTES)] * SCALE
+    return basis[: len(CONCEPTS)] * SCALE
 
 
 SLOW = [*range(7, 16), *range(23, 32)]  # numbers of a head that a rotation of hundreds of positions hardly changes
@@ -218,7 +218,7 @@ class Writer:
         later = positions[:, -1:] + 1 + torch.arange(len(reply))
         media = ((ids == self.video) | (ids == self.audio)).nonzero()[:, 0]
         positions = torch.cat([positions, later], 1)
-        return Item(example.code, ids, positions, says, final, media, torch.zeros(len(media), len(ATTRIBUTES)))
+        return Item(example.code, ids, positions, says, final, media, torch.zeros(len(media), len(CONCEPTS)))
 
     def _mark_options(self, example: Example, ids: torch.Tensor, at: int, says: torch.Tensor) -> None:
         """At the end of each option, let the model say its letter if it is right."""

@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
-"""Train the tiny Qwen2.5-Omni on drawn and spoken scenes, so that it answers the embedded sample's kind of questions.
+"""Train the tiny Qwen2.5-Omni on drawn and spoken scenes, so that it answers questions about the demo's small world.
 
-It learns in four stages (`tiny_stages.py`). Its state is written now and then, and the same command continues from
+It learns in five stages (`tiny_stages.py`). The first three share no weights, so they can run at the same time in
+several processes, each with --only. The state of each is written now and then, and the same command continues from
 there. The same seed, number of threads and libraries give the same weights. espeak-ng is needed.
 
-    python scripts/train_tiny_model.py OUT [--seed 0] [--size 1.0]
+    python scripts/train_tiny_model.py OUT --only eyes &
+    python scripts/train_tiny_model.py OUT --only ears && python scripts/train_tiny_model.py OUT --only words
+    wait; python scripts/train_tiny_model.py OUT
 """
 
 import math
-import random
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,10 +24,10 @@ from tiny_stages import Ears, Eyes, Progress, Together, Words
 from tqdm import tqdm
 from training_inputs import SpeechBank
 
-STATE = "training.pt"
 SAVE_EVERY = 50  # steps
 WARM_UP = 40  # steps
 LEAST_RATE = 0.03  # of the highest one, at the end of a stage
+VOICES = 8  # for each line and kind of person
 
 Stage = Words | Eyes | Ears | Together
 
@@ -47,26 +50,25 @@ def learn(stage: Stage, optimizer: torch.optim.Optimizer, step: int) -> Progress
     return progress
 
 
-def train(stages: list[Stage], model: Any, file: Path) -> None:
-    """Run the stages one after the other, from the state in `file` on if there is one."""
-    state = torch.load(file) if file.exists() else None
-    first, begin = (state["stage"], state["step"]) if state else (0, 0)
-    if state:
-        model.load_state_dict(state["model"])
-    for number in range(first, len(stages)):
-        stage = stages[number]
-        optimizer = torch.optim.AdamW(stage.parameters, lr=stage.rate, betas=(0.9, 0.98), weight_decay=0.02)
-        if state and number == first:
-            optimizer.load_state_dict(state["optimizer"])
-        start = begin if number == first else 0
-        with tqdm(initial=start, total=stage.steps, desc=stage.name, dynamic_ncols=True) as bar:
-            for step in range(start, stage.steps):
-                progress = learn(stage, optimizer, step)
-                bar.update()
-                bar.set_postfix({"loss": f"{progress.loss.item():.3f}", **progress.shown})
-                if (step + 1) % SAVE_EVERY == 0 or step + 1 == stage.steps:
-                    keep({"stage": number, "step": step + 1, "model": model.state_dict(),
-                          "optimizer": optimizer.state_dict()}, file)  # fmt: skip
+def train(stage: Stage, file: Path) -> None:
+    """Run a stage, from the state in `file` on if there is one."""
+    optimizer = torch.optim.AdamW(stage.parameters, lr=stage.rate, betas=(0.9, 0.98), weight_decay=0.02)
+    start = 0
+    if file.exists():
+        state = torch.load(file)
+        start = state["step"]
+        optimizer.load_state_dict(state["optimizer"])
+        with torch.no_grad():
+            for parameter, value in zip(stage.parameters, state["parameters"], strict=True):
+                parameter.copy_(value)
+    with tqdm(initial=start, total=stage.steps, desc=stage.name, dynamic_ncols=True) as bar:
+        for step in range(start, stage.steps):
+            progress = learn(stage, optimizer, step)
+            bar.update()
+            bar.set_postfix({"loss": f"{progress.loss.item():.3f}", **progress.shown})
+            if (step + 1) % SAVE_EVERY == 0 or step + 1 == stage.steps:
+                parameters = [parameter.detach() for parameter in stage.parameters]
+                keep({"step": step + 1, "parameters": parameters, "optimizer": optimizer.state_dict()}, file)
 
 
 def keep(state: dict[str, Any], file: Path) -> None:
@@ -77,10 +79,11 @@ def keep(state: dict[str, Any], file: Path) -> None:
 
 
 def main(
-    out: Annotated[Path, typer.Argument(help="The folder for the checkpoint and the state of the training.")],
+    out: Annotated[Path, typer.Argument(help="The folder for the checkpoint and the states of the training.")],
     seed: Annotated[int, typer.Option(help="Chooses weights, scenes, voices and orders.")] = 0,
     size: Annotated[float, typer.Option(help="Steps, as a multiple of the usual number.")] = 1.0,
-    threads: Annotated[int, typer.Option(help="Threads of torch.")] = 2,
+    threads: Annotated[int, typer.Option(help="Threads of torch.")] = 1,
+    only: Annotated[str, typer.Option(help="Run one stage alone: eyes, ears or words.")] = "",
 ) -> None:
     """Train the tiny model."""
     try:
@@ -88,26 +91,32 @@ def main(
     except SampleError as error:
         raise SystemExit(f"train_tiny_model: {error}") from error
     torch.set_num_threads(threads)
-    random.seed(seed)
     write_config(out)
     model = new_model(out, seed)
     writer = Writer(out, model)
     give_meanings(model, writer.tokenizer)
     name = f"train {seed}"
-    bank = SpeechBank(out / "voices.npz", voices=4, seed=name)
 
     def steps(usual: int) -> int:
         return max(1, round(usual * size))
 
-    stages: list[Stage] = [
-        Words(writer, model, name, steps(3000), batch=24, easy=steps(400)),
-        Eyes(writer, model, name, steps(4000), batch=16),
-        Ears(writer, model, bank, name, steps(3000), batch=12),
-        Together(writer, model, bank, name, steps(400), batch=8),
-    ]
-    train(stages, model, out / STATE)
-    save(model, out)
-    print(f"{out / 'model.safetensors'}: {(out / 'model.safetensors').stat().st_size:,} bytes")
+    def bank() -> SpeechBank:
+        return SpeechBank(out / "voices.npz", VOICES, name)
+
+    stages: dict[str, Callable[[], Stage]] = {
+        "eyes": lambda: Eyes(writer, model, name, steps(1500), batch=16),
+        "ears": lambda: Ears(writer, model, bank(), name, steps(400), batch=24),
+        "words": lambda: Words(writer, model, name, steps(600), batch=30, short=True),
+        "prompts": lambda: Words(writer, model, name, steps(200), batch=15, short=False),
+        "together": lambda: Together(writer, model, bank(), name, steps(80), batch=15),
+    }
+    if only and only not in ("eyes", "ears", "words"):
+        raise SystemExit(f"train_tiny_model: --only {only} is not a stage that runs alone: eyes, ears or words.")
+    for stage in [only] if only else stages:
+        train(stages[stage](), out / f"{stage}.pt")
+    if not only:
+        save(model, out)
+        print(f"{out / 'model.safetensors'}: {(out / 'model.safetensors').stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":
