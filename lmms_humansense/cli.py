@@ -166,7 +166,7 @@ def parity(
 def demo(
     output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("humansense_demo"),
 ) -> None:
-    """Run the embedded sample through lmms-eval with a tiny random model: everything, in minutes, on a CPU."""
+    """Ask a tiny model that has learned a small world: with everything, without sound, blind; in minutes, on a CPU."""
     from .demo.command import DemoError, run_demo
 
     try:

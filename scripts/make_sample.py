@@ -80,7 +80,7 @@ def check_tools() -> None:
 
 def say(line: Line) -> Samples:
     """Let espeak-ng say one line."""
-    voice = VOICES[line.who]
+    voice = line.voice or VOICES[line.who]
     options = ["-v", voice.variant, "-p", str(voice.pitch), "-s", str(voice.speed)]
     result = subprocess.run(["espeak-ng", *options, "--stdout", line.text], capture_output=True, check=False)
     if result.returncode != 0 or not result.stdout:
@@ -161,9 +161,8 @@ def _video_packets(stream: av.VideoStream, clip: Clip, track: Track | None) -> I
     yield from stream.encode(None)
 
 
-def write_clip(clip: Clip, path: Path) -> None:
-    """Draw, voice and encode one clip, with one thread and no version or date in the file, so that the bytes repeat."""
-    track = track_of(clip)
+def write_clip(clip: Clip, track: Track | None, path: Path) -> None:
+    """Draw and encode one clip, with one thread and no version or date in the file, so that the bytes repeat."""
     options = {"movflags": "+faststart", "fflags": "+bitexact"}
     with av.open(str(path), "w", format="mp4", options=options) as container:
         video = container.add_stream("libx264", rate=clip.fps)
@@ -182,10 +181,10 @@ def write_clip(clip: Clip, path: Path) -> None:
             container.mux(packet)
 
 
-def write_recording(recording: Recording, path: Path) -> None:
-    """Voice one recording and write it as 16-bit mono WAV."""
+def write_recording(recording: Recording, track: Track, path: Path) -> None:
+    """Write one recording as 16-bit mono WAV."""
     resampler = AudioResampler(format="s16", layout="mono", rate=recording.sound_rate)
-    frames = [*resampler.resample(_audio_frame(speak(recording.lines).samples)), *resampler.resample(None)]
+    frames = [*resampler.resample(_audio_frame(track.samples)), *resampler.resample(None)]
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
@@ -219,11 +218,15 @@ def question_fields(question: Question, media: Clip | Recording) -> dict[str, An
     return fields
 
 
-def items(folder: str) -> list[dict[str, Any]]:
-    """The items about the media in ``videos`` or ``audios``."""
-    media: dict[str, Clip | Recording] = {m.path: m for m in (*CLIPS, *RECORDINGS)}
+def items(
+    folder: str,
+    questions: Sequence[Question] = QUESTIONS,
+    all_media: Sequence[Clip | Recording] = (*CLIPS, *RECORDINGS),
+) -> list[dict[str, Any]]:
+    """The items of the questions about the media in ``videos`` or ``audios``."""
+    media: dict[str, Clip | Recording] = {m.path: m for m in all_media}
     result: list[dict[str, Any]] = []
-    for question in QUESTIONS:
+    for question in questions:
         if TASK_OF[question.task_type].is_audio != (folder == "audios"):
             continue
         about = media[question.about]
@@ -259,12 +262,12 @@ def make_sample(out: Path) -> None:
     for clip in CLIPS:
         path = out / "videos" / clip.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_clip(clip, path)
+        write_clip(clip, track_of(clip), path)
         written.append(path)
     for recording in RECORDINGS:
         path = out / "audios" / recording.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_recording(recording, path)
+        write_recording(recording, speak(recording.lines), path)
         written.append(path)
     for folder, name in JSON_FILES.items():
         path = out / name

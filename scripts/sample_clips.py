@@ -21,11 +21,12 @@ class Voice:
 
 @dataclass(frozen=True)
 class Line:
-    """A spoken line, ``pause`` seconds after the line before it."""
+    """A spoken line, ``pause`` seconds after the line before it; without a ``voice``, that of ``who`` in ``VOICES``."""
 
     who: str
     text: str
     pause: float = 0.35
+    voice: Voice | None = None
 
 
 @dataclass(frozen=True)

@@ -284,6 +284,23 @@ def _peel(canvas: Canvas, foot: Point, s: float, colour: str) -> None:
         canvas.limb([(x, y - 0.3 * s), (x + dx * s, y - dy * s)], 0.22 * s, colour)
 
 
+def _fire(canvas: Canvas, foot: Point, s: float, colour: str) -> None:
+    x, y = foot
+    for size, fill in ((1.0, colour), (0.68, "#f28c28"), (0.4, "#ffd75e")):
+        for dx, dy in ((-0.3, 0.75), (0.0, 1.0), (0.3, 0.75)):
+            tip = (x + dx * s * size, y - dy * s * size)
+            base = [(x + (dx - 0.25) * s * size, y), (x + (dx + 0.25) * s * size, y)]
+            canvas.draw.polygon([*base, tip], fill=fill)
+
+
+def _flood(canvas: Canvas, foot: Point, s: float, colour: str) -> None:
+    """Water over the whole width of the picture."""
+    _, y = foot
+    canvas.draw.rectangle((0, y - s, canvas.width, y), fill=colour)
+    for k in range(9):
+        canvas.disc(((k + 0.5) * canvas.width / 9, y - s), 0.12 * s, colour)
+
+
 PROPS: Mapping[str, Callable[[Canvas, Point, float, str], None]] = {
     "bench": _bench,
     "table": _table,
@@ -297,6 +314,8 @@ PROPS: Mapping[str, Callable[[Canvas, Point, float, str], None]] = {
     "gift": _gift,
     "open_gift": _open_gift,
     "peel": _peel,
+    "fire": _fire,
+    "flood": _flood,
 }
 
 

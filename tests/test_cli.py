@@ -42,9 +42,8 @@ def test_tiny_model_refuses_a_folder_that_is_not_its_own(tmp_path: Path) -> None
 def test_a_demo_that_writes_no_results_fails_with_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from lmms_humansense.demo import command
 
-    monkeypatch.setattr(command, "_cached_model", lambda: tmp_path / "tiny")
     # Like lmms-eval when something is wrong: status 0, and no results.
-    monkeypatch.setattr(command, "_command", lambda model, output: [sys.executable, "-c", "pass"])
+    monkeypatch.setattr(command, "command_of", lambda output: [sys.executable, "-c", "pass"])
     result = runner.invoke(app, ["demo", "--output", str(tmp_path / "out")])
     assert result.exit_code == 1
     assert "lmms-eval wrote no results" in result.output

@@ -45,7 +45,8 @@ def test_nothing_of_tests_or_scripts_is_in_it(wheel: Path) -> None:
 
 
 def test_it_is_small(wheel: Path) -> None:
-    assert wheel.stat().st_size < 3_000_000
+    # The sample, and the demo's model and media, are 2.5 to 3 MB each.
+    assert wheel.stat().st_size < 9_000_000
 
 
 def test_installed_it_answers(wheel: Path, tmp_path: Path) -> None:

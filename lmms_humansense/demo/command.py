@@ -1,19 +1,28 @@
-"""The command `lmms-humansense demo`: runs lmms-eval on the embedded sample with a tiny random model."""
+"""The command `lmms-humansense demo`: asks a tiny model that has learned, with everything, without sound, and blind."""
 
 import json
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from ..report.command import conclude
-from .tiny_model import write_tiny_model
+from ..report.command import write_report
+from ..report.media import Media
+from ..report.table import table
+from ..report.terminal import show
+from ..results.reading import load_runs
 
-TASK = "humansense_sample"
+HERE = Path(__file__).resolve().parent
+CHECKPOINT = HERE / "tiny_omni"
+"""The tiny model. Its README.md says what it was trained on."""
+WORLD = HERE / "world"
+"""Questions about drawn clips and spoken recordings in the form of the release, which the model was not trained on."""
+GROUPS = ("humansense", "humansense_silent", "humansense_blind")
 
 
 class DemoError(RuntimeError):
@@ -21,7 +30,7 @@ class DemoError(RuntimeError):
 
 
 def run_demo(output: Path) -> None:
-    """Write the tiny model into the cache, run the sample with it, and say where the results are.
+    """Ask the tiny model, and print its scores with everything, without sound and blind, beside those by chance.
 
     Args:
         output: The folder for the results.
@@ -30,36 +39,43 @@ def run_demo(output: Path) -> None:
         DemoError: lmms-eval wrote no results, or some requests failed.
     """
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"[bold]1/2[/] A tiny Qwen2.5-Omni with random weights: {_cached_model()}")
-    model = write_tiny_model(_cached_model())
-    command = _command(model, output)
-    console.print(f"[bold]2/2[/] The embedded sample through lmms-eval:\n    {' '.join(command[1:])}\n")
+    command = command_of(output)
+    console.print(f"A tiny Qwen2.5-Omni that has learned a small world: {CHECKPOINT / 'README.md'}", markup=False)
+    console.print(f"Questions about it: HUMANSENSE_DATA={WORLD}", markup=False)
+    console.print(f"Through lmms-eval:\n    {' '.join(command[1:])}\n", markup=False)
     started = time.time()
     # lmms-eval ends with status 0 in any case, so only the results file shows whether it worked.
     quiet = {"TOKENIZERS_PARALLELISM": "false", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
-    subprocess.run(command, check=False, env={**os.environ, **quiet})
+    subprocess.run(command, check=False, env={**os.environ, **quiet, "HUMANSENSE_DATA": str(WORLD)})
     results = _newest_results(output, started)
     _refuse_failures(results)
     console.print()
-    conclude([results], console)
-    console.print(f"Results:          {results}")
-    console.print(f"Every response:   {results.parent}/*_samples_{TASK}_*.jsonl")
-    console.print("The weights are random, so these scores say nothing; they only show that everything works.")
+    _conclude(results, console)
+    console.print(f"Results:          {results}", markup=False)
+    console.print(f"Every response:   {results.parent}/*_samples_*.jsonl", markup=False)
+    console.print(
+        "The model knows nothing but its small world, so these scores say nothing about the benchmark. With everything "
+        "it answers. Without sound it guesses what is only heard: all of L3 but LD, and TR. Blind it guesses."
+    )
 
 
-def _command(model: Path, output: Path) -> list[str]:
+def command_of(output: Path, groups: Sequence[str] = GROUPS, model: Path = CHECKPOINT) -> list[str]:
+    """The command that asks a model.
+
+    Args:
+        output: The folder for the results.
+        groups: The groups of tasks to ask.
+        model: The folder of the checkpoint.
+
+    Returns:
+        The program and its arguments.
+    """
     return [
         *(sys.executable, "-m", "lmms_eval"),
         *("--model", "humansense_omni", "--model_args", f"pretrained={model}"),
-        *("--tasks", TASK, "--batch_size", "1"),
+        *("--tasks", ",".join(groups), "--batch_size", "1"),
         *("--log_samples", "--output_path", str(output)),
     ]
-
-
-def _cached_model() -> Path:
-    from huggingface_hub.constants import HF_HOME
-
-    return Path(HF_HOME) / "humansense" / "tiny-model"
 
 
 def _newest_results(output: Path, since: float) -> Path:
@@ -71,6 +87,16 @@ def _newest_results(output: Path, since: float) -> Path:
 
 
 def _refuse_failures(results: Path) -> None:
-    scores: dict[str, Any] = json.loads(results.read_text())["results"][TASK]
-    if scores["failed,none"] > 0:
-        raise DemoError(f"{scores['failed,none']:.0%} of the requests failed; see the messages above and {results}.")
+    scores: dict[str, Any] = json.loads(results.read_text())["results"]
+    for group in GROUPS:
+        share = scores[group]["failed,none"]
+        if share > 0:
+            raise DemoError(f"{share:.0%} of the requests of {group} failed; see the messages above and {results}.")
+
+
+def _conclude(results: Path, console: Console) -> None:
+    """Print the levels of the runs beside chance, and write their report."""
+    runs, problems = load_runs([results], console)
+    show([table(runs, "acc", "none")], runs, console)
+    page = write_report(runs, results.parent / "report", "none", Media("link"), problems)
+    console.print(f"Report:           {page}", markup=False)

@@ -22,7 +22,7 @@ from .tiny_tokenizer import EOS, write_tokenizer
 if TYPE_CHECKING:
     import numpy as np
 
-RECIPE = 2  # raise it if the written files change, here or in the recipes
+RECIPE = 3  # raise it if the written files change, here or in the recipes
 MARKER = "tiny_model.json"  # written last; names the family, seed and libraries that made the folder, and its files
 DEFAULT_FAMILY = "qwen2_5_omni"
 LOUDNESS = 3  # the factor by which the rows of tokens that can be an answer are larger than others
@@ -36,8 +36,8 @@ Shape = tuple[int, ...]
 def write_tiny_model(directory: Path, seed: int = 0, family: str = DEFAULT_FAMILY) -> Path:
     """Writes the checkpoint of a family with its processor. Needs no network.
 
-    The folder appears complete or not at all. A folder that already has this family, recipe and seed is not changed. A
-    folder that was written here with another family, recipe or seed, or with other libraries, is replaced.
+    The folder appears complete or not at all. A folder that already has this family, recipe and seed is not changed. It
+    is written again if it is damaged or was written with other libraries.
 
     Args:
         directory: The folder to write.
@@ -49,7 +49,8 @@ def write_tiny_model(directory: Path, seed: int = 0, family: str = DEFAULT_FAMIL
         `directory`.
 
     Raises:
-        ValueError: `family` is unknown, or `directory` is a file or a folder with files that were not written here.
+        ValueError: `family` is unknown, or `directory` is a file, a folder with files that were not written here, or a
+            tiny model of another family, recipe or seed.
     """
     if family not in RECIPES:
         raise ValueError(f"{family!r} is not a family of tiny models; choose one of {', '.join(RECIPES)}.")
@@ -59,6 +60,7 @@ def write_tiny_model(directory: Path, seed: int = 0, family: str = DEFAULT_FAMIL
     if _is_complete(target, made_by):
         return directory
     _refuse_foreign(target)
+    _refuse_other(target, made_by)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
         staged = Path(scratch, "new")
@@ -102,6 +104,17 @@ def _refuse_foreign(folder: Path) -> None:
     if foreign:
         raise ValueError(
             f"{folder} contains {foreign[0]!r}, which is not part of a tiny model: empty the folder or choose another."
+        )
+
+
+def _refuse_other(folder: Path, made_by: dict[str, Any]) -> None:
+    """Raises ValueError if `folder` has a tiny model that is not only made by other libraries than `made_by`."""
+    marker = _read_marker(folder)
+    names = ("family", "recipe", "seed")
+    if marker and any(marker.get(name) != made_by[name] for name in names):
+        found = ", ".join(f"{name} {marker.get(name)}" for name in names)
+        raise ValueError(
+            f"{folder} holds another tiny model ({found}), which is not overwritten: choose another or delete it."
         )
 
 

@@ -16,7 +16,7 @@ from .tiny_tokenizer import EOS, PAD
 Ids = dict[str, int]  # the id of every token
 Settings = dict[str, Any]
 
-HIDDEN, HEADS, LAYERS = 32, 2, 2  # of each tower: heads of 16 numbers
+HIDDEN, HEADS, LAYERS = 64, 2, 2  # of each tower: heads of 32 numbers, the smallest that vLLM takes on a CPU
 EXPERTS = 4
 
 
@@ -125,7 +125,7 @@ QWEN2_5_OMNI_TEXT = {
     "model_type": "qwen2_5_omni_text", "tie_word_embeddings": False,
     "rope_theta": 1000000.0, "max_position_embeddings": 32768, "rms_norm_eps": 1e-06,
     # Frequency pairs of a head for time, height and width; published: 16, 24, 24 of 64.
-    "rope_scaling": {"mrope_section": [2, 3, 3], "rope_type": "default", "type": "default"},
+    "rope_scaling": {"mrope_section": [4, 6, 6], "rope_type": "default", "type": "default"},
     "hidden_size": HIDDEN, "num_hidden_layers": LAYERS, "num_attention_heads": HEADS, "num_key_value_heads": 1,
     "intermediate_size": 4 * HIDDEN,
 }
@@ -186,6 +186,7 @@ QWEN3_OMNI_VISION = {
     "model_type": "qwen3_omni_moe_vision_encoder",
     "patch_size": 16, "spatial_merge_size": 2, "temporal_patch_size": 2, "in_channels": 3,
     "num_position_embeddings": 48 * 48, "hidden_act": "gelu_pytorch_tanh",
+    "image_size": 768, "apply_vit_abs_pos_embed": True, "tokens_per_second": 2,  # vLLM reads these
     "hidden_size": HIDDEN, "depth": LAYERS, "num_heads": HEADS, "intermediate_size": 2 * HIDDEN,
     "deepstack_visual_indexes": [0, 1],  # layers whose output joins the text model's; published: 8, 16, 24 of 27
     "out_hidden_size": HIDDEN,
@@ -196,7 +197,7 @@ QWEN3_OMNI_TEXT = {
     "decoder_sparse_step": 1, "mlp_only_layers": [], "norm_topk_prob": True, "shared_expert_intermediate_size": 0,
     "use_sliding_window": False, "sliding_window": None,
     # Frequency pairs of a head for time, height and width, in turns; published: 24, 20, 20 of 64.
-    "rope_scaling": {"mrope_section": [4, 2, 2], "mrope_interleaved": True, "interleaved": True,
+    "rope_scaling": {"mrope_section": [6, 5, 5], "mrope_interleaved": True, "interleaved": True,
                      "rope_type": "default", "type": "default"},
     "hidden_size": HIDDEN, "num_hidden_layers": LAYERS, "num_attention_heads": HEADS, "num_key_value_heads": 1,
     "head_dim": HIDDEN // HEADS, "num_experts": EXPERTS, "num_experts_per_tok": EXPERTS // 2,

@@ -24,12 +24,19 @@ TRAINING_LINES = (
 )
 
 
-def write_tokenizer(path: Path, special_tokens: tuple[str, ...]) -> dict[str, int]:
+def write_tokenizer(
+    path: Path,
+    special_tokens: tuple[str, ...],
+    lines: tuple[str, ...] = TRAINING_LINES,
+    vocabulary: int = BASE_VOCABULARY,
+) -> dict[str, int]:
     """Trains the tokenizer and writes it.
 
     Args:
         path: The file to write, tokenizer.json.
         special_tokens: The special tokens, in the order of their ids.
+        lines: The text that the byte-pair encoding is trained on.
+        vocabulary: The number of tokens without the special ones; at most, if `lines` has too few words.
 
     Returns:
         The id of every token; the special tokens have the last ids.
@@ -44,8 +51,8 @@ def write_tokenizer(path: Path, special_tokens: tuple[str, ...]) -> dict[str, in
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([words, to_bytes])
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=BASE_VOCABULARY, initial_alphabet=alphabet, show_progress=False)
-    tokenizer.train_from_iterator(TRAINING_LINES, trainer)
+    trainer = trainers.BpeTrainer(vocab_size=vocabulary, initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator(lines, trainer)
     tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in special_tokens])
     tokenizer.save(str(path))
     return tokenizer.get_vocab()

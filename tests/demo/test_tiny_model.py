@@ -129,6 +129,21 @@ def test_is_tiny_and_loads_like_a_published_checkpoint(tiny: Tiny) -> None:
     assert isinstance(AutoProcessor.from_pretrained(tiny.folder), Qwen2_5OmniProcessor)
 
 
+@pytest.mark.parametrize("family", list(RECIPES))
+def test_heads_have_32_numbers(family: str, tmp_path: Path) -> None:
+    """The smallest heads that vLLM takes on a CPU."""
+    folder = write_tiny_model(tmp_path / "model", family=family)
+    config = json.loads((folder / "config.json").read_text())
+    config = config.get("thinker_config", config)
+    text, audio = config["text_config"], config["audio_config"]
+    assert text["hidden_size"] // text["num_attention_heads"] == 32
+    assert audio["d_model"] // audio["encoder_attention_heads"] == 32
+    if "vision_config" in config:
+        vision = config["vision_config"]
+        assert vision["hidden_size"] // vision["num_heads"] == 32
+        assert 2 * sum(text["rope_scaling"]["mrope_section"]) == 32
+
+
 def test_generation_is_greedy_and_names_no_end(tiny: Tiny) -> None:
     settings = tiny.model.generation_config
     assert not settings.do_sample
@@ -277,15 +292,41 @@ def test_leaves_a_complete_folder_alone(tmp_path: Path, monkeypatch: pytest.Monk
     assert write_tiny_model(tmp_path / "model") == tmp_path / "model"
 
 
-def test_replaces_what_it_made_itself(tiny: Tiny, tmp_path: Path) -> None:
-    folder = write_tiny_model(tmp_path / "model", seed=1)
-    write_tiny_model(folder)
-    assert hashes(folder) == hashes(tiny.folder)
+@pytest.mark.parametrize(
+    ("made", "named"),
+    [({"seed": 1}, "seed 1"), ({"family": "qwen2_audio"}, "family qwen2_audio")],
+    ids=["another seed", "another family"],
+)
+def test_refuses_to_overwrite_another_tiny_model(tmp_path: Path, made: dict[str, Any], named: str) -> None:
+    folder = write_tiny_model(tmp_path / "model", **made)
+    before = hashes(folder)
+    with pytest.raises(ValueError, match=rf"{named}.*not overwritten: choose another or delete it"):
+        write_tiny_model(folder)
+    assert hashes(folder) == before
+
+
+def test_refuses_to_overwrite_a_tiny_model_of_another_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_tiny_model(tmp_path / "model")
+    monkeypatch.setattr(tiny_model, "RECIPE", tiny_model.RECIPE + 1)
+    with pytest.raises(ValueError, match=rf"recipe {tiny_model.RECIPE - 1}, seed 0\), which is not overwritten"):
+        write_tiny_model(folder)
+
+
+def test_repairs_what_it_made_itself(tiny: Tiny, tmp_path: Path) -> None:
+    folder = write_tiny_model(tmp_path / "model")
     (folder / "model.safetensors").write_bytes(b"cut short")
     (folder / "config.json").unlink()
     write_tiny_model(folder)
     assert hashes(folder) == hashes(tiny.folder)
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_writes_again_what_other_libraries_wrote(tiny: Tiny, tmp_path: Path) -> None:
+    folder = write_tiny_model(tmp_path / "model")
+    marker = json.loads((folder / tiny_model.MARKER).read_text())
+    (folder / tiny_model.MARKER).write_text(json.dumps({**marker, "versions": {"numpy": "1.0"}}))
+    write_tiny_model(folder)
+    assert hashes(folder) == hashes(tiny.folder)
 
 
 def test_fills_an_empty_folder_and_makes_parents(tmp_path: Path) -> None:
@@ -524,12 +565,6 @@ def test_qwen2_audio_keeps_the_published_settings(other: Tiny) -> None:
     assert (config.text_config.model_type, config.text_config.max_position_embeddings) == ("qwen2", 8192)
     assert config.audio_token_index == tokenizer.convert_tokens_to_ids("<|AUDIO|>")
     assert other.model.generation_config.eos_token_id == [tokenizer.pad_token_id, tokenizer.eos_token_id]
-
-
-def test_replaces_one_family_by_another(tiny: Tiny, tmp_path: Path) -> None:
-    folder = write_tiny_model(tmp_path / "model", family="qwen2_audio")
-    assert not (folder / "video_preprocessor_config.json").exists()
-    assert hashes(write_tiny_model(folder)) == hashes(tiny.folder)
 
 
 def test_refuses_an_unknown_family(tmp_path: Path) -> None:

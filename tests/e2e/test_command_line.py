@@ -123,5 +123,10 @@ def test_bad_arguments_end_with_status_1_and_one_sentence(tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_the_demo(tmp_path: Path) -> None:
     printed = run(str(SCRIPTS / "lmms-humansense"), "demo", cwd=tmp_path, HF_HOME=str(tmp_path / "hf")).stdout
-    assert "these scores say nothing" in printed
-    assert results_of(tmp_path / "humansense_demo")["results"]["humansense_sample"]["failed,none"] == 0
+    results = results_of(tmp_path / "humansense_demo")["results"]
+    assert results["humansense"]["acc,none"] >= 0.8
+    assert results["humansense_blind"]["acc,none"] <= 0.4
+    heard = ("tr", "fr1", "rr1", "rr2", "es")
+    assert sum(results[f"humansense_silent_{code}"]["acc,none"] for code in heard) / len(heard) <= 0.45
+    assert "tiny_omni (silent)" in printed
+    assert "Chance: uniform guess" in printed
