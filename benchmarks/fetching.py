@@ -31,7 +31,7 @@ from lmms_humansense.models.local.encoder import LocalEncoder
 from lmms_humansense.models.local.engine import Engine
 from lmms_humansense.models.local.runner import LocalRunner
 from lmms_humansense.models.local.settings import read_local_settings
-from lmms_humansense.models.runtime import pipeline
+from lmms_humansense.models.runtime import fetching
 from lmms_humansense.models.runtime.ledger import Ledger
 from lmms_humansense.models.runtime.request import Request
 from lmms_humansense.models.runtime.signals import SigtermGuard
@@ -43,7 +43,7 @@ LATENCY = 0.05
 
 SECONDS, WIDTH, HEIGHT = 2, 320, 240
 WORKERS = 2
-WAYS = {"one after the other": 1, "side by side": pipeline._FETCHED_AT_ONCE}
+WAYS = {"one after the other": 1, "side by side": fetching._FETCHED_AT_ONCE}
 
 
 def main(out: Path = Path("fetching.json"), questions: int = 100, rounds: int = 3) -> None:
@@ -57,7 +57,7 @@ def main(out: Path = Path("fetching.json"), questions: int = 100, rounds: int = 
         seconds: dict[str, list[float]] = {way: [] for way in WAYS}
         for turn in range(rounds):
             for way, at_once in WAYS.items():
-                pipeline._FETCHED_AT_ONCE = at_once
+                fetching._FETCHED_AT_ONCE = at_once
                 huggingface_hub.constants.HF_HOME = f"{name}/home-{turn}-{at_once}"
                 runner = LocalRunner(engine, workers, Ledger(settings, questions), SigtermGuard())
                 seconds[way].append(timed(runner, requests_to(address)))

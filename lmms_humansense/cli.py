@@ -76,6 +76,12 @@ def prepare(
     workers: Annotated[int, typer.Option(min=1, max=64, help="Files to fetch at the same time.")] = 8,
     keep_archives: Annotated[bool, typer.Option("--keep-archives", help="With --to, also keep the zip files.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Change nothing; say what is missing or damaged.")] = False,
+    decoded: Annotated[
+        bool, typer.Option("--decoded", help="Decode the clips beforehand; with --to, a run needs no videos then.")
+    ] = False,
+    model_args: Annotated[
+        str, typer.Option("--model-args", help="With --decoded: the --model_args of the run, if clips depend on them.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, for scripts.")] = False,
 ) -> None:
     """Fetch the questions and media in advance, for runs without a network. Resumes if it was interrupted.
@@ -83,7 +89,14 @@ def prepare(
     Ends with status 0 if everything is there and undamaged.
     """
     from .prepare.command import prepare as prepare_data
+    from .prepare.command import prepare_decoded
 
+    if (decoded and keep_archives) or (model_args and not decoded):
+        _stop("--decoded keeps no archives, and --model-args is for --decoded only.")
+    if decoded:
+        raise typer.Exit(
+            prepare_decoded(tasks, limit, to, model_args, workers=workers, check_only=check, as_json=as_json)
+        )
     raise typer.Exit(
         prepare_data(tasks, limit, to, workers=workers, keep_archives=keep_archives, check_only=check, as_json=as_json)
     )

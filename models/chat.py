@@ -21,9 +21,11 @@ from .inputs.policy import system_prompt_text
 from .inputs.stats import MediaStats
 from .runtime.arguments import read_model_args
 from .runtime.failures import Failure, summary
+from .runtime.fetching import MessageReader
+from .runtime.known_answers import KnownAnswers
 from .runtime.lazy import LazySequence
 from .runtime.ledger import AnswerStore, Ledger
-from .runtime.request import Request, RequestEncoder, Response
+from .runtime.request import Request, RequestEncoder, Response, in_order
 from .runtime.settings import RunSettings
 from .runtime.signals import RunStopped, SigtermGuard, Terminated
 from .runtime.worker_pool import WorkerPool, worker_count
@@ -47,8 +49,8 @@ _LONGEST_PROMPT = 80
 """How many characters of a system prompt a line of the log shows at most."""
 
 
-class PromptedEncoder(RequestEncoder, Protocol):
-    """An encoder that puts a system prompt before conversations without one.
+class PromptedReader(MessageReader, Protocol):
+    """A reader that puts a system prompt before conversations without one.
 
     Attributes:
         system_prompt: The text; None for the one of the chat template.
@@ -147,7 +149,7 @@ class ChatModel(lmms):
 
     @property
     @abstractmethod
-    def encoder(self) -> PromptedEncoder:
+    def reader(self) -> PromptedReader:
         """Reads the messages of requests."""
 
     @abstractmethod
@@ -162,10 +164,10 @@ class ChatModel(lmms):
     def respond(
         self, requests: Sequence[Request], ledger: Ledger, guard: SigtermGuard, on_response: Callable[[], Any]
     ) -> Iterator[Response]:
-        """Answer requests.
+        """Answer requests. Without requests, it starts and loads nothing.
 
         Args:
-            requests: The requests of the run.
+            requests: The requests of the run, without those that `KnownAnswers` has answered.
             ledger: Records the outcome of each request.
             guard: Ends the run after SIGTERM.
             on_response: Called for each response as soon as it comes, in any order.
@@ -265,10 +267,10 @@ class ChatModel(lmms):
             self._warn_of_ignored(task, generation_kwargs)
 
     def _read_system_prompt(self) -> None:
-        """Give the encoder the system prompt of this run."""
-        encoder, before = self.encoder, self.system_prompt
+        """Give the reader the system prompt of this run."""
+        before = self.system_prompt
         self.system_prompt = self._own_system_prompt if self._system_instruction is None else self._system_instruction
-        encoder.system_prompt = self.system_prompt
+        self.reader.system_prompt = self.system_prompt
         if self._system_instruction is not None and before != self.system_prompt:
             own = self._own_system_prompt
             logger.warning(
@@ -300,10 +302,24 @@ class ChatModel(lmms):
         bar = tqdm(total=len(requests), desc="Model Responding", disable=self.rank != 0)
         with SigtermGuard() as guard, bar as progress:
             try:
-                for response in self.respond(self._requests(requests), ledger, guard, progress.update):
+                for response in self._answered(self._requests(requests), ledger, guard, progress.update):
                     yield self._result(response)
             except Terminated:
                 raise RunStopped(f"The run was ended by SIGTERM. {ledger.how_to_go_on()}") from None
+
+    def _answered(
+        self, requests: Sequence[Request], ledger: Ledger, guard: SigtermGuard, on_response: Callable[[], Any]
+    ) -> Iterator[Response]:
+        """The responses to requests, in order: those of earlier runs, until the model has to be asked."""
+        known = KnownAnswers(self.reader, ledger, guard)
+
+        def made() -> Iterator[Response]:
+            yield from known.responses(requests, on_response)
+            if requests and not known.left:
+                logger.info("Nothing was asked: earlier runs have all {} answers.", len(requests))
+            yield from self.respond(known.left, ledger, guard, on_response)
+
+        yield from in_order(requests, made())
 
     def start_workers(self, make_encoder: Callable[[], RequestEncoder], device: torch.device | None) -> None:
         """Start the processes that prepare media, if the settings ask for some and none are running.

@@ -1,5 +1,6 @@
 """`--model humansense_omni`: an omni model, loaded here, that sees and hears the media in the messages of a task."""
 
+import os
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
@@ -11,14 +12,18 @@ import torch
 from loguru import logger
 
 from .chat import ChatModel
-from .local.encoder import LocalEncoder
+from .local.description import checkpoint_digest, description, identity
+from .local.encoder import LocalEncoder, LocalReader
 from .local.engine import Engine
-from .local.loading import plan
+from .local.loading import plan, refuse_missing_files
 from .local.runner import LocalRunner
 from .local.settings import LocalSettings, read_local_settings
+from .media.digests import FileDigests, digests_folder
 from .runtime.ledger import Ledger
 from .runtime.request import Request, Response
-from .runtime.signals import SigtermGuard
+from .runtime.signals import RunStopped, SigtermGuard
+from .runtime.worker_pool import worker_count
+from .vllm import description as vllm_description
 from .vllm import engine as vllm_engine
 from .vllm.encoder import VllmEncoder
 from .vllm.engine import VllmEngine
@@ -53,13 +58,16 @@ class HumanSenseOmni(ChatModel):
         read = read_vllm_settings if engine == "vllm" else read_local_settings
         super().__init__(read({"pretrained": pretrained, **arguments}))
         self._close_engine: Callable[[], Any] | None = None
-        self._loaded: Engine | VllmEngine | None = self._load()
-        self._own_system_prompt = self.system_prompt = self._loaded.encoder.system_prompt
-        self._effort: dict[str, float] = {}
+        self._loaded: Engine | VllmEngine | None = None
+        self._plan()
+        self._own_system_prompt = self.system_prompt = self._reader.system_prompt
+        self._effort: dict[str, Any] = {}
+        self._files = FileDigests(digests_folder())
+        self._identified: str | None = None
 
     @property
     def engine(self) -> Engine:
-        """The checkpoint with engine=local. `clean` frees it, and it is loaded again when it is needed.
+        """The checkpoint with engine=local. It is loaded when it is first needed. `clean` frees it until then.
 
         Raises:
             AttributeError: The model has another engine.
@@ -71,7 +79,7 @@ class HumanSenseOmni(ChatModel):
 
     @property
     def vllm(self) -> VllmEngine:
-        """The engine with engine=vllm. `clean` ends it, and it is started again when it is needed.
+        """The engine with engine=vllm. It is started when it is first needed. `clean` ends it until then.
 
         Raises:
             AttributeError: The model has another engine.
@@ -82,37 +90,41 @@ class HumanSenseOmni(ChatModel):
         return loaded
 
     @property
-    def encoder(self) -> LocalEncoder:
+    def reader(self) -> LocalReader:
         """Reads the messages of requests."""
-        return self._current().encoder
+        return self._reader
 
-    def _current(self) -> Engine | VllmEngine:
-        if self._loaded is None:
-            logger.info("Loading {} again, as it was freed at the end of a run.", self.settings.pretrained)
-            self._loaded = self._load()
-        return self._loaded
-
-    def _load(self) -> Engine | VllmEngine:
-        """Load the checkpoint. The workers start before the weights, so that both load at the same time."""
+    def _plan(self) -> None:
+        """Find out how the checkpoint is loaded, and what results will say about it. Refuses what cannot be loaded."""
         settings = self.settings
         if isinstance(settings, VllmSettings):
             self.batch_size, self.known_arguments = 1, vllm_engine.KNOWN_ARGUMENTS
-            loading = vllm_engine.plan(settings)
-            self._make_encoder: Callable[[], LocalEncoder] = partial(VllmEncoder, settings, loading.model_type)
+            self._loading = vllm_engine.plan(settings)
+            self._make_encoder: Callable[[], LocalEncoder] = partial(VllmEncoder, settings, self._loading.model_type)
+            self._reader = LocalReader(settings, self._loading.model_type)
+            self._description = vllm_description.description(settings, self._loading, self._reader)
         else:
             self.batch_size = settings.batch_size
-            loading = plan(settings)
-            self._make_encoder = partial(LocalEncoder, settings, loading.model_type)
-        self._device = loading.device
-        self.start_workers(self._make_encoder, self._device)
-        loaded: Engine | VllmEngine
-        if isinstance(settings, VllmSettings):
-            loaded = VllmEngine(settings, loading)
-            self._close_engine = weakref.finalize(self, loaded.close)  # by `clean`, or at the end of the program
-        else:
-            loaded = Engine(settings, loading)
-        self._engine_info = loaded.info
-        return loaded
+            self._loading = plan(settings)
+            self._make_encoder = partial(LocalEncoder, settings, self._loading.model_type)
+            self._reader = LocalReader(settings, self._loading.model_type)
+            refuse_missing_files(settings.pretrained)
+            self._description = description(settings, self._loading, self._reader)
+        self._device = self._loading.device
+        self._media_workers = worker_count(settings, self._device)
+
+    def _current(self) -> Engine | VllmEngine:
+        """The loaded checkpoint. The workers start before the weights, so that both load at the same time."""
+        if self._loaded is None:
+            self.start_workers(self._make_encoder, self._device)
+            settings = self.settings
+            if isinstance(settings, VllmSettings):
+                engine = VllmEngine(settings, self._loading)
+                self._close_engine = weakref.finalize(self, engine.close)  # by `clean`, or at the end of the program
+                self._loaded = engine
+            else:
+                self._loaded = Engine(settings, self._loading)
+        return self._loaded
 
     @property
     def device(self) -> torch.device:
@@ -122,30 +134,32 @@ class HumanSenseOmni(ChatModel):
     def get_model_info(self) -> dict[str, Any]:
         """What the results depend on: checkpoint, versions, all settings, and what was done for each task."""
         return {
-            **self._engine_info,
+            **(self._description if self._loaded is None else self._loaded.info),
             "system_prompt": self.system_prompt,
             "media_workers": self._media_workers,
-            "versions": {"lmms_eval": version("lmms_eval"), **self._engine_info["versions"]},
+            "versions": {"lmms_eval": version("lmms_eval"), **self._description["versions"]},
             "time_axis_of_tasks": self.time_axes,
             "generation_of_tasks": self.generation_of_tasks,
             "effort": self._effort,
         }
 
     def identity(self) -> dict[str, Any]:
-        """What answers to equal conversations depend on; see `Engine.identity`."""
-        logger.info("Reading the checkpoint once more, to compute its digest for the response cache.")
-        return self._current().identity()
+        """What answers to equal conversations depend on. The files of a checkpoint are read if they have changed."""
+        if isinstance(self.settings, VllmSettings):
+            found = vllm_description.identity(self.settings, self._description, self._files)
+        else:
+            found = identity(self._description, self._files)
+        self._identified = found["checkpoint"]
+        return found
 
     def respond(
         self, requests: Sequence[Request], ledger: Ledger, guard: SigtermGuard, on_response: Callable[[], Any]
     ) -> Iterator[Response]:
-        """Answer requests in batches, as `ChatModel.respond` says."""
-        self.start_workers(self._make_encoder, self._device)
-        runner: LocalRunner | VllmRunner
-        if isinstance(self.settings, VllmSettings):
-            runner = VllmRunner(self.vllm, self._workers, ledger, guard)
-        else:
-            runner = LocalRunner(self.engine, self._workers, ledger, guard)
+        """Answer requests in batches, as `ChatModel.respond` says. Without requests, nothing is loaded."""
+        if not requests:
+            self._effort = {"model_seconds": 0.0, "answers_of_earlier_runs": ledger.recalled}
+            return
+        runner = self._runner(ledger, guard)
         try:
             yield from runner.run(requests, on_response)
         finally:
@@ -153,6 +167,34 @@ class HumanSenseOmni(ChatModel):
                 self._effort = {**asdict(runner.usage), "answers_of_earlier_runs": ledger.recalled}
             else:
                 self._record_effort(runner, ledger)
+
+    def _runner(self, ledger: Ledger, guard: SigtermGuard) -> LocalRunner | VllmRunner:
+        """Start the workers and load the checkpoint, if that is still to be done.
+
+        Raises:
+            SystemExit: The checkpoint cannot be loaded.
+            RunStopped: Its files are not those that the keys of answers name.
+        """
+        try:
+            self.start_workers(self._make_encoder, self._device)
+            loaded = self._current()
+        except ValueError as error:
+            raise SystemExit(f"HumanSense: {error}") from error
+        if self._is_another_checkpoint():
+            raise RunStopped(
+                f"The files of pretrained={self.settings.pretrained} were changed after the run began. The same "
+                "command begins again with the new ones."
+            )
+        loaded.encoder.system_prompt = self._reader.system_prompt
+        if isinstance(loaded, VllmEngine):
+            return VllmRunner(loaded, self._workers, ledger, guard)
+        return LocalRunner(loaded, self._workers, ledger, guard)
+
+    def _is_another_checkpoint(self) -> bool:
+        """Whether the files of the checkpoint have changed since `identity` was called."""
+        if self._identified is None or not os.path.isdir(self.settings.pretrained):
+            return False
+        return checkpoint_digest(self._description, self._files) != self._identified
 
     def _record_effort(self, runner: LocalRunner, ledger: Ledger) -> None:
         effort = runner.effort

@@ -20,6 +20,7 @@ from .runtime.ledger import Ledger
 from .runtime.pipeline import Pipeline
 from .runtime.request import Request, Response
 from .runtime.signals import SigtermGuard
+from .runtime.worker_pool import worker_count
 
 _LIBRARIES = ("openai", "av", "decord", "librosa", "soxr", "qwen-omni-utils", "torch", "torchvision", "pillow")
 """Libraries that requests depend on, besides the media."""
@@ -106,13 +107,13 @@ class HumanSenseServer(ChatModel):
         self._encoder = EndpointEncoder(self.settings)
         self._own_system_prompt = self.system_prompt = self._encoder.system_prompt
         self._make_encoder = partial(EndpointEncoder, self.settings)
-        self.start_workers(self._make_encoder, None)
+        self._media_workers = worker_count(self.settings, None)
         self._device = torch.device("cpu")
         self._usage: dict[str, Any] = {}
 
     @property
-    def encoder(self) -> EndpointEncoder:
-        """Makes payloads of conversations."""
+    def reader(self) -> EndpointEncoder:
+        """Reads messages, and makes payloads of conversations."""
         return self._encoder
 
     @property
@@ -148,8 +149,9 @@ class HumanSenseServer(ChatModel):
         self, requests: Sequence[Request], ledger: Ledger, guard: SigtermGuard, on_response: Callable[[], Any]
     ) -> Iterator[Response]:
         """Answer requests, several at once, as `ChatModel.respond` says."""
-        self.start_workers(self._make_encoder, None)
-        pipeline = Pipeline(self.encoder, self._workers, ledger, self.settings)
+        if requests:
+            self.start_workers(self._make_encoder, None)
+        pipeline = Pipeline(self.reader, self._workers, ledger, self.settings)
         spending = HarnessSpending(self.settings.model)
         runner = EndpointRunner(self.client, self.settings, pipeline, ledger, guard, spending)
         try:

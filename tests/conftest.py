@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,14 @@ settings.load_profile("any machine")
 # Read when the libraries are imported: no test may look for a hub.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+# What tests remember and keep goes into a folder of their own.
+_HOME = tempfile.TemporaryDirectory(prefix="humansense-tests-")
+os.environ["HF_HOME"] = _HOME.name
 
 
 @pytest.fixture(autouse=True)
 def _no_user_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DATA", "REVISION", "TASK_TYPES", "HEARS", "SEES"):
+    for name in ("DATA", "REVISION", "TASK_TYPES", "HEARS", "SEES", "MEDIA_CACHE"):
         monkeypatch.delenv(f"HUMANSENSE_{name}", raising=False)
 
 

@@ -55,3 +55,14 @@ def test_preparing_is_compared_with_unpacking(tmp_path: Path) -> None:
     found = measured("unpacking.py", "--rounds", "2", "--members", "300", out=tmp_path / "unpacking.json")
     assert found["about"]["members"] == 300
     assert [len(taken) for taken in found["seconds"].values()] == [2, 2, 2]
+
+
+def test_known_answers_are_timed_beside_a_model_that_does_nothing(tmp_path: Path) -> None:
+    seconds = measured("known.py", "--rounds", "1", out=tmp_path / "known.json")["seconds"]
+    assert {way: len(spent) for way, spent in seconds.items()} == {"dummy": 1, "known": 1}
+
+
+def test_the_store_of_clips_is_measured(tmp_path: Path) -> None:
+    found = measured("stored.py", "--rounds", "1", "--seconds", "4", out=tmp_path / "stored.json")
+    assert found["CPU seconds for a clip"].keys() == {"decoded", "filling", "stored"}
+    assert all(0 < size < found["MB of raw frames"] for size in found["MB of frames"].values())

@@ -71,6 +71,86 @@ def prepare(
     return 0 if outcome.is_good else 1
 
 
+def prepare_decoded(
+    tasks: str,
+    limit: int | None,
+    to: Path | None,
+    model_args: str,
+    *,
+    workers: int,
+    check_only: bool,
+    as_json: bool,
+) -> int:
+    """Decode clips beforehand, or check what was decoded, and report the outcome on stderr.
+
+    Args:
+        tasks: Tasks and groups, separated by commas.
+        limit: Only the first questions of each task; None for all.
+        to: The folder to prepare or check; None for the cache.
+        model_args: The arguments that the model will have: how clips are shown depends on them.
+        workers: The number of files to fetch at a time.
+        check_only: Check the decoded clips instead of decoding them.
+        as_json: Also print the outcome on stdout, as JSON.
+
+    Returns:
+        The exit status: 0 if everything is decoded and whole, 1 if not, 130 after Ctrl+C.
+    """
+    from . import decoded  # imports torch, which fetching does not need
+
+    logger.remove()
+    logger.add(lambda line: print(line, end="", file=sys.stderr), level="WARNING", format="{message}")
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    started = time.monotonic()
+    install()
+    try:
+        target, shown = to and to.absolute(), decoded.showing(model_args)
+        if check_only:
+            planned, outcome = decoded.check_all(tasks, limit, target, shown)
+        else:
+            with ProgressDisplay("Decoding", console) as progress:
+                planned, outcome = decoded.decode_all(tasks, limit, target, shown, progress, workers)
+    except DataError as error:
+        if as_json:
+            print(json.dumps({"ok": False, "error": str(error)}, ensure_ascii=False))
+        console.print(str(error), style="red", markup=False)
+        return 1
+    except KeyboardInterrupt:
+        console.print("Interrupted. What was decoded is kept; the same command continues from there.")
+        return 130
+    folder = decoded.store_folder(target)
+    files = outcome.present + outcome.made
+    if as_json:
+        found = {
+            "ok": outcome.is_good, **planned.release.origin, "folder": str(folder), "questions": planned.questions,
+            "files": len(planned.files), "present": outcome.present, "made": outcome.made, "bytes": outcome.size,
+            "hours": round(outcome.seconds / 3600, 3), "missing": outcome.missing, "damaged": outcome.damaged,
+        }  # fmt: skip
+        print(json.dumps(found, ensure_ascii=False, indent=1))
+    per_thousand = decimal(round(outcome.size / max(1, files) * 1000))
+    counts = f"{outcome.present:,} were there, {outcome.made:,} were decoded, {len(outcome.missing):,} are missing"
+    lines = [
+        f"{planned.questions:,} questions need {len(planned.files):,} clips and sounds: {counts}, "
+        f"{len(outcome.damaged):,} are damaged ({time.monotonic() - started:.0f} s).",
+        f"{folder} holds {decimal(outcome.size)} for {outcome.seconds / 3600:.2f} hours of them, {per_thousand} for "
+        "1,000.",
+        *_named("missing", outcome.missing),
+        *_named("damaged", outcome.damaged),
+    ]
+    if check_only and not outcome.is_good:
+        lines.append("The same command without --check decodes what is missing.")
+    elif outcome.is_good:
+        data = "" if target is None else f"HUMANSENSE_DATA={target} "
+        lines.append(f"To use it: export {data}HUMANSENSE_MEDIA_CACHE={folder}")
+    console.print("\n".join(lines), markup=False)
+    return 0 if outcome.is_good else 1
+
+
+def _named(what: str, names: list[str]) -> list[str]:
+    """A line for each of the first names, and one that says how many more there are."""
+    more = [f"{what}: and {len(names) - _MOST_NAMED:,} more"] if len(names) > _MOST_NAMED else []
+    return [*(f"{what}: {name}" for name in names[:_MOST_NAMED]), *more]
+
+
 def _as_json(planned: Plan, outcome: PrepareResult) -> dict[str, Any]:
     return {
         "ok": outcome.is_good,
@@ -97,8 +177,7 @@ def _sentences(planned: Plan, outcome: PrepareResult, seconds: float, check_only
         f"{len(outcome.missing):,} are missing, {len(outcome.damaged):,} are damaged ({seconds:.0f} s)."
     ]
     for what, names in (("missing", outcome.missing), ("damaged", outcome.damaged)):
-        lines += [f"{what}: {name}" for name in names[:_MOST_NAMED]]
-        lines += [f"{what}: and {len(names) - _MOST_NAMED:,} more"] if len(names) > _MOST_NAMED else []
+        lines += _named(what, names)
     if check_only and not outcome.is_good:
         lines.append("The same command without --check fetches missing files and replaces damaged ones.")
     elif not check_only and outcome.is_good:

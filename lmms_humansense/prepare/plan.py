@@ -98,7 +98,7 @@ def plan(names: str = "humansense", limit: int | None = None, to: Path | None = 
         DataError: A name is no task or group, the release cannot be read, or `to` was prepared from other content,
             or links lead out of the release.
     """
-    planned = _planned(_source(to), names, limit)
+    planned = planned_in_place(source_of(to), names, limit)
     if to is None:
         return planned
     refuse_links_out(planned.release, ((file.store, file.name) for file in planned.files))
@@ -109,7 +109,7 @@ def plan(names: str = "humansense", limit: int | None = None, to: Path | None = 
     }
     release = planned.release
     digests = {FILES[key]: sha256(release.annotations(key)).hexdigest() for key in release.annotation_keys}
-    listed = _joined(PreparedList(release.address, release.origin, digests, media_files), to)
+    listed = joined(PreparedList(release.address, release.origin, digests, media_files), to)
     targets = [replace(file, target=to / file.media / unpacked[file.media][file.name]) for file in planned.files]
     return replace(planned, files=targets, to=to, listed=listed)
 
@@ -131,12 +131,21 @@ def plan_check(names: str = "humansense", limit: int | None = None, to: Path | N
     """
     if to is not None and not (to / LIST).is_file():
         raise DataError(f"{to} has no {LIST}: it was not prepared by this command and cannot be checked.")
-    planned = _planned(_source(None) if to is None else str(to), names, limit)
+    planned = planned_in_place(source_of(None) if to is None else str(to), names, limit)
     return replace(planned, to=to, listed=None if to is None else planned.release.prepared_list)
 
 
-def _planned(root: str, names: str, limit: int | None) -> Plan:
-    """A plan that leaves each file where its store keeps it: in the cache, or in its local folder."""
+def planned_in_place(root: str, names: str, limit: int | None) -> Plan:
+    """Plan to leave each file where its store keeps it: in the cache, or in its local folder.
+
+    Args:
+        root: The root of the release.
+        names: Tasks and groups, separated by commas.
+        limit: Only the first questions of each task; None for all.
+
+    Returns:
+        The plan.
+    """
     release = open_release(root)
     docs = [doc for task in _tasks(names) for doc in data.load(task.code, root)[:limit]]
     wanted: dict[str, dict[str, None]] = {}
@@ -171,10 +180,19 @@ def _below(folder: str, name: str) -> str:
     return "/".join(pieces[start:])
 
 
-def _source(to: Path | None) -> str:
+def source_of(to: Path | None) -> str:
     """The root of the release to prepare from.
 
     A folder that already has a list is continued from the same commit, unless the user chooses another source.
+
+    Args:
+        to: The folder to prepare; None for the cache.
+
+    Returns:
+        The root.
+
+    Raises:
+        DataError: The folder is itself what HUMANSENSE_DATA names.
     """
     (source,) = json.loads(resources.files("lmms_humansense.tasks.humansense").joinpath("source.json").read_text())
     root = data.release_root(source["repository"])
@@ -196,8 +214,19 @@ def _tasks(names: str) -> Sequence[Task]:
         raise DataError(f"--tasks: {error}") from error
 
 
-def _joined(new: PreparedList, to: Path) -> PreparedList:
-    """The new list of a folder, merged with its present list, which may cover other parts of the same release."""
+def joined(new: PreparedList, to: Path) -> PreparedList:
+    """Merge the new list of a folder with its present list, which may cover other parts of the same release.
+
+    Args:
+        new: The new list.
+        to: The folder.
+
+    Returns:
+        Both in one.
+
+    Raises:
+        DataError: The folder was prepared from other content.
+    """
     if not (to / LIST).is_file():
         return new
     old = prepared.read(read_small(to / LIST), str(to))

@@ -109,7 +109,7 @@ def carry_out(
         _keep_archives(archives, progress)
         outcome = _make_all(_from(archives, plan), progress, workers)
         if plan.listed is not None:
-            cache.write_atomically(plan.folder / LIST, _with_checksums(plan, plan.listed).to_json())
+            cache.write_atomically(plan.folder / LIST, with_checksums(plan, plan.listed).to_json())
         return outcome
 
 
@@ -252,8 +252,16 @@ def _copied(file: PlannedFile, content: FileContent, advance: ProgressCallback) 
     return True
 
 
-def _with_checksums(plan: Plan, listed: PreparedList) -> PreparedList:
-    """The list, completed with the sizes and checksums that the release itself does not give."""
+def with_checksums(plan: Plan, listed: PreparedList) -> PreparedList:
+    """Complete a list with the sizes and checksums that the release itself does not give.
+
+    Args:
+        plan: The files whose targets are in the folder.
+        listed: The list of the folder.
+
+    Returns:
+        The list with what is there.
+    """
     media = {folder: dict(files) for folder, files in listed.media.items()}
     for file in plan.files:
         name = file.target.relative_to(plan.folder / file.media).as_posix()

@@ -8,21 +8,20 @@ Does not depend on lmms-eval.
 import hashlib
 import json
 import os
-import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image as PillowImage
-from qwen_omni_utils.v2_5 import vision_process as qwen
 
 from ..inputs.conversation import Conversation, ImagePart, Part, TextPart, VideoPart
+from ..media.digests import FileDigests, sha256_of
+from ..media.environment import frame_limits as frame_limits
+from ..media.environment import versions_of as versions_of
 
-_BLOCK = 1 << 20
 _THREADS = 4
 
 _DECIDING = ("media", "inputs")
@@ -32,43 +31,6 @@ modules that lmms-eval sees: these decide when and where something is done, but 
 
 class UnknownContentError(Exception):
     """The content of a medium is not known without fetching it, such as an image behind a URL."""
-
-
-class FileDigests:
-    """Digests of the content of files. A file is read again only if it changed. Thread-safe."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, int, int, int], str] = {}
-        self._lock = threading.Lock()
-
-    def digest(self, path: str) -> str:
-        """SHA-256 of a file, as hexadecimal digits.
-
-        Raises:
-            OSError: The file cannot be read.
-        """
-        stat = os.stat(path)
-        state = os.path.abspath(path), stat.st_size, stat.st_mtime_ns, stat.st_ino
-        with self._lock:
-            known = self._known.get(state)
-        if known is None:
-            known = sha256_of(Path(path))
-            with self._lock:
-                self._known[state] = known
-        return known
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, as hexadecimal digits.
-
-    Raises:
-        OSError: The file cannot be read.
-    """
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def digest_of(value: Any) -> str:
@@ -140,11 +102,6 @@ def _bytes(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def frame_limits() -> dict[str, float]:
-    """The limits of qwen-omni-utils on number and size of frames. One of them comes from an environment variable."""
-    return {name: value for name, value in vars(qwen).items() if name.isupper() and isinstance(value, (int, float))}
-
-
 def digest_of_code(folder: str, left_out: Collection[str] = ()) -> str:
     """Compute the digest of all source code that decides what a model is shown and what it answers.
 
@@ -164,24 +121,21 @@ def digest_of_code(folder: str, left_out: Collection[str] = ()) -> str:
     return digest_of([[name, sha256_of(paths[name])] for name in sorted(paths.keys() - set(left_out))])
 
 
-def versions_of(libraries: Iterable[str]) -> dict[str, str | None]:
-    """The version of each library; None if it is not installed."""
-    return {name: _version(name) for name in libraries}
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
-
-
-def digest_of_folder(folder: Path) -> str:
+def digest_of_folder(folder: Path, files: FileDigests | None = None) -> str:
     """SHA-256, as hexadecimal digits, over the names and contents of the files in a checkpoint's folder.
 
     Every byte is read, because training may change one layer only, which is a few percent of the bytes. Hidden files
     and subfolders are not read, because they are not part of the model.
+
+    Args:
+        folder: The folder.
+        files: Computes the digests of its files, and remembers those that have not changed; None reads all of them.
+
+    Returns:
+        The digest.
     """
+    known = files or FileDigests()
     paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     with ThreadPoolExecutor(_THREADS) as pool:  # hashing releases the GIL
-        return digest_of([[path.name, digest] for path, digest in zip(paths, pool.map(sha256_of, paths), strict=True)])
+        digests = pool.map(known.digest, map(str, paths))
+        return digest_of([[path.name, digest] for path, digest in zip(paths, digests, strict=True)])

@@ -37,10 +37,11 @@ from loguru import logger
 from ..inputs.conversation import Conversation, paths_of
 from ..inputs.generation import arguments_used
 from ..inputs.stats import MediaStats
+from ..media.digests import FileDigests, digests_folder
 from ..runtime.ledger import KeepingError, Recalled
 from ..runtime.request import Request, Response
 from ..runtime.timeouts import within
-from .cache_key import FileDigests, UnknownContentError, describe, digest_of
+from .cache_key import UnknownContentError, describe, digest_of
 
 _REQUEST_TYPE = "generate_until"
 _RUN_NAME = "LMMS_CACHE_RUN_ID"
@@ -97,7 +98,7 @@ class AnswerCache(ResponseCache):
         cache.recalled = cache.kept = 0
         cache._adopted = {}
         cache._identity = ""
-        cache._files = FileDigests()
+        cache._files = FileDigests(digests_folder())
         cache._lock = threading.Lock()
         return cache
 

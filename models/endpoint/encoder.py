@@ -72,6 +72,7 @@ class EndpointEncoder:
         self.system_prompt = None if given is None else system_prompt_text(given)
         never = settings.media == "frames-only"
         self._policy: Policy = replace(settings, use_audio_in_video="never") if never else settings
+        self._store = settings.clip_store()
         self._last: tuple[Any, _PackedParts, MediaCache] | None = None
 
     def read(self, messages: Sequence[Mapping[str, Any]]) -> Conversation:
@@ -112,7 +113,7 @@ class EndpointEncoder:
         files = [(path, _state(path)) for path in paths_of(conversations)]
         known = self._last is not None and files and self._last[0] == files and None not in dict(files).values()
         if self._last is None or not known:
-            self._last = files, _PackedParts(), MediaCache(FRAME_FACTOR)
+            self._last = files, _PackedParts(), MediaCache(FRAME_FACTOR, self._store)
         return self._last[1:]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable
 
 from ..media.audio import read_waveform, sound_seconds
+from ..media.store import ClipStore, StoredFrames
 from ..media.types import Clip, Waveform
 from ..media.video import read_clip
 from .conversation import VideoPart
@@ -14,13 +15,16 @@ _Heard = tuple[str, float | None, float | None, float | None]
 class MediaCache:
     """Decoded clips and sounds. The keys are the file, the part of it, and the rule that chooses its frames.
 
+    With a store, what is there is not decoded, and what is decoded is written there.
+
     Everything is kept until the object is dropped, except media that could not be decoded. Callers share the returned
     clips and sounds, and must not change them.
     """
 
-    def __init__(self, frame_factor: int) -> None:
+    def __init__(self, frame_factor: int, store: ClipStore | None = None) -> None:
         """Create an empty cache of clips whose frames have multiples of `frame_factor` pixels as height and width."""
         self._frame_factor = frame_factor
+        self._store = store
         self._clips: dict[Hashable, Clip] = {}
         self._clip_sounds: dict[_Heard, Waveform] = {}
         self._sounds: dict[str, tuple[Waveform, float | None]] = {}
@@ -40,16 +44,13 @@ class MediaCache:
         """
         shown = (video.path, video.rule, video.start, video.end)
         if shown not in self._clips:
-            clip = read_clip(video.path, video.rule, self._frame_factor, video.start, video.end, hears, video.true_time)
-            self._clips[shown] = clip
-            if clip.sound is not None:
-                self._clip_sounds[_heard(video, clip)] = clip.sound
+            self._clips[shown] = self._stored(video) or self._decoded(video, hears)
         clip = self._clips[shown]
         heard = _heard(video, clip)
         if not hears(clip.sound_seconds):
             return Clip(clip.frames, None, clip.sound_seconds)
         if heard not in self._clip_sounds:  # the clip was silent before, or heard on the other time axis
-            self._clip_sounds[heard] = read_waveform(*heard)
+            self._clip_sounds[heard] = self._waveform(heard)
         return Clip(clip.frames, self._clip_sounds[heard], clip.sound_seconds)
 
     def sound(self, path: str) -> tuple[Waveform, float | None]:
@@ -62,8 +63,44 @@ class MediaCache:
             MediaError: The file cannot be read.
         """
         if path not in self._sounds:
-            self._sounds[path] = read_waveform(path), sound_seconds(path)
+            self._sounds[path] = self._whole_sound(path)
         return self._sounds[path]
+
+    def _stored(self, video: VideoPart) -> Clip | None:
+        """The frames of a clip from the store, without its sound."""
+        found = self._store and self._store.frames(video.path, video.rule, self._frame_factor, video.start, video.end)
+        return Clip(found.frames, None, found.sound_seconds) if found else None
+
+    def _decoded(self, video: VideoPart, hears: Callable[[float | None], bool]) -> Clip:
+        """The frames of a clip from its file, and its sound if it is wanted."""
+        clip = read_clip(video.path, video.rule, self._frame_factor, video.start, video.end, hears, video.true_time)
+        if self._store:
+            frames = StoredFrames(clip.frames, clip.sound_seconds)
+            self._store.keep_frames(video.path, video.rule, self._frame_factor, video.start, video.end, frames)
+        if clip.sound is not None:
+            heard = _heard(video, clip)
+            self._clip_sounds[heard] = clip.sound
+            if self._store:
+                self._store.keep_sound(heard[0], clip.sound, clip.sound_seconds, *heard[1:])
+        return clip
+
+    def _waveform(self, heard: _Heard) -> Waveform:
+        found = self._store and self._store.sound(*heard)
+        if found:
+            return found[0]
+        sound = read_waveform(*heard)
+        if self._store:
+            self._store.keep_sound(heard[0], sound, sound_seconds(heard[0]), *heard[1:])
+        return sound
+
+    def _whole_sound(self, path: str) -> tuple[Waveform, float | None]:
+        found = self._store and self._store.sound(path)
+        if found:
+            return found
+        sound, seconds = read_waveform(path), sound_seconds(path)
+        if self._store:
+            self._store.keep_sound(path, sound, seconds)
+        return sound, seconds
 
 
 def _heard(video: VideoPart, clip: Clip) -> _Heard:

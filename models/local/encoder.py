@@ -13,25 +13,32 @@ from .families.base import Family
 from .settings import CheckpointSettings
 
 
-class LocalEncoder:
-    """The processor of a checkpoint, with the settings that say how media are shown to the model."""
+class LocalReader:
+    """Reads messages as a family of checkpoints takes them. Needs the type of a checkpoint, but not its processor.
+
+    Attributes:
+        settings: How media are shown to the model.
+        model_type: The `model_type` of the checkpoint's configuration.
+        system_prompt: The system prompt of conversations without one; None for none.
+    """
 
     def __init__(self, settings: CheckpointSettings, model_type: str) -> None:
-        """Load the processor.
+        """Find the family.
 
         Args:
             settings: The settings, which name the checkpoint.
             model_type: The `model_type` of the checkpoint's configuration.
 
         Raises:
-            ValueError: The processor cannot be loaded, or the system prompt cannot be read. The message is one sentence
-                that names the argument.
+            ValueError: The type is unknown, the installed transformers is too old for it, or the system prompt cannot
+                be read. The message is one sentence.
         """
         self.settings = settings
         self.model_type = model_type
-        self.family: Family = family_of(model_type)(settings.pretrained, model_type)
+        self._kind: type[Family] = family_of(model_type)
+        self._kind.refuse_old_transformers(model_type)
         given = settings.system_prompt
-        self.system_prompt = system_prompt_text(given) if given is not None else self.family.system_prompt
+        self.system_prompt = system_prompt_text(given) if given is not None else self._kind.system_prompt
 
     def read(self, messages: Sequence[Mapping[str, Any]]) -> Conversation:
         """Turn raw messages into a conversation with a system prompt.
@@ -46,9 +53,31 @@ class LocalEncoder:
             ValueError: The messages cannot be read, or contain pictures or videos for a model that takes only sounds.
         """
         conversation = with_system_prompt(read_messages(messages, self.settings), self.system_prompt)
-        if not self.family.sees and not all(isinstance(part, AudioPart) for part in media_of(conversation)):
+        if not self._kind.sees and not all(isinstance(part, AudioPart) for part in media_of(conversation)):
             raise ValueError(f"A checkpoint of type {self.model_type} takes sounds, but no pictures or videos.")
         return conversation
+
+
+class LocalEncoder(LocalReader):
+    """A reader with the processor of a checkpoint, which makes prompts.
+
+    Attributes:
+        family: The processor.
+    """
+
+    def __init__(self, settings: CheckpointSettings, model_type: str) -> None:
+        """Load the processor.
+
+        Args:
+            settings: The settings, which name the checkpoint.
+            model_type: The `model_type` of the checkpoint's configuration.
+
+        Raises:
+            ValueError: The processor cannot be loaded, or as `LocalReader` says.
+        """
+        super().__init__(settings, model_type)
+        self.family: Family = self._kind(settings.pretrained, model_type)
+        self._store = settings.clip_store()
 
     def decode(self, conversation: Conversation, media: MediaCache | None = None) -> DecodedConversation:
         """Decode the media of a conversation.
@@ -78,7 +107,7 @@ class LocalEncoder:
         Returns:
             For each conversation, its `EncodedPrompt`, or the reason why it cannot be encoded.
         """
-        media = MediaCache(self.family.frame_factor)
+        media = MediaCache(self.family.frame_factor, self._store)
         with self.family.processing_once():
             return [self._result(conversation, media) for conversation in conversations]
 

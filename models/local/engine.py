@@ -1,26 +1,18 @@
 """A loaded checkpoint of any family: batches in, responses out. It does not depend on lmms-eval."""
 
-import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..caching.cache_key import digest_of_code, digest_of_folder, frame_limits, versions_of
 from ..inputs.generation import cut_at, generate_arguments, stops_of
 from ..runtime.request import PromptTooLongError
 from .collation import EncodedPrompt
+from .description import description
 from .encoder import LocalEncoder
-from .families import modules_of_others
 from .families.base import Answer
-from .loading import Loading, checkpoint_identity, plan
+from .loading import Loading, plan
 from .settings import LocalSettings
-
-_LIBRARIES = ("transformers", "torch", "torchvision", "accelerate", "av", "decord", "librosa", "soxr",
-              "qwen-omni-utils")  # fmt: skip
-"""The libraries that responses depend on."""
 
 
 class Engine:
@@ -50,7 +42,7 @@ class Engine:
         self.encoder = LocalEncoder(settings, loading.model_type)
         self.family = self.encoder.family
         self.family.load_model(loading)
-        self.info = self._info(loading, checkpoint_identity(loading))
+        self.info = {**description(settings, loading, self.encoder), **self._observed()}
 
     def fitting(self, prompt: EncodedPrompt) -> EncodedPrompt:
         """Return the prompt unchanged if it fits into the model's context.
@@ -83,35 +75,13 @@ class Engine:
             answers = self.family.generate(prompts, generate_arguments(generation_kwargs), stops)
         return [answer._replace(text=cut_at(answer.text, stops)) for answer in answers]
 
-    def identity(self) -> dict[str, Any]:
-        """Collect what responses to equal conversations depend on. Reads all files of a checkpoint in a folder once.
-
-        Returns:
-            What distinguishes the answers of this model from those of others. JSON can represent it.
-        """
-        folder = Path(self.settings.pretrained)
-        checkpoint = digest_of_folder(folder) if folder.is_dir() else self.info["checkpoint"].get("revision")
-        names = ("model_type", "dtype", "attn_implementation", "quantization", "versions")
+    def _observed(self) -> dict[str, Any]:
+        """What the loaded model says about itself."""
+        model = self.family.model
         return {
-            **{name: self.info[name] for name in names},
-            # A checkpoint without a known revision gets a new identity in each run.
-            "checkpoint": checkpoint or uuid.uuid4().hex,
-            "code": digest_of_code("local", left_out=modules_of_others(self.family)),
-            "frame_limits": frame_limits(),
-        }
-
-    def _info(self, loading: Loading, identity: dict[str, str]) -> dict[str, Any]:
-        config = self.family.model.config
-        return {
-            **asdict(self.settings),
-            "model_type": loading.model_type,
-            "random_weights": bool(loading.config.get("random_weights")),
-            "checkpoint": identity,
-            "device": str(self.family.model.device),
-            "dtype": str(self.family.model.dtype).removeprefix("torch."),
-            "attn_implementation": getattr(config, "_attn_implementation", None),
-            "system_prompt": self.encoder.system_prompt,
+            "device": str(model.device),
+            "dtype": str(model.dtype).removeprefix("torch."),
+            "attn_implementation": getattr(model.config, "_attn_implementation", None),
             "context": self.family.context,
-            "generation_config": self.family.model.generation_config.to_diff_dict(),
-            "versions": versions_of(_LIBRARIES),
+            "generation_config": model.generation_config.to_diff_dict(),
         }

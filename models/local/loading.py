@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import torch
 from transformers import BitsAndBytesConfig, PretrainedConfig
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from .settings import LocalSettings
 
@@ -48,8 +50,8 @@ def plan(settings: LocalSettings) -> Loading:
         How to load the checkpoint.
 
     Raises:
-        ValueError: The configuration of the checkpoint cannot be read, the device does not exist, or the package for
-            the quantisation is not installed.
+        ValueError: The configuration of the checkpoint cannot be read, the device or the attention does not exist, or
+            the package for the quantisation is not installed.
     """
     config = read_config(settings.pretrained)
     device = _device(settings.device)
@@ -87,6 +89,32 @@ def read_config(pretrained: str) -> dict[str, Any]:
     return config
 
 
+def refuse_missing_files(pretrained: str) -> None:
+    """Refuse a folder that lacks files of weights. They are loaded late, and that is no time to say so.
+
+    Args:
+        pretrained: The folder or the Hub name of a checkpoint.
+
+    Raises:
+        ValueError: The folder has no weights, or its index names files that are not there.
+    """
+    folder = Path(pretrained)
+    if not folder.is_dir():
+        return
+    if not any(folder.glob("*.safetensors")) and not any(folder.glob("*.bin")):
+        raise ValueError(f"pretrained={pretrained} has no weights: no file in it ends in .safetensors or .bin.")
+    index = folder / "model.safetensors.index.json"
+    try:
+        named = set(json.loads(index.read_bytes())["weight_map"].values()) if index.is_file() else set()
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise ValueError(f"{index} cannot be read ({error}): the checkpoint is not complete.") from error
+    missing = sorted(name for name in named if not (folder / str(name)).is_file())
+    if missing:
+        raise ValueError(
+            f"pretrained={pretrained} lacks {len(missing)} files of weights, such as {missing[0]}: it is not complete."
+        )
+
+
 def _device(name: str) -> torch.device:
     if name == "auto":
         if torch.cuda.is_available():
@@ -98,10 +126,10 @@ def _device(name: str) -> torch.device:
         raise ValueError(f"device={name} is not a device that torch knows; use cuda, cuda:1, mps or cpu.") from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device={name}, but torch finds no CUDA GPU.")
-    if device.type == "cuda" and _processes() > 1:
-        if device.index is not None:
-            raise ValueError(f"device={name} would put every process on one GPU; device=cuda gives each its own.")
+    if device.type == "cuda" and device.index is None:
         return _own_gpu()
+    if device.type == "cuda" and _processes() > 1:
+        raise ValueError(f"device={name} would put every process on one GPU; device=cuda gives each its own.")
     return device
 
 
@@ -135,6 +163,11 @@ def _dtype(name: str, device: torch.device) -> torch.dtype:
 
 def _attention(name: str, device: torch.device, dtype: torch.dtype) -> str:
     if name != "auto":
+        known = ("eager", *ALL_ATTENTION_FUNCTIONS.valid_keys())
+        if name not in known and "/" not in name:  # a slash: a kernel of the Hub
+            raise ValueError(
+                f"attn_implementation={name} is not one that transformers knows: {', '.join(sorted(known))}."
+            )
         return name
     flash = importlib.util.find_spec("flash_attn") is not None
     return "flash_attention_2" if flash and device.type == "cuda" and dtype != torch.float32 else "sdpa"

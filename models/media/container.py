@@ -11,6 +11,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 
 from .errors import MediaError
+from .stand_in import read_stand_in
 
 _MP4_FIRST_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 """Box types that MP4 and MOV files start with (ISO/IEC 14496-12, QuickTime File Format), at byte 4."""
@@ -65,6 +66,11 @@ def _check_file(path: Path) -> None:
         raise MediaError(f"{path} is not a regular file.")
     if path.stat().st_size == 0:
         raise MediaError(f"{path} is empty (0 bytes).")
+    if read_stand_in(path) is not None:
+        raise MediaError(
+            f"{path} was decoded beforehand, and media_cache does not hold it as it is asked for here, or was written "
+            "by another release: name the prepared folder of clips, or prepare it again with the same --model-args."
+        )
 
 
 def _why_unreadable(path: Path, error: Exception) -> str:

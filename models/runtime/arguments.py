@@ -42,7 +42,17 @@ def read_settings(
         raise ValueError(_first_reason(error)) from None
     if settings.fps is not None and settings.nframes is not None:
         raise ValueError(f"{model} takes fps or nframes, not both.")
+    _refuse_media_cache(settings)
     return settings
+
+
+def _refuse_media_cache(settings: RunSettings) -> None:
+    folder = settings.media_cache_folder
+    if folder is not None and folder.exists() and not folder.is_dir():
+        named = "media_cache" if settings.media_cache else "HUMANSENSE_MEDIA_CACHE"
+        raise ValueError(f"{named}={folder} is not a folder.")
+    if settings.media_cache_gb is not None and folder is None:
+        raise ValueError(f"media_cache_gb={settings.media_cache_gb:g} limits media_cache, which is not given.")
 
 
 def read_model_args(text: str, beside: Collection[str]) -> None:

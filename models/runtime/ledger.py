@@ -65,7 +65,13 @@ class Ledger:
         self._answers = answers
         self._asked = asked
         self._failed = 0
+        self._looked_up: dict[Request, Recalled] = {}
         self.failures: list[Failure] = []
+
+    @property
+    def keeps_answers(self) -> bool:
+        """Whether answers are kept, so that earlier runs may have some."""
+        return self._answers is not None
 
     @property
     def recalled(self) -> int:
@@ -74,6 +80,8 @@ class Ledger:
 
     def recall(self, request: Request, conversation: Conversation) -> Recalled:
         """Look up the answer that an earlier run gave to a request. May be called from several threads.
+
+        A request is looked up once. Asked again about it, the ledger says the same.
 
         Args:
             request: The request to look up. Its generation arguments are part of the key.
@@ -85,7 +93,12 @@ class Ledger:
         Raises:
             StalledError: A file of the conversation could not be read within `media_timeout`.
         """
-        return Recalled() if self._answers is None else self._answers.recall(request, conversation)
+        if self._answers is None:
+            return Recalled()
+        known = self._looked_up.get(request)
+        if known is None:
+            known = self._looked_up[request] = self._answers.recall(request, conversation)
+        return known
 
     def keep(self, response: Response) -> None:
         """Write a response. It is on disk when this returns.

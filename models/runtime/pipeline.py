@@ -1,17 +1,17 @@
 """Prepares requests ahead of the model, requests about the same clip together. Does not depend on lmms-eval."""
 
-import os
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from ..inputs.conversation import Conversation, media_names, media_of, paths_of
+from ..inputs.conversation import Conversation, media_names, media_of
+from .fetching import Fetched, Fetching, ReadRequest, recalled
 from .ledger import Ledger
-from .prefetch import Prefetch, grouped
+from .prefetch import Prefetch
 from .request import (
     EncodedRequest,
     EncodingResult,
@@ -33,30 +33,11 @@ _MAX_TOGETHER = 32
 _AHEAD_OF_WORKER = 2
 """How many jobs of each worker may run, or wait for the model. Enough to even out short and long clips."""
 
-_FETCHED_AT_ONCE = 12
-"""Clips that are fetched in parallel, because most of a download's time is the wait for the server."""
-
-_MOST_FETCHED, _MOST_FETCHED_BYTES = 16, 4 << 30
-"""Limits for clips that are fetched and not decoded yet: their number, and the bytes of their files."""
-
 _JOIN_TIMEOUT = 1.0
 """Seconds that a thread gets to end after its worker has ended."""
 
 _Encode = Callable[[Sequence[Conversation]], list[EncodingResult]]
 
-
-@dataclass(frozen=True)
-class _ReadRequest:
-    """A request with its conversation. `media` and `key` mean the same as in `Response`."""
-
-    request: Request
-    conversation: Conversation
-    media: tuple[str, ...]
-    key: str | None = None
-
-
-_Job = list[_ReadRequest | Response]
-"""Requests that are encoded in one go. Those whose messages cannot be read already have their response."""
 
 _Results = list[EncodedRequest | Response]
 
@@ -111,10 +92,9 @@ class Pipeline:
         self._ledger = ledger
         self._settings = settings
         self._fitting = fitting
-        self._fetching: Prefetch[list[Request], _Job] | None = None
-        self._prefetch: Prefetch[_Job, _Results] | None = None
+        self._fetching = Fetching(encoder)
+        self._prefetch: Prefetch[Fetched, _Results] | None = None
         self._open = 0
-        self._one_at_a_time = threading.Lock()
         self._counting = threading.Lock()
 
     def ready(self, requests: Sequence[Request]) -> Generator[PreparedJob]:
@@ -163,7 +143,7 @@ class Pipeline:
             self._workers.close()
         for stage in stages:
             stage.join(_JOIN_TIMEOUT if self._open else None)  # a thread that fetches a clip cannot be ended
-        self._fetching = self._prefetch = None
+        self._prefetch = None
 
     def _checked(self, result: Response | EncodedRequest) -> Response | EncodedRequest:
         """The result, or a failed response if its prompt is too long. Counts failures in the ledger."""
@@ -176,7 +156,7 @@ class Pipeline:
             self._ledger.failed(result)
         return result
 
-    def _results(self, jobs: Iterator[_Job]) -> Iterator[tuple[_Results, int]]:
+    def _results(self, jobs: Iterator[Fetched]) -> Iterator[tuple[_Results, int]]:
         """The results of each job, and how many bytes they hold."""
         if self._workers is None:
             return (_sized(_encode_job(job, self._encode_here, self._ledger)) for job in jobs)
@@ -194,11 +174,11 @@ class Pipeline:
         except StalledError as error:
             return [error_result(error)] * len(conversations)
 
-    def _jobs(self, requests: Sequence[Request]) -> Iterator[_Job]:
+    def _jobs(self, requests: Sequence[Request]) -> Iterator[Fetched]:
         """Group requests about one clip into jobs, ordered by the first request of each."""
-        job: _Job = []
+        job: Fetched = []
         shown: tuple[str, ...] = ()
-        for fetched in self._fetched(requests):
+        for fetched in self._fetching.read(requests):
             for read in fetched:
                 if job and (read.media != shown or not shown or len(job) == _MAX_TOGETHER):
                     yield job
@@ -211,59 +191,20 @@ class Pipeline:
         if job:
             yield job
 
-    def _fetched(self, requests: Sequence[Request]) -> Iterator[_Job]:
-        """Yield all requests about one clip, or one request whose clip is not known. Their media are fetched."""
-        groups = grouped([request.clip for request in requests], requests)
-        threads = [lambda: nullcontext(self._fetch)] * max(1, min(_FETCHED_AT_ONCE, len(groups)))
-        self._fetching = Prefetch(groups, threads, _MOST_FETCHED_BYTES, _MOST_FETCHED)
-        for fetched, size in self._fetching:
-            yield fetched
-            self._fetching.release(size)
 
-    def _fetch(self, requests: list[Request]) -> tuple[_Job, int]:
-        """Read the messages of requests, which fetches their media. Also return the bytes of the media files."""
-        # Tasks of other packages do not name their clips. Perhaps they are not thread-safe, so they run one at a time.
-        with nullcontext() if requests[0].clip is not None else self._one_at_a_time:
-            fetched = [self._read(request) for request in requests]
-        return fetched, sum(map(_bytes_of_file, {path for read in fetched for path in read.media}))
-
-    def _read(self, request: Request) -> _ReadRequest | Response:
-        try:
-            conversation = self._encoder.read(request.messages())
-        except Exception as error:
-            return failed_response(request, error_result(error), ())
-        return _ReadRequest(request, conversation, tuple(paths_of([conversation])))
-
-
-def _bytes_of_file(path: str) -> int:
-    try:
-        return os.path.getsize(path)
-    except (OSError, ValueError):  # decoding reports what is wrong
-        return 0
-
-
-def _encode_job(job: _Job, encode: _Encode, ledger: Ledger) -> _Results:
+def _encode_job(job: Fetched, encode: _Encode, ledger: Ledger) -> _Results:
     """Encode the requests of a job whose answer the ledger does not know.
 
     Returns:
         For each request of the job, in order, its response or the encoded request.
     """
-    known = [one if isinstance(one, Response) else _recalled(ledger, one) for one in job]
-    unknown = [one.conversation for one in known if isinstance(one, _ReadRequest)]
+    known = [one if isinstance(one, Response) else recalled(ledger, one) for one in job]
+    unknown = [one.conversation for one in known if isinstance(one, ReadRequest)]
     results = iter(encode(unknown) if unknown else [])
     return [one if isinstance(one, Response) else _result(one, next(results)) for one in known]
 
 
-def _recalled(ledger: Ledger, read: _ReadRequest) -> _ReadRequest | Response:
-    """The response of an earlier run, or the request with the key of its answer."""
-    try:
-        key, response = ledger.recall(read.request, read.conversation)
-    except StalledError as error:
-        return failed_response(read.request, error_result(error), read.media)
-    return response or replace(read, key=key)
-
-
-def _result(read: _ReadRequest, result: EncodingResult) -> EncodedRequest | Response:
+def _result(read: ReadRequest, result: EncodingResult) -> EncodedRequest | Response:
     if result.encoded is None:
         return failed_response(read.request, result, read.media)
     return EncodedRequest(read.request, result.encoded, result.stats, result.remarks, read.media, read.key)
@@ -274,7 +215,7 @@ def _sized(results: _Results) -> tuple[_Results, int]:
 
 
 @contextmanager
-def _hire(workers: WorkerPool, ledger: Ledger) -> Iterator[Callable[[_Job], tuple[_Results, int]]]:
+def _hire(workers: WorkerPool, ledger: Ledger) -> Iterator[Callable[[Fetched], tuple[_Results, int]]]:
     """Start a worker that does jobs, and end it after the block."""
     worker = workers.worker()
     try:

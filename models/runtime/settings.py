@@ -1,11 +1,14 @@
 """The settings that every model has."""
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, ConfigDict, NonNegativeInt, PositiveFloat
 
 from ..inputs.policy import Policy
+from ..media.store import ClipStore
 from .failure_limit import read_limit
 
 
@@ -19,6 +22,9 @@ class RunSettings(Policy):
         media_workers: How many processes prepare media ahead of the model. 0 means none: the model waits for each clip.
             None means a number that fits the cores that this process may use.
         prefetch_gb: About how many gigabytes (10^9 bytes) of prepared media may wait for the model.
+        media_cache: A folder where decoded clips are kept for other runs; see `media.store`. None means the one that
+            the environment variable HUMANSENSE_MEDIA_CACHE names, or no folder.
+        media_cache_gb: About how many gigabytes (10^9 bytes) that folder may hold. None means no limit.
         on_error: "raise" ends the run at the first failed request, "continue" when more fail than `max_failures`.
         max_failures: How many requests may fail: an int is a number of requests, a float from 0 to 1 a share of them.
     """
@@ -29,6 +35,8 @@ class RunSettings(Policy):
     media_timeout: PositiveFloat = 300.0
     media_workers: NonNegativeInt | None = None
     prefetch_gb: PositiveFloat = 2.0
+    media_cache: str | None = None
+    media_cache_gb: PositiveFloat | None = None
     on_error: Literal["continue", "raise"] = "continue"
     max_failures: Annotated[int | float, BeforeValidator(read_limit)] = 0.01
 
@@ -36,3 +44,16 @@ class RunSettings(Policy):
     def prefetch_bytes(self) -> int:
         """Bytes of prepared media that may wait for the model."""
         return int(self.prefetch_gb * 1e9)
+
+    @property
+    def media_cache_folder(self) -> Path | None:
+        """The folder of decoded clips; None if there is none."""
+        named = self.media_cache or os.environ.get("HUMANSENSE_MEDIA_CACHE", "").strip()
+        return Path(named).expanduser().absolute() if named else None
+
+    def clip_store(self) -> ClipStore | None:
+        """The store of decoded clips; None if there is none."""
+        folder = self.media_cache_folder
+        if folder is None:
+            return None
+        return ClipStore(folder, None if self.media_cache_gb is None else int(self.media_cache_gb * 1e9))

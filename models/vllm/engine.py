@@ -1,36 +1,23 @@
 """vLLM's engine with a loaded checkpoint: prompts in, answers out, many at a time. It does not depend on lmms-eval."""
 
 import os
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import BatchFeature, GenerationConfig
 
-from ..caching.cache_key import digest_of_code, digest_of_folder, frame_limits, versions_of
 from ..inputs.generation import KNOWN, cut_at, generate_arguments, stops_of
 from ..local.collation import IDS, MASK
-from ..local.families import modules_of_others
 from ..local.families.base import Answer, end_tokens
-from ..local.loading import Loading, checkpoint_identity, read_config
+from ..local.loading import Loading, read_config
 from ..runtime.request import PromptTooLongError
 from . import mends, plugin
+from .description import description
 from .encoder import VllmEncoder
 from .prompts import VllmPrompt
 from .settings import VllmSettings
-
-_LIBRARIES = ("transformers", "torch", "torchvision", "av", "decord", "librosa", "soxr", "qwen-omni-utils")
-"""The libraries that answers depend on, besides vLLM."""
-
-_WITHOUT_EFFECT = {
-    "gpu_memory_utilization", "kv_cache_memory_bytes", "max_num_seqs", "max_num_batched_tokens", "disable_log_stats",
-    "enable_prefix_caching", "enable_chunked_prefill", "enforce_eager", "seed", "download_dir", "use_tqdm_on_load",
-}  # fmt: skip
-"""Arguments of vLLM that answers do not depend on, except for the last bits of half precision."""
 
 KNOWN_ARGUMENTS = KNOWN - {"length_penalty", "no_repeat_ngram_size"}
 """The arguments of generation that vLLM has."""
@@ -66,12 +53,11 @@ class VllmEngine:
         self.encoder = VllmEncoder(settings, loading.model_type)
         self._tokenizer = self.encoder.family.processor.tokenizer
         self._ends = end_tokens(self._tokenizer, _generation_config(settings.pretrained))
-        self._mends = mends.states(loading.model_type, settings.vllm_mends == "on")
         self._engine = _start(settings, loading)
         config = self._engine.vllm_config
         self._context = int(config.model_config.max_model_len)
         self.capacity = int(config.scheduler_config.max_num_seqs)
-        self.info = self._info(loading, config)
+        self.info = description(settings, loading, self.encoder, config)
 
     def fitting(self, prompt: VllmPrompt) -> VllmPrompt:
         """Return the prompt unchanged if it fits into the model's context, with at least one new token.
@@ -116,24 +102,6 @@ class VllmEngine:
         """End the processes of the engine."""
         self._engine.engine_core.shutdown()
 
-    def identity(self) -> dict[str, Any]:
-        """Collect what responses to equal conversations depend on. Reads all files of a checkpoint in a folder once.
-
-        Returns:
-            What distinguishes the answers of this model from those of others. JSON can represent it.
-        """
-        folder = Path(self.settings.pretrained)
-        checkpoint = digest_of_folder(folder) if folder.is_dir() else self.info["checkpoint"].get("revision")
-        names = ("engine", "model_type", "dtype", "quantization", "tensor_parallel_size", "vllm_mends", "versions")
-        arguments = {name: self.settings.engine_args[name] for name in sorted(self.settings.engine_args)}
-        return {
-            **{name: self.info[name] for name in names},
-            "engine_args": {name: repr(value) for name, value in arguments.items() if name not in _WITHOUT_EFFECT},
-            "checkpoint": checkpoint or uuid.uuid4().hex,  # without a known revision, a new identity in each run
-            "code": [digest_of_code("local", left_out=modules_of_others(self.encoder.family)), digest_of_code("vllm")],
-            "frame_limits": frame_limits(),
-        }
-
     def _input(self, prompt: VllmPrompt) -> Any:
         """Make what vLLM's own processor would make: token ids, the tensors of each medium, its place and identity."""
         from vllm.inputs.engine import mm_input, tokens_input
@@ -174,27 +142,6 @@ class VllmEngine:
         ids = list(made.token_ids)
         text = self._tokenizer.decode(ids, skip_special_tokens=True)
         return Answer(text, len(ids), truncated=made.finish_reason == "length")
-
-    def _info(self, loading: Loading, config: Any) -> dict[str, Any]:
-        import vllm
-
-        return {
-            **{name: value for name, value in asdict(self.settings).items() if name != "engine_args"},
-            **{name: _plain(value) for name, value in self.settings.engine_args.items()},
-            "engine": "vllm",
-            "model_type": loading.model_type,
-            "random_weights": bool(loading.config.get("random_weights")),
-            "checkpoint": checkpoint_identity(loading),
-            "device": self.device.type,
-            "dtype": str(config.model_config.dtype).removeprefix("torch."),
-            "quantization": config.model_config.quantization,
-            "tensor_parallel_size": config.parallel_config.tensor_parallel_size,
-            "max_num_seqs": self.capacity,
-            "vllm_mends": self._mends,
-            "system_prompt": self.encoder.system_prompt,
-            "context": self._context,
-            "versions": {"vllm": vllm.__version__, **versions_of(_LIBRARIES)},
-        }
 
 
 def plan(settings: VllmSettings) -> Loading:
@@ -336,7 +283,3 @@ def _generation_config(pretrained: str) -> GenerationConfig:
         return GenerationConfig.from_pretrained(pretrained)
     except OSError:  # the checkpoint has none
         return GenerationConfig()
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, (str, int, float, bool, type(None))) else repr(value)

@@ -29,15 +29,15 @@ def family_of(model_type: str) -> type[Family]:
     return family
 
 
-def modules_of_others(family: Family) -> frozenset[str]:
+def modules_of_others(family: type[Family]) -> frozenset[str]:
     """Find the modules of other families, which have no influence on the answers of this one.
 
     Args:
-        family: The family of the loaded checkpoint.
+        family: The class of a family.
 
     Returns:
         The paths, relative to `models`, of the modules that define none of the base classes of `family`.
     """
-    own = {cls.__module__.rpartition(".")[2] for cls in type(family).__mro__}
+    own = {cls.__module__.rpartition(".")[2] for cls in family.__mro__}
     names = {path.name for path in Path(__file__).parent.glob("*.py") if path.stem not in {"__init__", *own}}
     return frozenset(f"local/families/{name}" for name in names)

@@ -70,14 +70,26 @@ class Family(ABC):
         Raises:
             ValueError: The processor cannot be loaded, or the installed version of transformers is too old.
         """
-        if Version(transformers.__version__) < Version(self.least_transformers):
-            raise ValueError(
-                f"Checkpoints of type {model_type} need transformers {self.least_transformers} or later; "
-                f"{transformers.__version__} is installed."
-            )
+        self.refuse_old_transformers(model_type)
         with _refusing(pretrained):
             self.processor = getattr(transformers, self.processor_class).from_pretrained(pretrained)
         self._tokenizer = self.processor.tokenizer
+
+    @classmethod
+    def refuse_old_transformers(cls, model_type: str) -> None:
+        """Refuse a transformers that is too old for the family.
+
+        Args:
+            model_type: The `model_type` of the checkpoint, for the message.
+
+        Raises:
+            ValueError: The installed version cannot run such checkpoints.
+        """
+        if Version(transformers.__version__) < Version(cls.least_transformers):
+            raise ValueError(
+                f"Checkpoints of type {model_type} need transformers {cls.least_transformers} or later; "
+                f"{transformers.__version__} is installed."
+            )
 
     def load_model(self, loading: Loading) -> None:
         """Load the weights, which `generate` needs.

@@ -15,14 +15,12 @@ from qwen_omni_utils.v2_5 import vision_process
 
 from lmms_humansense.models.caching import cache_key
 from lmms_humansense.models.caching.cache_key import (
-    FileDigests,
     UnknownContentError,
     describe,
     digest_of,
     digest_of_code,
     digest_of_folder,
     frame_limits,
-    sha256_of,
 )
 from lmms_humansense.models.inputs.conversation import AudioPart, ImagePart, TextPart, VideoPart, read_messages
 from lmms_humansense.models.inputs.policy import Policy
@@ -30,6 +28,8 @@ from lmms_humansense.models.local.families import modules_of_others
 from lmms_humansense.models.local.families.qwen2_5_omni import Qwen25Omni
 from lmms_humansense.models.local.families.qwen2_audio import Qwen2Audio
 from lmms_humansense.models.local.families.qwen3_omni_moe import Qwen3OmniMoe
+from lmms_humansense.models.media import digests
+from lmms_humansense.models.media.digests import FileDigests, sha256_of
 
 PLAIN = Policy()
 Content = dict[str, Any]
@@ -300,7 +300,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(path.name)
         return sha256_of(path)
 
-    monkeypatch.setattr(cache_key, "sha256_of", noted)
+    monkeypatch.setattr(digests, "sha256_of", noted)
     return names
 
 
@@ -419,7 +419,7 @@ def test_every_field_of_a_part_is_in_the_key_or_is_its_medium() -> None:
 
 
 def code_of(family: type) -> str:
-    return digest_of_code("local", left_out=modules_of_others(object.__new__(family)))
+    return digest_of_code("local", left_out=modules_of_others(family))
 
 
 @pytest.fixture

@@ -16,10 +16,13 @@ import pytest
 from lmms_eval.api.instance import GenerationResult, Instance
 from lmms_eval.caching import response_cache as upstream
 from lmms_eval.caching.fs_detect import FsType
+from loguru import logger
 
 from lmms_humansense.demo.tiny_model import write_tiny_model
+from lmms_humansense.models import chat, omni
 from lmms_humansense.models.caching.response_cache import AnswerCache, EarlierRuns, _restored
 from lmms_humansense.models.chat import FAILURE_MARK
+from lmms_humansense.models.local import description as descriptions
 from lmms_humansense.models.local import engine as engines
 from lmms_humansense.models.omni import HumanSenseOmni
 from lmms_humansense.models.runtime.request import Request, Response
@@ -91,6 +94,15 @@ class Asked:
 
 
 @pytest.fixture
+def said() -> Iterator[list[str]]:
+    """What the run says."""
+    lines: list[str] = []
+    number = logger.add(lambda line: lines.append(line.rstrip()), level="INFO", format="{message}")
+    yield lines
+    logger.remove(number)
+
+
+@pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     return Asked(monkeypatch)
 
@@ -111,6 +123,87 @@ def test_a_stored_answer_is_not_asked_again_and_logged_the_same(
     assert len(again) == 2
     assert model.get_model_info()["time_axis_of_tasks"] == axes == {"task": "release"}
     assert model.get_model_info()["effort"]["answers_of_earlier_runs"] == 2
+
+
+def unloadable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on, nothing may be loaded or started."""
+
+    def refused(*_: Any, **__: Any) -> Any:
+        raise AssertionError("something was loaded or started")
+
+    monkeypatch.setattr(omni, "Engine", refused)
+    monkeypatch.setattr(chat, "WorkerPool", refused)
+
+
+def test_known_answers_need_no_model(
+    tiny_model: Path, asked: Asked, cache: Path, clip: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
+) -> None:
+    requests = [request(about(clip)), request(about(MEETING, "How?"), 1), request(about(clip, "Where?"), 2)]
+    first_model = HumanSenseOmni(str(tiny_model), device="cpu", media_workers=1)
+    first_model.task_dict = {"task": {"test": [None] * 100}}
+    first = asked(first_model, cache, *requests)
+    info = first_model.get_model_info()
+    first_model.clean()
+    unloadable(monkeypatch)
+    second_model = HumanSenseOmni(str(tiny_model), device="cpu", media_workers=1)
+    second_model.task_dict = first_model.task_dict
+    again = asked(second_model, cache, *requests)
+    assert [one.text for one in again] == [one.text for one in first]
+    assert "Nothing was asked: earlier runs have all 3 answers." in said
+    told = second_model.get_model_info()
+    assert told["effort"] == {"model_seconds": 0.0, "answers_of_earlier_runs": 3}
+    assert {name: told[name] for name in info if name != "effort"} == {
+        name: info[name] for name in info if name != "effort"
+    }
+    assert told["media_workers"] == 1
+
+
+def test_a_model_is_loaded_for_the_first_new_question_and_answers_keep_their_order(
+    tiny_model: Path, asked: Asked, cache: Path, clip: Path
+) -> None:
+    known = [request(about(clip, words), number) for number, words in enumerate(("Who?", "How?", "Where?"))]
+    first = asked(loaded(tiny_model), cache, *known)
+    new = request(about(MEETING, "When?"), 3)
+    model = loaded(tiny_model)
+    again = asked(model, cache, known[0], new, *known[1:])
+    assert asked.questions == 1
+    assert [again[place].text for place in (0, 2, 3)] == [one.text for one in first]
+    assert model.get_model_info()["effort"]["answers_of_earlier_runs"] == 3
+
+
+def test_messages_that_cannot_be_read_need_no_model_and_are_counted_once(
+    tiny_model: Path, asked: Asked, cache: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = request(about(clip))
+    (answer,) = asked(loaded(tiny_model), cache, good)
+    unloadable(monkeypatch)
+    unread = request([{"role": "user", "content": [{"type": "smell", "url": "x"}]}], 1)
+    model = loaded(tiny_model, max_failures=1)
+    found = asked(model, cache, good, unread)
+    assert found[0].text == answer.text
+    assert found[1].text.startswith(FAILURE_MARK)
+    assert [failure.doc_id for failure in model.failures] == [1]
+    with pytest.raises(RunStopped, match="1 of 2 requests failed, and max_failures=0 allows 0"):
+        asked(loaded(tiny_model, max_failures=0), cache, good, unread, success=False)
+
+
+def test_a_checkpoint_that_is_replaced_before_it_is_loaded_gives_no_answers(
+    tiny_model: Path, asked: Asked, cache: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answers would be kept as those of the checkpoint before."""
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "checkpoint"))
+    model = loaded(folder)
+    other = write_tiny_model(tmp_path / "other", seed=1)
+    load = engines.Engine
+
+    def replaced(*arguments: Any) -> Any:
+        shutil.copy(other / "model.safetensors", folder / "model.safetensors")
+        return load(*arguments)
+
+    monkeypatch.setattr(omni, "Engine", replaced)
+    with pytest.raises(RunStopped, match=f"The files of pretrained={folder} were changed after the run began"):
+        asked(model, cache, request(about(clip)), success=False)
+    assert asked.questions == 0
 
 
 def test_the_way_of_generating_decides_and_not_its_spelling(
@@ -212,12 +305,13 @@ def test_other_code_libraries_and_generation_are_asked_again(
     asked(model, cache, request(about(clip)))
     asked(model, cache, request(about(clip), min_new_tokens=2))
     assert asked.questions == 1
-    monkeypatch.setattr(engines, "digest_of_code", lambda *_, **__: "of another release")
+    monkeypatch.setattr(descriptions, "digest_of_code", lambda *_, **__: "of another release")
     asked(model, cache, request(about(clip)))
     assert asked.questions == 1
     monkeypatch.undo()
     asked = Asked(monkeypatch)
-    monkeypatch.setitem(model.engine.info, "versions", {**model.engine.info["versions"], "transformers": "9.0"})
+    versions = model.get_model_info()["versions"]
+    monkeypatch.setitem(model._description, "versions", {**versions, "transformers": "9.0"})
     asked(model, cache, request(about(clip)))
     assert asked.questions == 1
     monkeypatch.setattr("qwen_omni_utils.v2_5.vision_process.MODEL_SEQ_LEN", 1000)  # from an environment variable

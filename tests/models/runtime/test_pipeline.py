@@ -13,7 +13,7 @@ import pytest
 from lmms_humansense.dataset.anywhere import AnywhereSource
 from lmms_humansense.models.endpoint.encoder import EndpointEncoder
 from lmms_humansense.models.endpoint.settings import read_endpoint_settings
-from lmms_humansense.models.runtime import pipeline
+from lmms_humansense.models.runtime import fetching
 from lmms_humansense.models.runtime.pipeline import Pipeline
 from lmms_humansense.models.runtime.request import EncodedRequest, Request, Response
 from lmms_humansense.models.runtime.worker_pool import WorkerPool
@@ -139,10 +139,10 @@ def test_the_limit_of_clips_is_fetched_ahead_and_no_more(release: Path) -> None:
     with hub.serving(hub.folder(release)) as server:
         jobs = pipe.ready(requests_to(server.url))
         next(jobs)
-        assert pipe._fetching is not None
-        state = pipe._fetching._state
-        until(lambda: state.waiting == pipeline._MOST_FETCHED and not state.running)  # there is no room for more
-        assert clips_asked_for(server) == state.taken == pipeline._MOST_FETCHED + 1
+        assert pipe._fetching._prefetch is not None
+        state = pipe._fetching._prefetch._state
+        until(lambda: state.waiting == fetching._MOST_FETCHED and not state.running)  # there is no room for more
+        assert clips_asked_for(server) == state.taken == fetching._MOST_FETCHED + 1
         jobs.close()
         pipe.end()
 

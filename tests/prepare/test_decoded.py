@@ -1,0 +1,240 @@
+"""`prepare --decoded`: clips are decoded beforehand, and a run from the folder needs neither videos nor archives."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+import huggingface_hub.constants
+import pytest
+import torch
+from rich.console import Console
+
+from lmms_humansense.models.inputs.conversation import read_messages
+from lmms_humansense.models.inputs.decoding import DecodedConversation, decode
+from lmms_humansense.models.inputs.media_cache import MediaCache
+from lmms_humansense.models.media.stand_in import read_stand_in
+from lmms_humansense.models.media.store import ClipStore
+from lmms_humansense.prepare import decoded
+from lmms_humansense.prepare.command import prepare_decoded
+from lmms_humansense.prepare.decoded import check_all, decode_all, showing
+from lmms_humansense.prepare.decoder import ClipDecoder
+from lmms_humansense.prepare.plan import plan_check
+from lmms_humansense.prepare.progress import ProgressDisplay
+from lmms_humansense.tasks.humansense import data, utils
+from lmms_humansense.tasks.humansense.annotations import DataError
+from lmms_humansense.tasks.humansense_sample.utils import ROOT
+from tests.helpers import releases
+from tests.helpers.releases import Content, audio_item, item
+
+SENSES = {"wrapper": "humansense_omni"}
+TASKS = "ar,tr,fr2"
+CLIPS = ("gesture/clip_01.mp4", "count/park.mp4", "talk/meeting.mp4")
+
+
+class Said(ProgressDisplay):
+    """Progress that is kept and not shown."""
+
+    def __init__(self) -> None:
+        super().__init__("", Console(quiet=True))
+        self.sentences: list[str] = []
+        self.expected = (0, 0)
+
+    def expect(self, files: int, count: int) -> None:
+        self.expected = files, count
+
+    def say(self, sentence: str) -> None:
+        self.sentences.append(sentence)
+
+
+class InThisProcess:
+    """A pool and its only worker, without processes: these take long to start. One test has real ones."""
+
+    count = 1
+
+    def __init__(self, make: Callable[[], ClipDecoder], *_: Any) -> None:
+        self.encode = make().encode
+
+    def worker(self) -> "InThisProcess":
+        return self
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("slow") is None:
+        monkeypatch.setattr(decoded, "WorkerPool", InThisProcess)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("joblib.cpu_count", lambda: 1)
+
+
+@pytest.fixture(params=["unpacked", "packed"])
+def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
+    """Five questions about three clips, two of them about one with its sound, and one about a sound."""
+    sound = next(path for path in sorted((ROOT / "audios").rglob("*")) if path.is_file())
+    content = Content(
+        videos={f"some/{Path(name).name}": (ROOT / "videos" / name).read_bytes() for name in CLIPS},
+        audios={f"calls/one{sound.suffix}": sound.read_bytes()},
+        vqa=[
+            item("data/videos/some/clip_01.mp4", question="Who?"),
+            item("data/videos/some/clip_01.mp4", question="What?"),
+            item("data/videos/some/park.mp4"),
+            item("data/videos/some/meeting.mp4", task_type="Talkingperson_Recognition"),
+        ],
+        aqa=[audio_item(f"data/audios/calls/one{sound.suffix}", task_type="Fraud_Recognition")],
+    )
+    root = tmp_path / "release"
+    releases.write(root, request.param, content)
+    monkeypatch.setenv("HUMANSENSE_DATA", str(root))
+    return root
+
+
+def shown_of(root: str, store: ClipStore | None = None) -> list[DecodedConversation]:
+    """What a run shows of all questions."""
+    found = []
+    for code in TASKS.split(","):
+        for doc in utils.docs(code, root, complete=False):
+            conversation = read_messages(utils.doc_to_messages(doc, SENSES))
+            found.append(decode(conversation, 28, MediaCache(28, store)))
+    return found
+
+
+def decoded_to(to: Path | None, **options: Any) -> decoded.DecodingResult:
+    return decode_all(TASKS, None, to, showing(""), options.get("progress", Said()), 2)[1]
+
+
+def test_a_folder_runs_without_the_videos(release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    to, progress = tmp_path / "to", Said()
+    outcome = decoded_to(to, progress=progress)
+    assert (outcome.present, outcome.made, outcome.missing, outcome.damaged) == (0, 4, [], [])
+    entries = list((to / "decoded").glob("??/*.parquet"))
+    assert outcome.size == sum(place.stat().st_size for place in entries)
+    assert progress.sentences[-1].startswith("4 clips and sounds take about ")
+    expected = shown_of(data.release_root("x"))
+    shutil.rmtree(release)
+    shutil.rmtree(tmp_path / "home")
+    monkeypatch.setenv("HUMANSENSE_DATA", str(to))
+
+    def refused(*_: Any, **__: Any) -> Any:
+        raise AssertionError("a file was opened")
+
+    monkeypatch.setattr(av, "open", refused)
+    found = shown_of(str(to), ClipStore(to / "decoded"))
+    assert len(found) == len(expected) == 5
+    for one, other in zip(found, expected, strict=True):
+        assert len(one.videos) + len(one.sounds) > 0
+        assert (one.rates, one.sound_of_video, one.stats) == (other.rates, other.sound_of_video, other.stats)
+        for mine, theirs in zip([*one.videos, *map(torch.from_numpy, one.sounds)],
+                                [*other.videos, *map(torch.from_numpy, other.sounds)], strict=True):  # fmt: skip
+            assert torch.equal(mine, theirs)
+    assert check_all(TASKS, None, to, showing(""))[1].is_good
+    assert plan_check(TASKS, None, to).questions == 5
+
+
+def test_the_same_command_goes_on_where_it_stopped(release: Path, tmp_path: Path) -> None:
+    to = tmp_path / "to"
+    decode_all("ar", None, to, showing(""), Said(), 2)
+    first = {place: place.stat().st_ino for place in to.rglob("*.parquet")}
+    outcome = decoded_to(to)
+    assert (outcome.present, outcome.made) == (2, 2)
+    assert {place: place.stat().st_ino for place in first} == first
+    assert decoded_to(to).made == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("release", ["packed"], indirect=True)
+def test_processes_do_the_same(release: Path, tmp_path: Path) -> None:
+    assert decoded_to(tmp_path / "to").made == 4
+    assert check_all(TASKS, None, tmp_path / "to", showing(""))[1].present == 4
+
+
+def test_the_cache_is_filled_without_a_folder(release: Path, tmp_path: Path) -> None:
+    assert decoded_to(None).made == 4
+    assert len(list((tmp_path / "home" / "humansense" / "decoded").glob("??/*.parquet"))) == 5
+    assert decoded_to(None).present == 4
+
+
+def test_real_clips_in_the_folder_stay(release: Path, tmp_path: Path) -> None:
+    from lmms_humansense.prepare.plan import plan
+    from lmms_humansense.prepare.work import carry_out
+
+    to = tmp_path / "to"
+    carry_out(plan(TASKS, None, to), Said())
+    clips = [path for path in (to / "videos").rglob("*") if path.is_file()]
+    before = {path: path.read_bytes() for path in clips}
+    assert decoded_to(to).made == 4
+    assert {path: path.read_bytes() for path in clips} == before
+    assert all(read_stand_in(path) is None for path in clips)
+
+
+def test_what_is_missing_or_damaged_is_named_and_made_again(release: Path, tmp_path: Path) -> None:
+    to = tmp_path / "to"
+    decoded_to(to)
+    first, second, *_ = sorted(to.rglob("*.parquet"))
+    first.unlink()
+    second.write_bytes(second.read_bytes()[:-30])
+    _, outcome = check_all(TASKS, None, to, showing(""))
+    assert len(outcome.missing) == len(outcome.damaged) == 1
+    assert "in the store of decoded clips is damaged" in outcome.damaged[0]
+    assert not first.exists()
+    assert decoded_to(to).made == 2
+    assert check_all(TASKS, None, to, showing(""))[1].is_good
+
+
+@pytest.mark.parametrize("release", ["unpacked"], indirect=True)
+def test_a_clip_that_cannot_be_decoded_is_named_and_stops_no_other(release: Path, tmp_path: Path) -> None:
+    (release / "videos" / "some" / "park.mp4").write_bytes(b"no clip")
+    to = tmp_path / "to"
+    outcome = decoded_to(to)
+    (sentence,) = outcome.damaged
+    assert "park.mp4: MediaError" in sentence
+    assert outcome.made == 3
+    assert not (to / "videos" / "some" / "park.mp4").exists()
+
+
+@pytest.mark.parametrize("release", ["unpacked"], indirect=True)
+def test_other_settings_are_other_clips(release: Path, tmp_path: Path, tiny_qwen3: Path) -> None:
+    to = tmp_path / "to"
+    decoded_to(to)
+    arguments = f"pretrained={tiny_qwen3},nframes=4,device=cpu"
+    assert decode_all(TASKS, None, to, showing(arguments), Said(), 2)[1].made == 3  # the sound is the same
+    assert showing(arguments).factor == 32
+    with pytest.raises(DataError, match=r"--model-args: .*has no argument 'nframe'. Did you mean nframes\?"):
+        showing("nframe=4")
+    with pytest.raises(DataError, match="--model-args: pretrained=/no/such is not a checkpoint that can be read"):
+        showing("pretrained=/no/such")
+
+
+@pytest.mark.parametrize("release", ["unpacked"], indirect=True)
+def test_a_disk_that_is_too_small_is_named_with_the_size(
+    release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(decoded, "_SPARE", usage.free * 2)
+    with pytest.raises(DataError, match=r"free, but the decoded clips need about .* more and .* must remain free"):
+        decoded_to(tmp_path / "to")
+
+
+@pytest.mark.parametrize("release", ["unpacked"], indirect=True)
+def test_the_command_reports_and_says_how_to_use_it(
+    release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    to = tmp_path / "to"
+    assert prepare_decoded(TASKS, None, to, "", workers=2, check_only=False, as_json=True) == 0
+    said = capsys.readouterr()
+    told = json.loads(said.out)
+    assert (told["ok"], told["made"], told["files"], told["questions"]) == (True, 4, 4, 5)
+    assert told["hours"] == pytest.approx(sum(map(seconds, CLIPS)) / 3600, abs=0.02)
+    assert f"export HUMANSENSE_DATA={to} HUMANSENSE_MEDIA_CACHE={to / 'decoded'}" in said.err.replace("\n", "")
+    shutil.rmtree(to / "decoded")
+    assert prepare_decoded(TASKS, None, to, "", workers=2, check_only=True, as_json=False) == 1
+    assert "4 are missing" in capsys.readouterr().err
+
+
+def seconds(name: str) -> float:
+    with av.open(str(ROOT / "videos" / name)) as container:
+        return float((container.duration or 0) / av.time_base)
