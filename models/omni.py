@@ -11,6 +11,7 @@ import torch
 from loguru import logger
 
 from .chat import ChatModel
+from .inputs.senses import Senses
 from .local.encoder import LocalEncoder
 from .local.engine import Engine
 from .local.loading import plan
@@ -153,6 +154,10 @@ class HumanSenseOmni(ChatModel):
                 self._effort = {**asdict(runner.usage), "answers_of_earlier_runs": ledger.recalled}
             else:
                 self._record_effort(runner, ledger)
+
+    def check_senses(self) -> Senses:
+        """Find out whether pictures and sounds have an effect on the model's answers."""
+        return self._current().senses()
 
     def _record_effort(self, runner: LocalRunner, ledger: Ledger) -> None:
         effort = runner.effort

@@ -10,6 +10,7 @@ import torch
 
 from ..caching.cache_key import digest_of_code, digest_of_folder, frame_limits, versions_of
 from ..inputs.generation import cut_at, generate_arguments, stops_of
+from ..inputs.senses import Outcome, Senses, local_senses, probes
 from ..runtime.request import PromptTooLongError
 from .collation import EncodedPrompt
 from .encoder import LocalEncoder
@@ -82,6 +83,15 @@ class Engine:
         with torch.inference_mode():
             answers = self.family.generate(prompts, generate_arguments(generation_kwargs), stops)
         return [answer._replace(text=cut_at(answer.text, stops)) for answer in answers]
+
+    def senses(self) -> Senses:
+        """Find out from logits which media have an effect on the model's answers."""
+        with torch.inference_mode():
+            outcomes = {}
+            for name, question in probes(sees=self.family.sees).items():
+                prompt = self.family.encode(question)
+                outcomes[name] = Outcome(prompt.tokens, tuple(self.family.first_logits(prompt).tolist()))
+        return local_senses(outcomes)
 
     def identity(self) -> dict[str, Any]:
         """Collect what responses to equal conversations depend on. Reads all files of a checkpoint in a folder once.

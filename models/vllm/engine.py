@@ -13,6 +13,7 @@ from transformers import BatchFeature, GenerationConfig
 
 from ..caching.cache_key import digest_of_code, digest_of_folder, frame_limits, versions_of
 from ..inputs.generation import KNOWN, cut_at, generate_arguments, stops_of
+from ..inputs.senses import Outcome, Senses, local_senses, probes
 from ..local.collation import IDS, MASK
 from ..local.families import modules_of_others
 from ..local.families.base import Answer, end_tokens
@@ -31,6 +32,9 @@ _WITHOUT_EFFECT = {
     "enable_prefix_caching", "enable_chunked_prefill", "enforce_eager", "seed", "download_dir", "use_tqdm_on_load",
 }  # fmt: skip
 """Arguments of vLLM that answers do not depend on, except for the last bits of half precision."""
+
+_MOST_PROBABLE = 20
+"""How many probabilities of a token vLLM tells, by default."""
 
 KNOWN_ARGUMENTS = KNOWN - {"length_penalty", "no_repeat_ngram_size"}
 """The arguments of generation that vLLM has."""
@@ -107,6 +111,23 @@ class VllmEngine:
             string, or with the reason why vLLM gave it up.
         """
         return [(output.request_id, self._answer(output)) for output in self._engine.step() if output.finished]
+
+    def senses(self) -> Senses:
+        """Find out from the largest logarithms of probabilities which media have an effect on the model's answers."""
+        from vllm import SamplingParams
+
+        one_token = SamplingParams(max_tokens=1, temperature=0.0, logprobs=_MOST_PROBABLE)
+        outcomes = {}
+        for name, question in probes(sees=self.encoder.family.sees).items():
+            prompt = self.encoder.prompt(question)
+            self._engine.add_request(name, self._input(prompt), one_token)
+            finished = [
+                output for _ in iter(self._engine.has_unfinished_requests, False) for output in self._engine.step()
+            ]
+            (found,) = finished[-1].outputs[0].logprobs
+            values = sorted((one.logprob for one in found.values()), reverse=True)
+            outcomes[name] = Outcome(prompt.tokens, tuple(values[:_MOST_PROBABLE]))
+        return local_senses(outcomes)
 
     def abort(self, names: list[str]) -> None:
         """Let the engine drop prompts without an answer."""
