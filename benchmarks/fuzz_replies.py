@@ -121,7 +121,12 @@ def main(replies: int = 1000, seed: int = 0, out: Path | None = None) -> None:
 def asked(server: Server, count: int, folder: str) -> list[GenerationResult]:
     """The results of all questions, as lmms-eval gets them, with a response cache in the folder."""
     model = HumanSenseServer(
-        base_url=f"http://127.0.0.1:{server.server_port}/v1", model="m", media="frames", max_failures=1.0, **TRIES
+        base_url=f"http://127.0.0.1:{server.server_port}/v1",
+        model="m",
+        media="frames",
+        senses="off",
+        max_failures=1.0,
+        **TRIES,
     )
     model.task_dict = {TASK: {"test": datasets.Dataset.from_dict({"ends": ["read"] * count})}}
     cache = AnswerCache.create(folder, model="humansense_server", model_args="")

@@ -117,6 +117,23 @@ def check_media(
     raise typer.Exit(check(folder, out, timeout))
 
 
+@app.command("check-senses")
+def check_senses(
+    model_args: Annotated[str, typer.Option("--model_args", help="As for lmms-eval: name=value, with commas.")],
+    model: Annotated[
+        Literal["humansense_omni", "humansense_server"], typer.Option(help="A local model, or a served one.")
+    ] = "humansense_server",
+) -> None:
+    """Find out whether pictures and sounds arrive at a model, with at most six questions about a small clip.
+
+    Ends with status 0 if what is sent arrives or nothing can be concluded, and with 2 if the model is deaf or blind. A
+    run with humansense_server does the same before its first question, unless senses=off is among its arguments.
+    """
+    from .check_senses.command import check_senses as check
+
+    raise typer.Exit(check(model, model_args))
+
+
 @app.command()
 def report(
     results: Annotated[list[Path], typer.Argument(help="Folders or results files of lmms-eval, with samples.")],

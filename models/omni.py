@@ -12,6 +12,7 @@ import torch
 from loguru import logger
 
 from .chat import ChatModel
+from .inputs.senses import Senses
 from .local.description import checkpoint_digest, description, identity
 from .local.encoder import LocalEncoder, LocalReader
 from .local.engine import Engine
@@ -195,6 +196,10 @@ class HumanSenseOmni(ChatModel):
         if self._identified is None or not os.path.isdir(self.settings.pretrained):
             return False
         return checkpoint_digest(self._description, self._files) != self._identified
+
+    def check_senses(self) -> Senses:
+        """Find out whether pictures and sounds have an effect on the model's answers."""
+        return self._current().senses()
 
     def _record_effort(self, runner: LocalRunner, ledger: Ledger) -> None:
         effort = runner.effort

@@ -15,7 +15,9 @@ from .chat import ChatModel
 from .endpoint.client import KNOWN_ARGUMENTS, EndpointClient
 from .endpoint.encoder import EndpointEncoder
 from .endpoint.runner import EndpointRunner
+from .endpoint.senses import fault_of, find_senses
 from .endpoint.settings import EndpointSettings, read_endpoint_settings
+from .inputs.senses import Senses
 from .runtime.ledger import Ledger
 from .runtime.pipeline import Pipeline
 from .runtime.request import Request, Response
@@ -104,12 +106,14 @@ class HumanSenseServer(ChatModel):
             logger.warning("The connection to {} is not encrypted: others on the network can read what is sent.", url)
         self.client = EndpointClient(self.settings)
         self.client.check()
-        self._encoder = EndpointEncoder(self.settings)
+        self._vllm = self.client.vllm_server() if self.settings.media == "vllm" else None
+        self._make_encoder = partial(EndpointEncoder, self.settings, self._vllm)
+        self._encoder = self._make_encoder()
         self._own_system_prompt = self.system_prompt = self._encoder.system_prompt
-        self._make_encoder = partial(EndpointEncoder, self.settings)
         self._media_workers = worker_count(self.settings, None)
         self._device = torch.device("cpu")
         self._usage: dict[str, Any] = {}
+        self._senses: Senses | None = None
 
     @property
     def reader(self) -> EndpointEncoder:
@@ -127,6 +131,8 @@ class HumanSenseServer(ChatModel):
             **{name: value for name, value in asdict(self.settings).items() if name not in _REPORTED_DIFFERENTLY},
             "pretrained": self.settings.model,
             "base_url": self.settings.shown_url,
+            "vllm_server": None if self._vllm is None else self._vllm.info,
+            "senses": self.settings.senses if self._senses is None else self._senses.info,
             "system_prompt": self.system_prompt,
             "media_workers": self._media_workers,
             "versions": {"lmms_eval": version("lmms_eval"), **versions_of(_LIBRARIES)},
@@ -140,6 +146,7 @@ class HumanSenseServer(ChatModel):
         """What answers to equal conversations depend on: the names of server and model, and how media are sent."""
         return {
             **{name: value for name, value in asdict(self.settings).items() if name in _IDENTIFYING},
+            "vllm_server": None if self._vllm is None else self._vllm.info,
             "versions": versions_of(_LIBRARIES),
             "code": digest_of_code("endpoint"),
             "frame_limits": frame_limits(),
@@ -153,7 +160,9 @@ class HumanSenseServer(ChatModel):
             self.start_workers(self._make_encoder, None)
         pipeline = Pipeline(self.reader, self._workers, ledger, self.settings)
         spending = HarnessSpending(self.settings.model)
-        runner = EndpointRunner(self.client, self.settings, pipeline, ledger, guard, spending)
+        runner = EndpointRunner(
+            self.client, self.settings, pipeline, ledger, guard, spending, before_asking=self._check_senses
+        )
         try:
             yield from runner.run(requests, on_response)
         finally:
@@ -167,6 +176,26 @@ class HumanSenseServer(ChatModel):
                     "are partial: these requests count as failed.",
                     runner.not_asked, len(requests),
                 )  # fmt: skip
+
+    def find_senses(self) -> Senses:
+        """Find out whether pictures and sounds arrive at the served model.
+
+        Returns:
+            What was found.
+
+        Raises:
+            SystemExit: They do not arrive. The message says what to start the server with.
+        """
+        found = find_senses(self.client, self._encoder)
+        if fault := fault_of(found, self.settings):
+            raise SystemExit(f"HumanSense: {fault}")
+        if "unknown" in (found.sight, found.sound):
+            logger.warning("Whether the model gets all pictures and sounds is not known: {}", found.because)
+        return found
+
+    def _check_senses(self) -> None:
+        if self._senses is None and self.settings.senses == "check":
+            self._senses = self.find_senses()
 
     def _begin_again(self) -> None:
         super()._begin_again()

@@ -144,12 +144,23 @@ def _shown(run: Run) -> Iterator[Setting]:
         value = run.settings.get(name, NOT_REPORTED if usual else None)
         if value != usual:
             yield Setting(name, str(value), release)
-    if run.settings.get("media") is not None:
-        form = run.settings.get("frame_format")
-        is_whole = run.settings["media"] == "vllm"
-        sent = "clips and sounds, decoded by the server" if is_whole else f"pictures ({form}), then sound"
-        yield Setting("media", f"{run.settings['media']}: {sent}", "decoded frames, interleaved with their sound")
+    if run.settings.get("media") not in (None, "vllm"):
+        sent = f"{run.settings['media']}: pictures ({run.settings.get('frame_format')}), then sound"
+        yield Setting("media", sent, "decoded frames, interleaved with their sound")
     yield from _heard(run)
+    yield from _senses(run)
+
+
+def _senses(run: Run) -> Iterator[Setting]:
+    found = run.info.get("senses")
+    if isinstance(found, dict):
+        unknown = [
+            what for what, sense in (("pictures", "sight"), ("sounds", "sound")) if found.get(sense) == "unknown"
+        ]
+        if unknown:
+            yield Setting("senses", f"not known whether {' and '.join(unknown)} arrive at the model", "they do")
+    elif found is not None:
+        yield Setting("senses", f"not checked (senses={found})", "pictures and sounds arrive")
 
 
 def _heard(run: Run) -> Iterator[Setting]:
@@ -171,9 +182,33 @@ def _model(run: Run) -> Iterator[Setting]:
         value = str(run.settings.get(name, NOT_REPORTED))
         if value != usual:
             yield Setting(name, value, "none" if usual == "None" else usual)
+    yield from _engine(run)
     size = run.info.get("batch_size")
     if size not in (None, 1):
         yield Setting("batch size", str(size), "1")
+
+
+def _engine(run: Run) -> Iterator[Setting]:
+    """What runs the model, if it is vLLM, and how many answers its known faults concern."""
+    if run.settings.get("engine") == "vllm":
+        version = (run.info.get("versions") or {}).get("vllm", NOT_REPORTED)
+        mends = run.settings.get("vllm_mends") or {}
+        open_faults = [f"{name} ({state})" for name, state in mends.items() if state != "applied"]
+    elif run.settings.get("media") == "vllm":
+        server = run.settings.get("vllm_server") or {}
+        version = server.get("version") or NOT_REPORTED
+        open_faults = [] if server.get("mended") else ["positions of heard clips, ends of sounds"]
+    else:
+        return
+    here = f"vLLM {version}, its faults corrected"
+    if open_faults:
+        concerned = {
+            code: int(((leaf.samples["frames"] > 0) & (leaf.samples["seconds_heard"] > 0)).sum())
+            for code, leaf in run.leaves.items()
+        }
+        answers = f"; answers to heard clips may differ: {_counted(concerned)}" if any(concerned.values()) else ""
+        here = f"vLLM {version}, not corrected: {', '.join(open_faults)}{answers}"
+    yield Setting("engine", here, "transformers")
 
 
 def _software(run: Run) -> Iterator[Setting]:

@@ -243,7 +243,7 @@ _MOST_QUESTIONS = 10**6
 _OF_MODEL = (
     "pretrained", "checkpoint", "model_type", "dtype", "quantization", "attn_implementation", "system_prompt", "frames",
     "fps", "nframes", "max_pixels", "time_axis", "video_reader", "use_audio_in_video", "random_weights", "base_url",
-    "media", "frame_format", "engine", "vllm_mends",
+    "media", "frame_format", "engine", "vllm_mends", "vllm_server",
 )  # fmt: skip
 """What a model says about itself that scores depend on."""
 

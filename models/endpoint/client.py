@@ -10,9 +10,11 @@ import openai
 from loguru import logger
 
 from ..inputs.generation import generate_arguments, stops_of
+from ..inputs.omni_families import OMNI_FAMILIES
 from .payload import ByteParts, Payload
 from .reply import RefusedError, Reply, TroubleError, UnknownFormError, reply_of, text_of, trouble_of
 from .settings import NO_KEY, EndpointSettings
+from .vllm import VllmServer
 
 KNOWN_ARGUMENTS = frozenset({"max_new_tokens", "until", "temperature", "top_p", "do_sample"})
 """The names of `generation_kwargs` that have an effect: those that every endpoint takes."""
@@ -73,6 +75,39 @@ class EndpointClient:
             raise ValueError(
                 f"base_url={self._settings.shown_url} cannot be reached ({message}); is the server running?"
             ) from error
+
+    def vllm_server(self) -> VllmServer:
+        """Ask a vLLM server for its version and, unless the settings say it, for the family of its model.
+
+        Raises:
+            ValueError: The family cannot be found out, or is none whose media we know how to send.
+        """
+        root = self._settings.base_url.rstrip("/").removesuffix("/v1")
+        said = self._asked("GET", f"{root}/version")
+        version = said.get("version") if isinstance(said.get("version"), str) else None
+        if self._settings.family is not None:
+            return VllmServer(OMNI_FAMILIES[self._settings.family], version)
+        for family in OMNI_FAMILIES.values():
+            asked = {"model": self._settings.model, "prompt": "".join(family.marks), "add_special_tokens": False}
+            if self._asked("POST", f"{root}/tokenize", asked).get("count") == len(family.marks):
+                return VllmServer(family, version)
+        known = " or ".join(f"family={name}" for name in OMNI_FAMILIES)
+        raise ValueError(
+            f"{self._settings.shown_url} does not say that model={self._settings.model} is a Qwen omni model (its "
+            f"address /tokenize was asked): name it with {known}, or use media=frames for another model."
+        )
+
+    def _asked(self, method: str, url: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+        """Return what a server says at an address besides those of OpenAI's API; nothing if it has no such address."""
+        try:
+            said = (
+                self._client.get(url, cast_to=object)
+                if method == "GET"
+                else self._client.post(url, cast_to=object, body=body)
+            )
+        except openai.APIError:
+            return {}
+        return said if isinstance(said, dict) else {}
 
     def close(self) -> None:
         """Close all connections. Open requests fail."""

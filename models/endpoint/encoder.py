@@ -1,14 +1,12 @@
 """Turns conversations into the messages of requests, in the forms in which OpenAI-compatible endpoints take media.
 
-"frames" and "frames-only" send what `inputs.decoding` returns, which is also what a local model gets; "vllm" sends
-files.
+All of them send what `inputs.decoding` returns, which is also what a local model gets.
 """
 
 import os
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,40 +14,25 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
-from ..inputs.conversation import (
-    AudioPart,
-    Conversation,
-    ImagePart,
-    Part,
-    TextPart,
-    Turn,
-    VideoPart,
-    media_of,
-    paths_of,
-    read_messages,
-    with_system_prompt,
-)
+from ..inputs.conversation import AudioPart, Conversation, media_of, paths_of, read_messages, with_system_prompt
 from ..inputs.decoding import DecodedConversation, decode
 from ..inputs.media_cache import MediaCache
+from ..inputs.omni_families import QWEN2_5_OMNI
 from ..inputs.policy import Policy, system_prompt_text
-from ..media.audio import sound_seconds
-from ..media.errors import MediaError
+from ..inputs.stats import MediaStats
 from ..runtime.request import NOTHING_SHOWN, EncodingResult, error_result
 from .payload import (
     Payload,
-    address_part,
     clip_part,
-    data_url,
+    exact_sound_part,
     image_part,
     messages_of,
+    movie_part,
     sound_part,
     text_part,
 )
 from .settings import EndpointSettings
-from .vllm import fields_of
-
-FRAME_FACTOR = 28
-"""Height and width of frames are multiples of it, in pixels, as for the release's model."""
+from .vllm import VllmServer, fields_of, heard_as, identity_of, movie
 
 
 class EndpointEncoder:
@@ -57,6 +40,7 @@ class EndpointEncoder:
 
     Args:
         settings: How media are shown and sent.
+        server: What is known of the server, with media=vllm; None with other values.
 
     Attributes:
         settings: The settings.
@@ -66,10 +50,16 @@ class EndpointEncoder:
         ValueError: The system prompt cannot be read.
     """
 
-    def __init__(self, settings: EndpointSettings) -> None:
+    def __init__(self, settings: EndpointSettings, server: VllmServer | None = None) -> None:
+        assert (server is not None) == (settings.media == "vllm"), settings.media
         self.settings = settings
+        self._server = server
+        # Without a server that says what it serves, frames have the sizes for the release's model.
+        family = QWEN2_5_OMNI if server is None else server.family
+        self._frame_factor = family.frame_factor
+        own = None if server is None else family.system_prompt
         given = settings.system_prompt
-        self.system_prompt = None if given is None else system_prompt_text(given)
+        self.system_prompt = own if given is None else system_prompt_text(given)
         never = settings.media == "frames-only"
         self._policy: Policy = replace(settings, use_audio_in_video="never") if never else settings
         self._store = settings.clip_store()
@@ -105,15 +95,38 @@ class EndpointEncoder:
             For each conversation, its `Payload`, or the reason why it cannot be encoded.
         """
         packed, media = self._caches(conversations)
-        kind: type[_FileForm | _DecodedForm] = _FileForm if self.settings.media == "vllm" else _DecodedForm
-        return [_result(kind(self.settings, packed, media), conversation) for conversation in conversations]
+        form = self._form(packed)
+        return [self._result(form, conversation, media) for conversation in conversations]
+
+    def payload(self, decoded: DecodedConversation) -> Payload:
+        """Make the payload of one conversation whose media are decoded already.
+
+        Raises:
+            ValueError: One request cannot show these media.
+        """
+        return self._form(_PackedParts()).payload(decoded)
+
+    def _form(self, packed: "_PackedParts") -> "_DecodedForm":
+        return (
+            _DecodedForm(self.settings.frame_format, packed)
+            if self._server is None
+            else _VllmForm(self._server, packed)
+        )
+
+    def _result(self, form: "_DecodedForm", conversation: Conversation, media: MediaCache) -> EncodingResult:
+        # An error of one request must not affect the others. It is counted, and never scored as an answer.
+        try:
+            decoded = decode(conversation, self._frame_factor, media)
+            return EncodingResult(form.payload(decoded), form.stats(decoded), tuple(decoded.remarks))
+        except Exception as error:
+            return error_result(error, NOTHING_SHOWN)
 
     def _caches(self, conversations: Sequence[Conversation]) -> tuple["_PackedParts", MediaCache]:
         """Return the caches of the last call if this call is about the same unchanged files, else empty ones."""
         files = [(path, _state(path)) for path in paths_of(conversations)]
         known = self._last is not None and files and self._last[0] == files and None not in dict(files).values()
         if self._last is None or not known:
-            self._last = files, _PackedParts(), MediaCache(FRAME_FACTOR, self._store)
+            self._last = files, _PackedParts(), MediaCache(self._frame_factor, self._store)
         return self._last[1:]
 
 
@@ -124,14 +137,6 @@ def _state(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return stat.st_size, stat.st_mtime_ns
-
-
-def _result(form: "_FileForm | _DecodedForm", conversation: Conversation) -> EncodingResult:
-    # An error of one request must not affect the others. It is counted, and never scored as an answer.
-    try:
-        return form.result(conversation)
-    except Exception as error:
-        return error_result(error, NOTHING_SHOWN)
 
 
 class _PackedParts:
@@ -152,19 +157,19 @@ class _PackedParts:
 class _DecodedForm:
     """Sends pictures and sounds, which are decoded here."""
 
-    def __init__(self, settings: EndpointSettings, packed: _PackedParts, media: MediaCache) -> None:
-        self._format = settings.frame_format
+    def __init__(self, frame_format: str, packed: _PackedParts) -> None:
+        self._format = frame_format
         self._packed = packed
-        self._media = media
 
-    def result(self, conversation: Conversation) -> EncodingResult:
-        decoded = decode(conversation, FRAME_FACTOR, self._media)
+    def payload(self, decoded: DecodedConversation) -> Payload:
         media = _MediaInOrder(decoded)
         turns = [
             (message["role"], [self._part(item, media) for item in message["content"]]) for message in decoded.messages
         ]
-        stats = replace(decoded.stats, time_axis=None)  # a sequence of pictures has no time axis
-        return EncodingResult(Payload(messages_of(turns)), stats, tuple(decoded.remarks))
+        return Payload(messages_of(turns))
+
+    def stats(self, decoded: DecodedConversation) -> MediaStats:
+        return replace(decoded.stats, time_axis=None)  # a sequence of pictures has no time axis
 
     def _part(self, item: Mapping[str, Any], media: "_MediaInOrder") -> bytes:
         kind = item["type"]
@@ -175,8 +180,10 @@ class _DecodedForm:
         if kind == "audio":
             return self._sound(media.sound())
         frames, sound = media.video()
-        pack = partial(clip_part, frames, sound, self._format)
-        return self._packed.once((id(frames), id(sound)), pack, frames, sound)
+        return self._packed.once((id(frames), id(sound)), partial(self._clip, frames, sound), frames, sound)
+
+    def _clip(self, frames: torch.Tensor, sound: NDArray[np.float32] | None) -> bytes:
+        return clip_part(frames, sound, self._format)
 
     def _sound(self, samples: NDArray[np.float32]) -> bytes:
         return self._packed.once(id(samples), lambda: sound_part(samples), samples)
@@ -202,48 +209,22 @@ class _MediaInOrder:
         return next(self._videos)
 
 
-class _FileForm:
-    """Sends whole clips and sounds, which the server decodes."""
+class _VllmForm(_DecodedForm):
+    """Sends each clip as one file with exactly the frames and the sound that a local model gets."""
 
-    def __init__(self, settings: EndpointSettings, packed: _PackedParts, media: MediaCache) -> None:
-        self._allowed_path = settings.allowed_path
-        self._packed = packed
-        self._media = media
+    def __init__(self, server: VllmServer, packed: _PackedParts) -> None:
+        super().__init__("png", packed)
+        self._server = server
 
-    def result(self, conversation: Conversation) -> EncodingResult:
-        media = media_of(conversation)
-        fields, stats, remarks = fields_of([part for part in media if isinstance(part, VideoPart)])
-        turns = [(turn.role, [self._part(part) for part in turn.parts]) for turn in conversation]
-        seconds = sum(_seconds(part) for part in media if isinstance(part, AudioPart))
-        stats = replace(
-            stats, seconds_heard=stats.seconds_heard + seconds, seconds_present=stats.seconds_present + seconds
-        )
-        return EncodingResult(Payload(messages_of(turns), fields), stats, tuple(remarks))
+    def payload(self, decoded: DecodedConversation) -> Payload:
+        return replace(super().payload(decoded), fields=fields_of(decoded, self._server.family))
 
-    def _part(self, part: Part) -> bytes:
-        if isinstance(part, TextPart):
-            return text_part(part.text)
-        if isinstance(part, VideoPart):
-            return self._file("video_url", part.path)
-        if isinstance(part, AudioPart) and isinstance(part.source, str):
-            return self._file("audio_url", part.source)
-        # A medium in memory is sent as a picture or a sound.
-        decoded = decode((Turn("user", (part,)),), FRAME_FACTOR, self._media)
-        if isinstance(part, ImagePart):
-            return image_part(decoded.images[0], "png")
-        return sound_part(decoded.sounds[0])
+    def stats(self, decoded: DecodedConversation) -> MediaStats:
+        return decoded.stats
 
-    def _file(self, kind: str, path: str) -> bytes:
-        return self._packed.once((kind, path), lambda: address_part(kind, self._address(Path(path))))
+    def _clip(self, frames: torch.Tensor, sound: NDArray[np.float32] | None) -> bytes:
+        content = movie(frames, None if sound is None else heard_as(sound, self._server))
+        return movie_part(content, identity_of(content))
 
-    def _address(self, path: Path) -> str:
-        if self._allowed_path is None:
-            return data_url(path)
-        file = path.resolve()
-        if not file.is_relative_to(Path(self._allowed_path).resolve()):
-            raise MediaError(f"{path} is not in allowed_path={self._allowed_path}, the folder that the server reads.")
-        return file.as_uri()
-
-
-def _seconds(sound: AudioPart) -> float:
-    return (sound_seconds(sound.source) or 0.0) if isinstance(sound.source, str) else 0.0
+    def _sound(self, samples: NDArray[np.float32]) -> bytes:
+        return self._packed.once(id(samples), lambda: exact_sound_part(heard_as(samples, self._server)), samples)

@@ -3,11 +3,10 @@
 import base64
 import io
 import json
-import mimetypes
+import struct
 import wave
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -138,27 +137,28 @@ def sound_part(samples: NDArray[np.float32]) -> bytes:
     return _json({"type": "input_audio", "input_audio": {"data": _base64(packed.getvalue()), "format": "wav"}})
 
 
-def address_part(kind: str, url: str) -> bytes:
-    """Pack the address of a clip or a sound.
+def exact_sound_part(samples: NDArray[np.float32]) -> bytes:
+    """Pack a sound of shape (samples,), dtype float32, at 16 kHz, as WAV with these floats."""
+    content = np.ascontiguousarray(samples, "<f4").tobytes()
+    # Format 3: floats. One channel, 4 bytes a sample.
+    form = struct.pack("<HHIIHH", 3, 1, SAMPLE_RATE, 4 * SAMPLE_RATE, 4, 32)
+    chunks = b"fmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(content)) + content
+    packed = b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
+    return _json({"type": "input_audio", "input_audio": {"data": _base64(packed), "format": "wav"}})
+
+
+def movie_part(content: bytes, identity: str) -> bytes:
+    """Pack a clip in a QuickTime file, in the form that vLLM takes.
 
     Args:
-        kind: "video_url" or "audio_url".
-        url: The address.
+        content: The content of the file.
+        identity: What identifies it in vLLM's caches.
 
     Returns:
-        The JSON text of the part.
+        The JSON text of a `video_url` part.
     """
-    return _json({"type": kind, kind: {"url": url}})
-
-
-def data_url(path: Path) -> str:
-    """Make a data URL that contains the content of a file.
-
-    Raises:
-        OSError: The file cannot be read.
-    """
-    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    return f"data:{kind};base64,{_base64(path.read_bytes())}"
+    url = f"data:video/quicktime;base64,{_base64(content)}"
+    return _json({"type": "video_url", "video_url": {"url": url}, "uuid": identity})
 
 
 def messages_of(turns: Sequence[tuple[str, Sequence[bytes]]]) -> tuple[bytes, ...]:

@@ -4,7 +4,7 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -37,6 +37,9 @@ _SHORTEST_LIMIT = 1.0
 
 _SLOW = 0.5
 """A try that takes more than this share of `timeout` is a sign that the server is crowded."""
+
+_MOST_TRIES = 7
+"""Tries of a question outside a run. They take half a minute, if the server answers at once with an error."""
 
 NOT_ASKED = EncodingResult(
     reason="[LMMS_EVAL_BUDGET_EXCEEDED] The question was not asked, because the token budget (--max_tokens) is spent."
@@ -115,6 +118,7 @@ class EndpointRunner:
         ledger: Keeps answers and counts failures.
         guard: Ends a run after SIGTERM, while it waits for replies.
         spending: The token budget of the run.
+        before_asking: Called once before the first request is sent, if one is. What it raises ends the run.
 
     Attributes:
         usage: What the run has used so far.
@@ -130,12 +134,14 @@ class EndpointRunner:
         ledger: Ledger,
         guard: SigtermGuard,
         spending: Spending | None = None,
+        before_asking: Callable[[], Any] = lambda: None,
     ) -> None:
         self._client = client
         self._settings = settings
         self._pipeline = pipeline
         self._ledger = ledger
         self._guard = guard
+        self._before_asking: Callable[[], Any] | None = before_asking
         self.usage = Usage()
         self.limiter = Limiter(settings.concurrency)
         self._outage = Outage()
@@ -246,6 +252,9 @@ class EndpointRunner:
                 for response in job.responses:
                     del left[response.request]
                     state.events.put(response)
+                if job.ready and self._before_asking is not None:
+                    self._before_asking()
+                    self._before_asking = None
                 for request, share in job.ready:
                     del left[request.request]
                     if not put_until(state.waiting, _Call(request, share), state.ended):
@@ -325,6 +334,34 @@ class EndpointRunner:
         finally:
             slow = time.monotonic() - started > _SLOW * self._settings.timeout
             self.limiter.leave(entry, crowded or slow)
+
+
+def ask_until_answered(
+    client: EndpointClient, settings: EndpointSettings, payload: Payload, generation_kwargs: Mapping[str, Any]
+) -> Reply:
+    """Ask one question outside a run, with the pauses of a run between tries.
+
+    Args:
+        client: The client of the server.
+        settings: The time limits.
+        payload: The question.
+        generation_kwargs: The arguments of generation.
+
+    Returns:
+        The reply.
+
+    Raises:
+        TroubleError: There is none after several tries.
+        RefusedError: The server will not answer.
+    """
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(TroubleError),
+        wait=_wait,
+        stop=tenacity.stop_after_attempt(_MOST_TRIES) | tenacity.stop_before_delay(settings.deadline),
+        reraise=True,
+    )
+    # The body is made for each try, because it depends on what the server refused before.
+    return retrying(lambda: client.ask(client.content(payload, generation_kwargs), settings.timeout))
 
 
 def _response(request: EncodedRequest, reply: Reply) -> Response:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
@@ -23,11 +22,13 @@ class EndpointSettings(RunSettings):
     Attributes:
         base_url: The address before `/chat/completions`.
         model: The name of the model on the server.
-        media: How media are sent. "vllm": whole clips and sounds. "frames": pictures and sounds. "frames-only":
-            pictures.
+        media: How media are sent. "vllm": clips with their sound, and sounds, as vLLM takes them. "frames": pictures
+            and sounds. "frames-only": pictures.
         concurrency: How many requests may be open at once.
         api_key_env: The environment variable that holds the key.
-        allowed_path: For "vllm", the folder whose files the server reads itself; None if requests contain their media.
+        family: For "vllm", the family of the served model, by the `model_type` of its checkpoint; None means that the
+            server is asked.
+        senses: "check" finds out before the first request whether sounds and pictures arrive at the model.
         frame_format: For "frames" and "frames-only", how pictures are packed. "png" is lossless.
         timeout: The most seconds of one try.
         deadline: The most seconds of all tries of a request together.
@@ -38,7 +39,8 @@ class EndpointSettings(RunSettings):
     media: Literal["vllm", "frames", "frames-only"]
     concurrency: PositiveInt = 8
     api_key_env: str = "OPENAI_API_KEY"
-    allowed_path: str | None = None
+    family: Literal["qwen2_5_omni", "qwen3_omni_moe"] | None = None
+    senses: Literal["check", "off"] = "check"
     frame_format: Literal["jpeg", "png"] = "jpeg"
     timeout: PositiveFloat = 300.0
     deadline: PositiveFloat = 900.0
@@ -114,13 +116,8 @@ def _check_address(settings: EndpointSettings) -> None:
 
 
 def _check_media(settings: EndpointSettings) -> None:
-    if settings.allowed_path is not None:
-        if settings.media != "vllm":
-            raise ValueError(
-                f"allowed_path is for media=vllm; with media={settings.media}, each request contains its media."
-            )
-        if not Path(settings.allowed_path).is_dir():
-            raise ValueError(f"allowed_path={settings.allowed_path} is not a folder.")
+    if settings.family is not None and settings.media != "vllm":
+        raise ValueError(f"family is for media=vllm; with media={settings.media}, it has no effect.")
     if settings.deadline < settings.timeout:
         raise ValueError(
             f"deadline={settings.deadline:g} is shorter than timeout={settings.timeout:g}, the limit of one try."

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from ..inputs.generation import cut_at, generate_arguments, stops_of
+from ..inputs.senses import Outcome, Senses, local_senses, probes
 from ..runtime.request import PromptTooLongError
 from .collation import EncodedPrompt
 from .description import description
@@ -74,6 +75,15 @@ class Engine:
         with torch.inference_mode():
             answers = self.family.generate(prompts, generate_arguments(generation_kwargs), stops)
         return [answer._replace(text=cut_at(answer.text, stops)) for answer in answers]
+
+    def senses(self) -> Senses:
+        """Find out from logits which media have an effect on the model's answers."""
+        with torch.inference_mode():
+            outcomes = {}
+            for name, question in probes(sees=self.family.sees).items():
+                prompt = self.family.encode(question)
+                outcomes[name] = Outcome(prompt.tokens, tuple(self.family.first_logits(prompt).tolist()))
+        return local_senses(outcomes)
 
     def _observed(self) -> dict[str, Any]:
         """What the loaded model says about itself."""

@@ -9,6 +9,7 @@ import torch
 from transformers import BatchFeature, GenerationConfig
 
 from ..inputs.generation import KNOWN, cut_at, generate_arguments, stops_of
+from ..inputs.senses import Outcome, Senses, local_senses, probes
 from ..local.collation import IDS, MASK
 from ..local.families.base import Answer, end_tokens
 from ..local.loading import Loading, read_config
@@ -18,6 +19,9 @@ from .description import description
 from .encoder import VllmEncoder
 from .prompts import VllmPrompt
 from .settings import VllmSettings
+
+_MOST_PROBABLE = 20
+"""How many probabilities of a token vLLM tells, by default."""
 
 KNOWN_ARGUMENTS = KNOWN - {"length_penalty", "no_repeat_ngram_size"}
 """The arguments of generation that vLLM has."""
@@ -93,6 +97,23 @@ class VllmEngine:
             string, or with the reason why vLLM gave it up.
         """
         return [(output.request_id, self._answer(output)) for output in self._engine.step() if output.finished]
+
+    def senses(self) -> Senses:
+        """Find out from the largest logarithms of probabilities which media have an effect on the model's answers."""
+        from vllm import SamplingParams
+
+        one_token = SamplingParams(max_tokens=1, temperature=0.0, logprobs=_MOST_PROBABLE)
+        outcomes = {}
+        for name, question in probes(sees=self.encoder.family.sees).items():
+            prompt = self.encoder.prompt(question)
+            self._engine.add_request(name, self._input(prompt), one_token)
+            finished = [
+                output for _ in iter(self._engine.has_unfinished_requests, False) for output in self._engine.step()
+            ]
+            (found,) = finished[-1].outputs[0].logprobs
+            values = sorted((one.logprob for one in found.values()), reverse=True)
+            outcomes[name] = Outcome(prompt.tokens, tuple(values[:_MOST_PROBABLE]))
+        return local_senses(outcomes)
 
     def abort(self, names: list[str]) -> None:
         """Let the engine drop prompts without an answer."""

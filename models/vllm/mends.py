@@ -8,17 +8,22 @@ import hashlib
 import importlib
 import inspect
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Any
 
+import numpy as np
 import torch
 from loguru import logger
 
 VARIABLE = "LMMS_HUMANSENSE_VLLM_MENDS"
 """The environment variable that asks for the corrections, with the value "1"."""
+
+MENDED = "+humansense"
+"""The end of the version of a server with all corrections. `models/endpoint/vllm.py` has the same."""
 
 _QWEN2_5 = "vllm.model_executor.models.qwen2_5_omni_thinker"
 _QWEN3 = "vllm.model_executor.models.qwen3_omni_moe_thinker"
@@ -30,7 +35,8 @@ class Mend:
 
     Attributes:
         name: What it corrects, for results and messages.
-        model_types: The types of checkpoints that need it.
+        model_types: The types of checkpoints that need it with engine=vllm. None of them if only a server needs it,
+            which makes its inputs itself.
         module: The module.
         sources: The functions of the module that it was written for.
         digest: SHA-256 of their source.
@@ -46,10 +52,24 @@ class Mend:
 
 
 def apply() -> None:
-    """Make all corrections in this process, if the environment variable asks for them. May be called again."""
+    """Make all corrections in this process, if the environment variable asks for them. May be called again.
+
+    If all can be made, a server says so at its address `/version`.
+    """
     if os.environ.get(VARIABLE) == "1":
-        for mend in MENDS:
-            _applied(mend)
+        applied = [_applied(mend) for mend in MENDS]
+        if all(applied):
+            _announce()
+
+
+def _announce() -> None:
+    """Add `MENDED` to the version that a server reports."""
+    for name in ("vllm.version", "vllm.entrypoints.serve.instrumentator.basic"):
+        module = sys.modules.get(name)  # if the second one is imported later, it takes the version of the first one
+        for constant in ("__version__", "VLLM_VERSION"):
+            version = getattr(module, constant, MENDED)
+            if not version.endswith(MENDED):
+                setattr(module, constant, version + MENDED)
 
 
 def states(model_type: str, wanted: bool) -> dict[str, str]:
@@ -116,7 +136,7 @@ def _applied(mend: Mend) -> bool:
 def _replace(owner: Any, name: str, made: Callable[[Any], Any]) -> None:
     original = getattr(owner, name)
     new = made(original)
-    new.mended = original
+    getattr(new, "__func__", new).mended = original
     setattr(owner, name, new)
 
 
@@ -217,6 +237,57 @@ def _merging(module: Any) -> None:
         )
 
 
+# --- What a server makes of clips and sounds itself ---
+
+
+def _layout_of_qwen2_5(module: Any) -> None:
+    """Order the tokens of a heard clip as transformers' processor does.
+
+    vLLM puts a chunk of sound after each chunk of frames that is not empty, and rounds the times of frames down. So the
+    order differs where a step of the time axis is longer than a chunk of 2 s, or is no whole number of positions.
+    """
+    processor = module.Qwen2_5OmniProcessor
+
+    def omni_get_updates_use_audio_in_video(
+        cls: Any, thinker_config: Any, audio_len: int, video_grid_thw: Any, video_second_per_grid_t: float
+    ) -> list[int]:
+        steps, height, width = (int(size) for size in video_grid_thw)
+        per_second = getattr(thinker_config.vision_config, "tokens_per_second", 25)
+        merged = thinker_config.vision_config.spatial_merge_size**2
+        times = np.arange(steps).repeat(height * width // merged) * video_second_per_grid_t * per_second
+        chunk = int(per_second * thinker_config.seconds_per_chunk)
+        seen = processor.get_chunked_index(None, times, chunk)
+        heard = processor.get_chunked_index(None, np.arange(audio_len), chunk)
+        tokens = [thinker_config.audio_start_token_id]
+        for frames, sound in zip_longest(seen, heard, fillvalue=(0, 0)):
+            tokens += [thinker_config.video_token_index] * (frames[1] - frames[0])
+            tokens += [thinker_config.audio_token_index] * (sound[1] - sound[0])
+        return [*tokens, thinker_config.audio_end_token_id]
+
+    _replace(
+        module.Qwen2_5OmniThinkerMultiModalProcessor,
+        "omni_get_updates_use_audio_in_video",
+        lambda original: classmethod(omni_get_updates_use_audio_in_video),
+    )
+
+
+def _sounds_of_qwen3(module: Any) -> None:
+    """Give sounds as they are to the processor of Qwen3-Omni, and take its number of frames of the spectrogram.
+
+    vLLM pads each sound to a whole number of such frames, and so has one more than transformers.
+    """
+    plain = module.Qwen2_5OmniThinkerMultiModalProcessor
+
+    def as_in_qwen2_5(name: str) -> None:
+        def inherited(self: Any, *args: Any) -> Any:
+            return getattr(plain, name)(self, *args)
+
+        _replace(module.Qwen3OmniMoeThinkerMultiModalProcessor, name, lambda original: inherited)
+
+    as_in_qwen2_5("_get_hf_mm_inputs")
+    as_in_qwen2_5("_postprocess_hf_mm_data")
+
+
 _OMNI = ("qwen2_5_omni", "qwen3_omni_moe")
 _POSITIONS = (
     "get_mrope_input_positions",
@@ -249,5 +320,24 @@ MENDS = (
         sources=("check_interleaved_audio_video", "merge_interleaved_embeddings"),
         digest="e92600aa72773fb4a2cc996fa78e4a7d5a1edbf62be0f6b1297436a192896dab",
         change=_merging,
+    ),
+    Mend(
+        name="order of tokens of heard clips",
+        model_types=(),
+        module=_QWEN2_5,
+        sources=("Qwen2_5OmniThinkerMultiModalProcessor.omni_get_updates_use_audio_in_video",),
+        digest="eb4ddded51f4dba8d4eb15b6472d698824fbc9b22d1731f7591abc7df2fcb570",
+        change=_layout_of_qwen2_5,
+    ),
+    Mend(
+        name="ends of sounds (Qwen3-Omni)",
+        model_types=(),
+        module=_QWEN3,
+        sources=tuple(
+            f"Qwen3OmniMoeThinkerMultiModalProcessor.{name}"
+            for name in ("_get_hf_mm_inputs", "_postprocess_hf_mm_data")
+        ),
+        digest="f099505f919e6946349402457cecf8e7ffe09ce5deffb9421d99b19c6cf61a87",
+        change=_sounds_of_qwen3,
     ),
 )

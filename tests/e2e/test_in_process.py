@@ -62,7 +62,7 @@ def test_how_responses_ended_is_a_metric_that_is_missing_where_it_is_not_known(e
         return message("B", "length" if len(server.requests) % 2 else "stop")
 
     with ChatServer(replies) as server:
-        arguments = f"base_url={server.url},model=m,media=frames,concurrency=1"
+        arguments = f"base_url={server.url},model=m,media=frames,concurrency=1,senses=off"
         everything = evaluate("humansense_sample", model="humansense_server", model_args=arguments, log_samples=True)
     results, samples = everything["results"], everything["samples"]
     known = {}

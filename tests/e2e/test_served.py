@@ -86,6 +86,7 @@ def test_a_real_server_answers_as_the_local_model_that_is_fed_the_same(
             assert sample["token_counts"][0]["input_tokens"] == prompt.tokens
             compared += 1
     assert compared == 39
+    assert {results["model_info"]["senses"][name] for name in ("sight", "sound")} == {"arrives"}
     usage = results["model_info"]["usage"]
     assert (usage["replies"], usage["retries"], usage["narrowest_window"]) == (39, 0, 4)
     assert usage["prompt_tokens"] > 39 * 200
@@ -97,7 +98,8 @@ def test_keys_are_written_nowhere_and_answers_are_kept(tmp_path: Path) -> None:
         done = run(
             sys.executable, "-m", "lmms_eval", "--model", "humansense_server", "--verbosity", "DEBUG",
             "--tasks", "humansense_sample_hc,humansense_sample_pc", "--log_samples", "--use_cache", "cache",
-            "--model_args", f"base_url={url},model=m,media=frames,api_key_env=MY_KEY", "--output_path", output,
+            "--model_args", f"base_url={url},model=m,media=frames,senses=off,api_key_env=MY_KEY",
+            "--output_path", output,
             cwd=tmp_path, MY_KEY="sk-hunter2",
         )  # fmt: skip
         return done.stdout + done.stderr

@@ -18,7 +18,7 @@ TASKS = ("humansense_sample_ar", "humansense_sample_hc")
 
 
 def arguments_of(server: ChatServer) -> str:
-    return f"base_url={server.url},model=m,media=frames,media_workers=0"
+    return f"base_url={server.url},model=m,media=frames,media_workers=0,senses=off"
 
 
 def test_a_temperature_and_a_system_instruction_reach_the_server_and_the_results(evaluate: Any) -> None:

@@ -10,8 +10,9 @@ import ssl
 import struct
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Any
 
 from tests.helpers.waits import until
@@ -69,11 +70,18 @@ def refusal(status: int, message: str = "no", code: str | None = None, **headers
 class ChatServer:
     """Serves `replies` until the block ends.
 
+    `addresses` are other addresses, each with a function from what is sent there (None for GET) to the reply in JSON.
     `asked` counts requests by the number in the question's text ("Question 7"). `open` is the number of requests that
     wait for their reply, `most_open` the most at one time.
     """
 
-    def __init__(self, replies: Replies, certificate: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        replies: Replies,
+        certificate: ssl.SSLContext | None = None,
+        addresses: Mapping[str, Callable[[Any], Any]] = MappingProxyType({}),
+    ) -> None:
+        self.addresses = addresses
         self.asked: Counter[int] = Counter()
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
@@ -130,10 +138,17 @@ def _handler(server: ChatServer) -> type[BaseHTTPRequestHandler]:
             pass
 
         def do_GET(self) -> None:
-            self._send(Reply('{"object": "list", "data": []}'))
+            if self.path in server.addresses:
+                self._send(Reply(json.dumps(server.addresses[self.path](None))))
+            else:
+                self._send(Reply('{"object": "list", "data": []}', 200 if self.path == "/v1/models" else 404))
 
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if self.path != "/v1/chat/completions":
+                known = server.addresses.get(self.path)
+                self._send(Reply(json.dumps(known(request))) if known else Reply("{}", 404))
+                return
             headers = {name.lower(): value for name, value in self.headers.items()}
             self._send(server.reply(request, headers))
 

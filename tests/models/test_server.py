@@ -10,7 +10,7 @@ from loguru import logger
 
 from lmms_humansense.models.chat import FAILURE_MARK
 from lmms_humansense.models.server import HumanSenseServer
-from tests.helpers.chat_server import ChatServer, Reply, answer
+from tests.helpers.chat_server import ChatServer, Replies, Reply, answer, refusal
 
 GENERATION = {"max_new_tokens": 8, "temperature": 0, "do_sample": False, "num_beams": 1, "until": []}
 """What the YAML files of the benchmark set."""
@@ -32,7 +32,8 @@ class Question:
 
 
 def served(server: ChatServer, **arguments: Any) -> HumanSenseServer:
-    model = HumanSenseServer(base_url=server.url, model="m", media="frames", media_workers=0, **arguments)
+    given = {"media": "frames", "media_workers": 0, "senses": "off", **arguments}
+    model = HumanSenseServer(base_url=server.url, model="m", **given)
     model.task_dict = {"task": {"test": [None]}}
     return model
 
@@ -147,3 +148,132 @@ def test_a_model_can_be_used_for_another_run() -> None:
         model.clean()
         assert ask(model, Question(1)) == ["B"]
         assert server.asked == {0: 1, 1: 1}
+
+
+def replying(pictures: int, sound: int, counts: bool = True, text: str = "Nothing.") -> Replies:
+    """A server whose prompts have this many more tokens for a picture and for a sound."""
+
+    def replies(number: int, _: int) -> Reply:
+        # The requests come from several threads; this one is the last that has been noted.
+        said = json.dumps(server_of_test[0].requests[-1])
+        tokens = (
+            len(said.split('"text": "')[-1]) // 8 + pictures * said.count("image_url") + sound * ("input_audio" in said)
+        )
+        return answer(text, usage={"prompt_tokens": tokens if counts else 0, "completion_tokens": 2})
+
+    return replies
+
+
+server_of_test: list[ChatServer] = []
+
+
+def senses_of(replies: Replies, **arguments: Any) -> dict[str, Any] | str:
+    """What a run finds, or the sentence that ends it."""
+    with ChatServer(replies) as server:
+        server_of_test[:] = [server]
+        model = served(server, **{"senses": "check", **arguments})
+        try:
+            assert ask(model, Question(1), Question(2)) == ["Nothing."] * 2
+        except SystemExit as ending:
+            assert len(server.requests) <= 6
+            return str(ending.code)
+        assert len(server.requests) <= 8
+        found: dict[str, Any] = model.get_model_info()["senses"]
+        return found
+
+
+def test_a_run_finds_out_what_arrives_at_the_model(warnings: list[str]) -> None:
+    found = senses_of(replying(pictures=32, sound=50))
+    assert isinstance(found, dict)
+    assert (found["sight"], found["sound"]) == ("arrives", "arrives")
+    assert set(found["prompt_tokens"]) == {
+        "text alone", "longer text", "clip", "clip with other frames", "clip with sound", "clip with another sound"
+    }  # fmt: skip
+    only = senses_of(replying(pictures=32, sound=50), media="frames-only")
+    assert isinstance(only, dict)
+    assert (only["sight"], only["sound"]) == ("arrives", "not sent")
+    assert warnings == []
+
+
+def test_a_deaf_and_a_blind_server_end_the_run_with_a_sentence() -> None:
+    deaf = senses_of(replying(pictures=32, sound=0))
+    assert isinstance(deaf, str)
+    assert "with media=frames takes sounds and its model does not get them. Prompt tokens: text alone" in deaf
+    assert deaf.endswith(
+        "; serve a model that hears, or run the group humansense_video with media=frames-only, or set senses=off to "
+        "ask it all the same."
+    )
+    blind = senses_of(replying(pictures=0, sound=50))
+    assert "takes pictures and its model does not get them" in str(blind)
+    assert senses_of(replying(pictures=0, sound=0), senses="off") == "off"
+
+
+def test_a_server_that_refuses_sounds_ends_the_run_with_its_own_words() -> None:
+    def replies(number: int, asked: int) -> Reply:
+        if "input_audio" in json.dumps(server_of_test[0].requests[-1]):
+            return refusal(400, "At most 0 audio(s) may be provided in one prompt.")
+        return replying(pictures=32, sound=0)(number, asked)
+
+    said = str(senses_of(replies, concurrency=1))
+    assert "refuses sounds (HTTP 400: At most 0 audio(s) may be provided in one prompt)" in said
+
+
+@pytest.mark.parametrize("counts", [False, True])
+def test_where_nothing_can_be_concluded_the_run_says_so_once_and_goes_on(warnings: list[str], counts: bool) -> None:
+    """A server without usage, and one that counts every prompt alike."""
+    replies = (lambda number, _: answer("Nothing.")) if counts else replying(pictures=0, sound=0, counts=False)
+    found = senses_of(replies)
+    assert isinstance(found, dict)
+    assert (found["sight"], found["sound"]) == ("unknown", "unknown")
+    (said,) = warnings
+    assert "The server reports no prompt tokens, or as many for every text, so nothing can be concluded." in said
+
+
+def test_equal_token_counts_with_different_answers_prove_nothing(warnings: list[str]) -> None:
+    def replies(number: int, asked: int) -> Reply:
+        is_question = "Question" in json.dumps(server_of_test[0].requests[-1])
+        return replying(0, 0, text="Nothing." if is_question else f"{len(server_of_test[0].requests)}")(number, asked)
+
+    found = senses_of(replies)
+    assert isinstance(found, dict)
+    assert found["sight"] == "unknown"
+
+
+def vllm_addresses(marks: str, version: str = "0.32.0") -> dict[str, Any]:
+    """vLLM's other addresses, with a tokenizer for which these marks are two tokens."""
+    return {
+        "/version": lambda _: {"version": version},
+        "/tokenize": lambda sent: {"count": 2 if sent["prompt"] == marks else len(sent["prompt"])},
+    }
+
+
+@pytest.mark.parametrize(
+    ("marks", "version", "family", "mended"),
+    [
+        ("<|VIDEO|><|AUDIO|>", "0.32.0", "qwen2_5_omni", False),
+        ("<|video_pad|><|audio_pad|>", "0.32.0+humansense", "qwen3_omni_moe", True),
+    ],
+)
+def test_a_vllm_server_is_asked_what_it_serves(marks: str, version: str, family: str, mended: bool) -> None:
+    with ChatServer(lambda number, _: answer("B"), addresses=vllm_addresses(marks, version)) as server:
+        model = served(server, media="vllm")
+        info = model.get_model_info()
+        assert info["vllm_server"] == {"family": family, "version": version, "mended": mended}
+        assert (info["system_prompt"] is None) == (family == "qwen3_omni_moe")
+        assert ask(model, Question(1)) == ["B"]
+        other = served(server, media="frames")
+        assert other.get_model_info()["vllm_server"] is None
+        assert model.identity() != other.identity()
+    with ChatServer(lambda number, _: answer("B"), addresses=vllm_addresses(marks, "0.33.0")) as newer:
+        ours, theirs = model.identity(), served(newer, media="vllm").identity()
+        assert {name for name in ours if ours[name] != theirs[name]} == {"base_url", "vllm_server"}
+
+
+def test_a_server_that_does_not_say_what_it_serves_needs_a_name() -> None:
+    with ChatServer(lambda number, _: answer("B")) as server:
+        with pytest.raises(
+            ValueError, match="name it with family=qwen2_5_omni or family=qwen3_omni_moe, or use media="
+        ):
+            served(server, media="vllm")
+        named = served(server, media="vllm", family="qwen3_omni_moe").get_model_info()["vllm_server"]
+        assert named == {"family": "qwen3_omni_moe", "version": None, "mended": False}

@@ -144,6 +144,33 @@ CHANGED: dict[str, tuple[dict[str, Any], str, str]] = {
         "media",
         "frames: pictures (jpeg)",
     ),
+    "engine": (
+        {"model_info": {**AS_RELEASED, "engine": "vllm", "vllm_mends": {"one": "applied", "two": "off"}}},
+        "engine",
+        "vLLM not reported, not corrected: two (off); answers to heard clips may differ: TR 4",
+    ),
+    "corrected server": (
+        {
+            "model_info": {
+                **AS_RELEASED,
+                "media": "vllm",
+                "vllm_server": {"version": "0.32.0+humansense", "mended": True},
+            }
+        },
+        "engine",
+        "vLLM 0.32.0+humansense, its faults corrected",
+    ),
+    "server": (
+        {"model_info": {**AS_RELEASED, "media": "vllm", "vllm_server": {"version": "0.32.0", "mended": False}}},
+        "engine",
+        "vLLM 0.32.0, not corrected: positions of heard clips, ends of sounds; answers to heard clips may differ: TR 4",
+    ),
+    "senses": (
+        {"model_info": {**AS_RELEASED, "senses": {"sight": "arrives", "sound": "unknown"}}},
+        "senses",
+        "not known whether sounds arrive at the model",
+    ),
+    "senses off": ({"model_info": {**AS_RELEASED, "senses": "off"}}, "senses", "not checked (senses=off)"),
     "no temperature": (
         {"model_info": {**AS_RELEASED, "refused_arguments": ["temperature"]}},
         "decoding",

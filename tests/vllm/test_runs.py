@@ -88,6 +88,12 @@ def test_what_cannot_be_asked_fails_alone(engine: Any, tmp_path: Path) -> None:
     assert not engine._engine.has_unfinished_requests()
 
 
+def test_pictures_and_sounds_have_an_effect(engine: Any) -> None:
+    senses = engine.senses()
+    assert (senses.sight, senses.sound) == ("arrives", "arrives")
+    assert not engine._engine.has_unfinished_requests()
+
+
 def test_workers_change_nothing(engine: Any, pool: WorkerPool) -> None:
     requests = requests_of(of_tasks("AR", "TR", "FR2", "ES"))
     alone, helped = run_vllm(engine, requests), run_vllm(engine, requests, workers=pool)

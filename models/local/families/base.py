@@ -161,6 +161,27 @@ class Family(ABC):
         )
         return [self._answer(row, stops) for row in ids[:, prompt_tokens:]]
 
+    def first_logits(self, prompt: EncodedPrompt) -> torch.Tensor:
+        """Compute the logits of the first token of a response.
+
+        Args:
+            prompt: The prompt.
+
+        Returns:
+            Tensor of shape (vocabulary,), dtype float32, on the CPU.
+        """
+        made = self.model.generate(
+            **self._batch([prompt]),
+            **self.generation_extras(prompt.has_heard_video),
+            max_new_tokens=1,
+            do_sample=False,
+            output_logits=True,
+            return_dict_in_generate=True,
+            pad_token_id=self._tokenizer.pad_token_id,
+        )
+        logits: torch.Tensor = made.logits[0][0].float().cpu()
+        return logits
+
     def _answer(self, ids: torch.Tensor, stops: Sequence[str]) -> Answer:
         text, length = self._text(ids), self._length(ids)
         ended = bool(torch.isin(ids[:length], torch.tensor(self._ends, device=ids.device)).any())

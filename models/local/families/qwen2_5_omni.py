@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from ...inputs.decoding import DecodedConversation
+from ...inputs.omni_families import QWEN2_5_OMNI
 from .qwen_omni import QwenOmni
 
 _HOP = 160
@@ -15,12 +16,8 @@ class Qwen25Omni(QwenOmni):
 
     processor_class = "Qwen2_5OmniProcessor"
     model_class = "Qwen2_5OmniThinkerForConditionalGeneration"
-    frame_factor = 28
-    # From the model's documentation; the talker needs exactly this system prompt.
-    system_prompt = (
-        "You are Qwen, a virtual human developed by the Qwen Team, Alibaba Group, capable of perceiving auditory and "
-        "visual inputs, as well as generating text and speech."
-    )
+    frame_factor = QWEN2_5_OMNI.frame_factor
+    system_prompt = QWEN2_5_OMNI.system_prompt
 
     def audio_arguments(self, decoded: DecodedConversation) -> dict[str, Any]:
         """Fit the window of the feature extractor, 300 s by default, to the longest sound, so that no sound is cut.

@@ -1,6 +1,5 @@
 """The arguments of a served model: which are needed, which are refused, and where a key may come from."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,8 +39,8 @@ def test_three_arguments_are_needed() -> None:
         ({"base_url": "http://localhost/v1/chat/completions"}, "leave out /chat/completions"),
         ({"base_url": "https://me:hunter2@example.org/v1"}, "https://example.org/v1 was given with a user"),
         ({"base_url": "https://example.org/v1?key=hunter2"}, "https://example.org/v1 was given with a user"),
-        ({"allowed_path": "."}, "allowed_path is for media=vllm"),
-        ({"media": "vllm", "allowed_path": "/no/such/folder"}, "allowed_path=/no/such/folder is not a folder"),
+        ({"family": "qwen2_5_omni"}, "family is for media=vllm"),
+        ({"media": "vllm", "family": "llava"}, "'qwen2_5_omni' or 'qwen3_omni_moe'"),
     ],
 )  # fmt: skip
 def test_wrong_arguments_are_refused_in_one_sentence(arguments: dict[str, Any], sentence: str) -> None:
@@ -68,7 +67,3 @@ def test_for_another_machine_the_key_comes_from_the_environment(monkeypatch: pyt
     assert settings.api_key == "secret"
     assert settings.is_unprotected
     assert "secret" not in repr(settings)
-
-
-def test_a_folder_that_the_server_reads_is_for_vllm(tmp_path: Path) -> None:
-    assert read(media="vllm", allowed_path=str(tmp_path)).allowed_path == str(tmp_path)

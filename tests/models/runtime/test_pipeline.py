@@ -76,7 +76,7 @@ def requests_to(root: str, named: bool = True) -> list[Request]:
 
 def prepared(requests: list[Request], workers: WorkerPool | None = None) -> list[EncodedRequest | Response]:
     """The encoded requests or responses, in the order of the requests."""
-    settings = read_endpoint_settings({"base_url": "http://127.0.0.1:1/v1", "model": "m", "media": "vllm"})
+    settings = read_endpoint_settings({"base_url": "http://127.0.0.1:1/v1", "model": "m", "media": "frames"})
     pipe = Pipeline(EndpointEncoder(settings), workers, open_ledger(), settings)
     found: list[EncodedRequest | Response] = []
     for job in pipe.ready(requests):
@@ -101,7 +101,7 @@ def test_a_server_that_holds_its_replies_back_gets_eight_requests_at_once(releas
 
 @pytest.mark.parametrize("workers", [False, True])
 def test_results_order_and_failures_are_the_same_as_for_local_files(release: Path, workers: bool) -> None:
-    settings = read_endpoint_settings({"base_url": "http://127.0.0.1:1/v1", "model": "m", "media": "vllm"})
+    settings = read_endpoint_settings({"base_url": "http://127.0.0.1:1/v1", "model": "m", "media": "frames"})
     pool = WorkerPool(partial(EndpointEncoder, settings), 2, limit=60) if workers else None
     here = prepared(requests_to(str(release)))
     with hub.serving(hub.folder(release)) as server:
@@ -134,7 +134,7 @@ def clips_asked_for(server: hub.Server) -> int:
 
 
 def test_the_limit_of_clips_is_fetched_ahead_and_no_more(release: Path) -> None:
-    settings = read_endpoint_settings({"base_url": "http://127.0.0.1:1/v1", "model": "m", "media": "vllm"})
+    settings = read_endpoint_settings({"base_url": "http://127.0.0.1:1/v1", "model": "m", "media": "frames"})
     pipe = Pipeline(EndpointEncoder(settings), None, open_ledger(), settings)
     with hub.serving(hub.folder(release)) as server:
         jobs = pipe.ready(requests_to(server.url))
@@ -171,7 +171,7 @@ def test_a_run_that_is_left_does_not_wait_for_downloads(release: Path) -> None:
         over.set()
         return []
 
-    settings = read_endpoint_settings({"base_url": "http://127.0.0.1:1/v1", "model": "m", "media": "vllm"})
+    settings = read_endpoint_settings({"base_url": "http://127.0.0.1:1/v1", "model": "m", "media": "frames"})
     pipe = Pipeline(EndpointEncoder(settings), None, open_ledger(), settings)
     first = requests_to(str(release))[0]
     jobs = pipe.ready([first, *(Request("task", number, {}, hanging, number) for number in range(20))])
