@@ -56,6 +56,16 @@ class HumanSenseOmni(ChatModel):
         self._loaded: Engine | VllmEngine | None = self._load()
         self._own_system_prompt = self.system_prompt = self._loaded.encoder.system_prompt
         self._effort: dict[str, float] = {}
+        self._runner: LocalRunner | VllmRunner | None = None
+
+    @property
+    def busy(self) -> float | None:
+        """The share of this run in which the model worked, from 0 to 1; None before the first run."""
+        runner = self._runner
+        if isinstance(runner, VllmRunner):
+            spent = runner.usage.busy + runner.usage.waiting
+            return runner.usage.busy / spent if spent else 0.0
+        return None if runner is None else runner.effort.busy
 
     @property
     def engine(self) -> Engine:
@@ -146,6 +156,7 @@ class HumanSenseOmni(ChatModel):
             runner = VllmRunner(self.vllm, self._workers, ledger, guard)
         else:
             runner = LocalRunner(self.engine, self._workers, ledger, guard)
+        self._runner = runner
         try:
             yield from runner.run(requests, on_response)
         finally:

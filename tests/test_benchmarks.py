@@ -55,3 +55,11 @@ def test_preparing_is_compared_with_unpacking(tmp_path: Path) -> None:
     found = measured("unpacking.py", "--rounds", "2", "--members", "300", out=tmp_path / "unpacking.json")
     assert found["about"]["members"] == 300
     assert [len(taken) for taken in found["seconds"].values()] == [2, 2, 2]
+
+
+def test_a_run_of_all_tasks_is_rehearsed(tmp_path: Path) -> None:
+    found = measured("rehearsal.py", "--share", "0.002", out=tmp_path / "rehearsal.json")
+    assert found["questions"] == 15
+    assert found["run"]["status"] == found["report"]["status"] == 0
+    assert found["seconds to the first answer"] < found["run"]["seconds"]
+    assert all(found["bytes written"].values())
