@@ -5,40 +5,68 @@ from typing import Annotated, Literal
 
 import typer
 
-from . import __version__
+from .about import versions
 from .demo.tiny_model import DEFAULT_FAMILY, write_tiny_model
 from .demo.tiny_recipes import RECIPES
 from .plugin.entry_points import task_folder
+from .run import help as run_help
 
 app = typer.Typer(
     help="HumanSense for lmms-eval: run it, prepare its data, report its results, try it.",
     no_args_is_help=True,
-    add_completion=False,
+    epilog="First steps: lmms-humansense doctor, lmms-humansense demo, lmms-humansense list.",
 )
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(__version__)
+        typer.echo("\n".join(versions.lines()))
         raise typer.Exit
 
 
 @app.callback()
 def main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Print the versions that matter, and exit."
+        ),
     ] = False,
 ) -> None:
     """Options of the command itself."""
 
 
-@app.command()
+@app.command("list", epilog="Example: lmms-humansense list --json")
+def list_tasks(
+    tasks: Annotated[bool, typer.Option("--tasks", help="Show also the single tasks.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON, for scripts.")] = False,
+) -> None:
+    """List what --tasks takes: sizes, what each group needs, and whether it can be asked without a network now."""
+    from .about.listing import show
+
+    raise typer.Exit(show(as_json, tasks))
+
+
+@app.command(epilog="Example: lmms-humansense doctor && lmms-humansense run --model humansense_omni …")
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON, for scripts.")] = False,
+) -> None:
+    """Look at Python, packages, GPU, decoders, folders, the Hub and the data; say what to do where something is wrong.
+
+    Ends with status 1 if something stops runs.
+    """
+    from .about.doctor import doctor as look
+
+    raise typer.Exit(look(as_json))
+
+
+@app.command(epilog='Example: lmms-eval tasks list --include-path "$(lmms-humansense path)"')
 def path() -> None:
-    """Print the task folder, for `lmms-eval tasks list --include-path "$(lmms-humansense path)"`."""
+    """Print the task folder, for the commands of lmms-eval that load no plugins."""
     typer.echo(task_folder())
 
 
-@app.command("tiny-model")
+@app.command("tiny-model", epilog="Example: lmms-humansense tiny-model tiny --family qwen3_omni")
 def tiny_model(
     directory: Annotated[Path, typer.Argument(help="Where to write the checkpoint.")],
     seed: Annotated[int, typer.Option(help="Seed of the random weights.")] = 0,
@@ -51,14 +79,30 @@ def tiny_model(
         _stop(str(error))
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def run(context: typer.Context) -> None:
+@app.command(cls=run_help.RunCommand, epilog=run_help.EPILOG)
+def run(
+    context: typer.Context,
+    config: run_help.Config = None,
+    dry_run: run_help.DryRun = False,
+    price_in: run_help.PriceIn = None,
+    price_out: run_help.PriceOut = None,
+    max_failures: run_help.MaxFailures = None,
+    model: run_help.Model = None,
+    model_args: run_help.ModelArgs = None,
+    tasks: run_help.Tasks = None,
+    limit: run_help.Limit = None,
+    batch_size: run_help.BatchSize = None,
+    gen_kwargs: run_help.GenKwargs = None,
+    output_path: run_help.OutputPath = None,
+    use_cache: run_help.UseCache = None,
+    system_instruction: run_help.SystemInstruction = None,
+    verbosity: run_help.Verbosity = None,
+) -> None:
     """Run lmms-eval with the arguments that follow, and end with a reliable exit status.
 
     0: results for every task were written. 2: bad arguments or data. 3: incomplete; the command to resume is printed.
-    Defaults: --output_path humansense_results, --use_cache in its folder cache, and --log_samples.
-    --max_failures (5, 0.05, 5%): how many requests to a model that is not of this package may fail or give nothing.
-    A complete run ends with a table, and with a report beside its results.
+    Answers are kept: the same command continues a run that was interrupted. A complete run ends with a table, and with
+    a report beside its results.
 
     --tasks humansense asks for the letter alone, as the paper's table does. --tasks humansense_think is for models that
     were trained to reason in <think> and <answer> tags, such as the paper's own.
@@ -68,7 +112,7 @@ def run(context: typer.Context) -> None:
     raise typer.Exit(run_watched(context.args))
 
 
-@app.command()
+@app.command(epilog="Example: lmms-humansense prepare --tasks humansense_l1 --limit 20 --to /shared/humansense")
 def prepare(
     tasks: Annotated[str, typer.Option(help="Tasks or groups to prepare, separated by commas.")] = "humansense",
     limit: Annotated[int | None, typer.Option(min=1, help="Only this many first questions of each task.")] = None,
@@ -102,7 +146,7 @@ def prepare(
     )
 
 
-@app.command("check-media")
+@app.command("check-media", epilog="Example: lmms-humansense check-media clips --out read.csv")
 def check_media(
     folder: Annotated[Path, typer.Argument(help="A folder with clips and sounds.")],
     out: Annotated[Path | None, typer.Option(help="A CSV file for the outcome of each file.")] = None,
@@ -117,7 +161,10 @@ def check_media(
     raise typer.Exit(check(folder, out, timeout))
 
 
-@app.command("check-senses")
+@app.command(
+    "check-senses",
+    epilog="Example: lmms-humansense check-senses --model_args base_url=http://localhost:8000/v1,model=M,media=vllm",
+)
 def check_senses(
     model_args: Annotated[str, typer.Option("--model_args", help="As for lmms-eval: name=value, with commas.")],
     model: Annotated[
@@ -134,7 +181,7 @@ def check_senses(
     raise typer.Exit(check(model, model_args))
 
 
-@app.command()
+@app.command(epilog="Example: lmms-humansense report results other_results --out report")
 def report(
     results: Annotated[list[Path], typer.Argument(help="Folders or results files of lmms-eval, with samples.")],
     out: Annotated[Path, typer.Option(help="Folder for report.html and the tables.")] = Path("humansense_report"),
@@ -152,7 +199,9 @@ def report(
     raise typer.Exit(write_report(results, out, paper, media, terminal))
 
 
-@app.command()
+@app.command(
+    epilog="Example: lmms-humansense rescore HumanSense_VQA_M_audio.json HumanSense_AQA_M_audio.json --out scores"
+)
 def rescore(
     files: Annotated[list[Path], typer.Argument(help="Result files of the release: HumanSense_VQA_<model>….json.")],
     model: Annotated[str | None, typer.Option(help="The model, if a file has responses of several.")] = None,
@@ -166,7 +215,7 @@ def rescore(
     raise typer.Exit(rescore_files(files, model, think, out))
 
 
-@app.command("export-release")
+@app.command("export-release", epilog="Example: lmms-humansense export-release results release_files --model M")
 def export_release(
     results: Annotated[list[Path], typer.Argument(help="Folders or results files of lmms-eval, with samples.")],
     folder: Annotated[Path, typer.Argument(help="Folder for the result files.")],
@@ -179,7 +228,7 @@ def export_release(
     raise typer.Exit(export(results, folder, model))
 
 
-@app.command()
+@app.command(epilog="Example: lmms-humansense parity results --against GPT-4o")
 def parity(
     results: Annotated[list[Path], typer.Argument(help="Folders or results files of lmms-eval, with samples.")],
     against: Annotated[
@@ -192,7 +241,7 @@ def parity(
     raise typer.Exit(show_parity(results, against))
 
 
-@app.command()
+@app.command(epilog="Example: lmms-humansense demo --output humansense_demo")
 def demo(
     output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("humansense_demo"),
 ) -> None:

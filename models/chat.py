@@ -25,6 +25,7 @@ from .runtime.fetching import MessageReader
 from .runtime.known_answers import KnownAnswers
 from .runtime.lazy import LazySequence
 from .runtime.ledger import AnswerStore, Ledger
+from .runtime.progress import Progress
 from .runtime.request import Request, RequestEncoder, Response, in_order
 from .runtime.settings import RunSettings
 from .runtime.signals import RunStopped, SigtermGuard, Terminated
@@ -100,9 +101,11 @@ class ChatModel(lmms):
         remarks: The remarks of the last run, each with the files that it is about.
         truncated: How many responses of the last run were cut off, by task.
         system_prompt: The system prompt of the last run, or of the next one if there was none yet.
+        on_progress: Called after each response with the state of the run; None if nobody wants to know.
     """
 
     is_simple = False
+    on_progress: Callable[[Progress], Any] | None = None
     settings: RunSettings
     response_cache_class = AnswerCache
     known_arguments = KNOWN
@@ -130,7 +133,7 @@ class ChatModel(lmms):
         """Make the model that `--model_args` describes.
 
         Args:
-            arg_string: The value of `--model_args`: `name=value`, separated by commas.
+            arg_string: The value of `--model_args`: `name=value`, separated by commas; see `read_model_args`.
             additional_config: Arguments from lmms-eval's own options, such as `--batch_size`.
 
         Returns:
@@ -141,9 +144,8 @@ class ChatModel(lmms):
                 would print a traceback for an ordinary exception, and end with status 0.
         """
         try:
-            beside = {name for name, value in (additional_config or {}).items() if value is not None}
-            read_model_args(arg_string, beside)
-            return super().create_from_arg_string(arg_string, additional_config)
+            beside = {name: value for name, value in (additional_config or {}).items() if value is not None}
+            return cls(**read_model_args(arg_string, beside), **beside)
         except ValueError as error:
             raise SystemExit(f"HumanSense: {error}") from error
 
@@ -179,6 +181,11 @@ class ChatModel(lmms):
             RunStopped: The settings do not allow this many failures, or answers cannot be written.
             Terminated: The process got SIGTERM.
         """
+
+    @property
+    def busy(self) -> float | None:
+        """The share of this run in which the model worked, from 0 to 1; None if that is not known."""
+        return None
 
     @property
     def time_axes(self) -> dict[str, str]:
@@ -300,10 +307,22 @@ class ChatModel(lmms):
     def _responses(self, requests: list[Instance], ledger: Ledger) -> Iterator[GenerationResult]:
         """The responses to requests, in order."""
         bar = tqdm(total=len(requests), desc="Model Responding", disable=self.rank != 0)
-        with SigtermGuard() as guard, bar as progress:
+
+        def tell() -> None:
+            if self.on_progress is not None:
+                counts = (len(ledger.failures), self.truncated.total(), ledger.recalled, ledger.stored)
+                self.on_progress(Progress(bar.n, len(requests), *counts, self.busy))
+
+        def on_response() -> None:
+            bar.update()
+            tell()
+
+        with SigtermGuard() as guard, bar:
+            tell()
             try:
-                for response in self._answered(self._requests(requests), ledger, guard, progress.update):
+                for response in self._answered(self._requests(requests), ledger, guard, on_response):
                     yield self._result(response)
+                tell()
             except Terminated:
                 raise RunStopped(f"The run was ended by SIGTERM. {ledger.how_to_go_on()}") from None
 
@@ -418,7 +437,7 @@ class ChatModel(lmms):
             more = f" and {len(files) - _MAX_FILES} more" if len(files) > _MAX_FILES else ""
             logger.warning("{}: {}{}", remark, ", ".join(sorted(files)[:_MAX_FILES]), more)
         if self.truncated.total():
-            logger.warning(
+            logger.bind(in_report=True).warning(
                 "{} of {} responses are truncated, because they reached max_new_tokens: {}",
                 self.truncated.total(), asked,
                 ", ".join(f"{task} {count}" for task, count in sorted(self.truncated.items()) if count),

@@ -65,6 +65,16 @@ class HumanSenseOmni(ChatModel):
         self._effort: dict[str, Any] = {}
         self._files = FileDigests(digests_folder())
         self._identified: str | None = None
+        self._runner: LocalRunner | VllmRunner | None = None
+
+    @property
+    def busy(self) -> float | None:
+        """The share of this run in which the model worked, from 0 to 1; None before the first run."""
+        runner = self._runner
+        if isinstance(runner, VllmRunner):
+            spent = runner.usage.busy + runner.usage.waiting
+            return runner.usage.busy / spent if spent else 0.0
+        return None if runner is None else runner.effort.busy
 
     @property
     def engine(self) -> Engine:
@@ -158,9 +168,10 @@ class HumanSenseOmni(ChatModel):
     ) -> Iterator[Response]:
         """Answer requests in batches, as `ChatModel.respond` says. Without requests, nothing is loaded."""
         if not requests:
+            self._runner = None
             self._effort = {"model_seconds": 0.0, "answers_of_earlier_runs": ledger.recalled}
             return
-        runner = self._runner(ledger, guard)
+        runner = self._runner = self._started(ledger, guard)
         try:
             yield from runner.run(requests, on_response)
         finally:
@@ -169,7 +180,7 @@ class HumanSenseOmni(ChatModel):
             else:
                 self._record_effort(runner, ledger)
 
-    def _runner(self, ledger: Ledger, guard: SigtermGuard) -> LocalRunner | VllmRunner:
+    def _started(self, ledger: Ledger, guard: SigtermGuard) -> LocalRunner | VllmRunner:
         """Start the workers and load the checkpoint, if that is still to be done.
 
         Raises:

@@ -66,3 +66,11 @@ def test_the_store_of_clips_is_measured(tmp_path: Path) -> None:
     found = measured("stored.py", "--rounds", "1", "--seconds", "4", out=tmp_path / "stored.json")
     assert found["CPU seconds for a clip"].keys() == {"decoded", "filling", "stored"}
     assert all(0 < size < found["MB of raw frames"] for size in found["MB of frames"].values())
+
+
+def test_a_run_of_all_tasks_is_rehearsed(tmp_path: Path) -> None:
+    found = measured("rehearsal.py", "--share", "0.002", out=tmp_path / "rehearsal.json")
+    assert found["questions"] == 15
+    assert found["run"]["status"] == found["report"]["status"] == 0
+    assert found["seconds to the first answer"] < found["run"]["seconds"]
+    assert all(found["bytes written"].values())

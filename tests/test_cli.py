@@ -1,6 +1,9 @@
 """The commands work, and their errors are sentences."""
 
+import platform
+import re
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,8 @@ from typer.testing import CliRunner
 
 import lmms_humansense
 from lmms_humansense.cli import app
+from lmms_humansense.plugin.harness_names import known_options
+from lmms_humansense.run import command as run_command
 
 runner = CliRunner()
 
@@ -18,12 +23,65 @@ def test_path_prints_the_task_folder() -> None:
 
 
 def test_version() -> None:
-    assert runner.invoke(app, ["--version"]).stdout.strip() == lmms_humansense.__version__
+    first, second = runner.invoke(app, ["--version"]).stdout.splitlines()
+    assert first == f"lmms-humansense {lmms_humansense.__version__}"
+    assert f"Python {platform.python_version()}, lmms-eval " in second
+    assert f"transformers {metadata.version('transformers')}" in second
 
 
 def test_help_names_the_commands() -> None:
     help_text = runner.invoke(app, ["--help"]).stdout
-    assert all(command in help_text for command in ("demo", "path", "tiny-model"))
+    assert all(command in help_text for command in ("demo", "path", "tiny-model", "list", "doctor"))
+
+
+COMMANDS = """
+check-media check-senses demo doctor export-release list parity path prepare report rescore run tiny-model
+""".split()
+
+
+def test_no_command_is_forgotten_here() -> None:
+    assert len(COMMANDS) == len(app.registered_commands)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_every_command_ends_with_an_example(command: str) -> None:
+    shown = runner.invoke(app, [command, "--help"], env={"COLUMNS": "200"})
+    assert shown.exit_code == 0
+    end = shown.stdout.strip().splitlines()[-1].strip()
+    assert end.startswith("Example: lmms-")
+
+
+def test_the_help_of_run_shows_its_options_and_those_of_lmms_eval_that_exist() -> None:
+    shown = runner.invoke(app, ["run", "--help"], env={"COLUMNS": "200"}).stdout
+    own, theirs = (set(re.findall(r"│ (--\w+)", half)) for half in shown.split("lmms-eval that matter most"))
+    assert {"--config", "--dry_run", "--price_in", "--price_out", "--max_failures"} <= own
+    known = {name for option in known_options() for name in option.names}
+    assert len(theirs) == 10
+    assert theirs <= known
+    assert shown.count("Example: ") == 2
+
+
+def test_arguments_of_run_are_passed_on_as_they_were_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[str]] = []
+
+    def ran(arguments: list[str]) -> int:
+        seen.append(list(arguments))
+        return 3
+
+    monkeypatch.setattr(run_command, "run", ran)
+    typed = ["--limit", "3", "--model=x", "--tasks", "list", "-h", "--dry_run", "-c", "a b", "--limit", "-1"]
+    assert runner.invoke(app, ["run", *typed]).exit_code == 3
+    assert seen == [typed]
+
+
+def test_a_shell_completes_the_names_of_tasks_and_models() -> None:
+    def completed(words: str) -> str:
+        environment = {"_LMMS_HUMANSENSE_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": "3"}
+        return runner.invoke(app, [], env=environment, prog_name="lmms-humansense").output
+
+    assert "humansense_think_er" in completed("lmms-humansense run --tasks humansense_think_e").splitlines()
+    assert "mmmu_val,humansense_l4" in completed("lmms-humansense run --tasks mmmu_val,humansense_l").splitlines()
+    assert completed("lmms-humansense run --model humansense_s").split() == ["humansense_server"]
 
 
 def test_tiny_model_writes_a_checkpoint(tmp_path: Path) -> None:

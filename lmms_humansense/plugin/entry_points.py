@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .evaluation import CHANGES, wrap_once
+from .forwarding import forward_warnings
 from .names import MODELS
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def _initialize_tasks(
 
 
 def _adapt_runs() -> None:
+    forward_warnings()
     for change in CHANGES:
         _adapt(*change)
     _install_source()

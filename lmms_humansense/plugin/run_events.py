@@ -7,13 +7,20 @@ evaluation that begins, and a line that says how the evaluation ended.
 import contextlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..models.runtime.progress import Progress
 
 FILE = "LMMS_HUMANSENSE_RUN_EVENTS"
 """The environment variable."""
+
+_BETWEEN = 0.5
+"""Seconds between two reports of the progress."""
 
 
 @dataclass
@@ -27,6 +34,7 @@ class RunEvents:
         stopped: The known reason that ended an evaluation.
         broken: The unexpected error that ended an evaluation.
         asking: Whether the last evaluation that began came as far as its questions: model and tasks were loaded.
+        progress: The last report of a model of this package on its progress, by the names of its fields; {} for none.
     """
 
     begun: int = 0
@@ -35,6 +43,7 @@ class RunEvents:
     stopped: str | None = None
     broken: str | None = None
     asking: bool = False
+    progress: dict[str, Any] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
@@ -68,6 +77,30 @@ def asking() -> None:
     _append("asking")
 
 
+def is_watched() -> bool:
+    """Whether a process watches this run."""
+    return bool(os.environ.get(FILE))
+
+
+def progress_reporter() -> "Callable[[Progress], None]":
+    """A function that reports the progress of a model, now and then."""
+    last = [float("-inf")]
+
+    def report(state: "Progress") -> None:
+        now = time.monotonic()
+        is_end = state.done in (0, state.total)
+        if is_end or now - last[0] > _BETWEEN:
+            last[0] = now
+            _append("progress", **asdict(state))
+
+    return report
+
+
+def warned(text: str) -> None:
+    """Report a warning that a user should see during the run."""
+    _append("warning", text=text)
+
+
 def reason_of(error: BaseException) -> str:
     """The error as text. lmms-eval tries some things several times; then the last error is the one that says why."""
     attempt = getattr(error, "last_attempt", None)
@@ -78,21 +111,28 @@ def reason_of(error: BaseException) -> str:
 def read(file: Path) -> RunEvents:
     """Read what the run with this file reported."""
     found = RunEvents()
-    for line in file.read_text(encoding="utf-8").splitlines():
-        try:
-            event = json.loads(line)
-        except ValueError:  # cut off when the run was killed
-            continue
+    for event in events_in(file.read_text(encoding="utf-8")):
         if event["what"] == "begun":
             found.begun += 1
             found.asking = False
+            found.progress = {}
         elif event["what"] == "asking":
             found.asking = True
         elif event["what"] == "ended":
             found.ended.append((event["tasks"], event["results"]))
-        else:
+        elif event["what"] == "progress":
+            found.progress = {name: value for name, value in event.items() if name != "what"}
+        elif event["what"] != "warning":
             setattr(found, event["what"], event["reason"])
     return found
+
+
+def events_in(text: str) -> Iterator[dict[str, Any]]:
+    """The events in the lines of a file. A line that was cut off when the run was killed is left out."""
+    for line in text.splitlines():
+        with contextlib.suppress(ValueError):
+            event = json.loads(line)
+            yield event
 
 
 def _append(what: str, **more: Any) -> None:

@@ -11,12 +11,15 @@ from rich.console import Console
 from rich.filesize import decimal
 
 from ..dataset.anywhere import install
+from ..plugin.names import SAMPLE
 from ..tasks.humansense.annotations import DataError
 from .plan import Plan, plan, plan_check
 from .progress import ProgressDisplay
 from .work import PrepareResult, carry_out, check
 
 _MOST_NAMED = 20
+
+_EMBEDDED = f"{SAMPLE} is embedded in this package: its questions and clips are there, and nothing is fetched for it."
 
 
 def prepare(
@@ -49,6 +52,13 @@ def prepare(
     started = time.monotonic()
     install()
     try:
+        tasks, embedded = _without_sample(tasks)
+        if embedded:
+            console.print(_EMBEDDED)
+        if not tasks:
+            if as_json:
+                print(json.dumps({"ok": True, "questions": 0, "files": 0}))
+            return 0
         if keep_archives and to is None:
             raise DataError("--keep-archives needs --to, the folder for the archives.")
         planned = (plan_check if check_only else plan)(tasks, limit, to and to.absolute())
@@ -151,6 +161,13 @@ def _named(what: str, names: list[str]) -> list[str]:
     return [*(f"{what}: {name}" for name in names[:_MOST_NAMED]), *more]
 
 
+def _without_sample(tasks: str) -> tuple[str, bool]:
+    """The names without those of the embedded sample, and whether there were some."""
+    names = tasks.split(",")
+    others = [name for name in names if not f"{name.strip()}_".startswith(f"{SAMPLE}_")]
+    return ",".join(others), len(others) < len(names)
+
+
 def _as_json(planned: Plan, outcome: PrepareResult) -> dict[str, Any]:
     return {
         "ok": outcome.is_good,
@@ -171,11 +188,14 @@ def _sentences(planned: Plan, outcome: PrepareResult, seconds: float, check_only
     origin = planned.release.origin
     commit = f" at commit {origin['commit']}" if "commit" in origin else ""
     size = decimal(sum(file.content.size for file in planned.files))
-    lines = [
-        f"{planned.questions:,} questions of {origin['source']}{commit} need {len(planned.files):,} files, {size}: "
-        f"{outcome.present:,} were present, {outcome.made:,} were made ({decimal(outcome.fetched)} fetched), "
-        f"{len(outcome.missing):,} are missing, {len(outcome.damaged):,} are damaged ({seconds:.0f} s)."
-    ]
+    counted = f"{len(outcome.missing):,} are missing, {len(outcome.damaged):,} are damaged"
+    if check_only:
+        lines = [
+            f"Read {len(planned.files):,} files ({size}), which {planned.questions:,} questions of {origin['source']}"
+            f"{commit} need, in {_place(planned)}: {outcome.present:,} are whole, {counted} ({seconds:.0f} s)."
+        ]
+    else:
+        lines = [_made(planned, outcome, commit, size, counted, seconds)]
     for what, names in (("missing", outcome.missing), ("damaged", outcome.damaged)):
         lines += _named(what, names)
     if check_only and not outcome.is_good:
@@ -185,11 +205,26 @@ def _sentences(planned: Plan, outcome: PrepareResult, seconds: float, check_only
     return lines
 
 
+def _made(planned: Plan, outcome: PrepareResult, commit: str, size: str, counted: str, seconds: float) -> str:
+    return (
+        f"{planned.questions:,} questions of {planned.release.origin['source']}{commit} need {len(planned.files):,} "
+        f"files, {size}: {outcome.present:,} were present, {outcome.made:,} were made "
+        f"({decimal(outcome.fetched)} fetched), {counted} ({seconds:.0f} s)."
+    )
+
+
+def _place(planned: Plan) -> Path:
+    """The folder that the files are in: that of a release on this machine whose media are unpacked, or `folder`."""
+    root = Path(planned.release.root)
+    in_place = planned.to is None and all(file.target.is_relative_to(root) for file in planned.files)
+    return root if in_place else planned.folder
+
+
 def _use_of(planned: Plan) -> str:
     """How a run finds the prepared files."""
     if planned.to is not None:
         return f"To use it: export HUMANSENSE_DATA={planned.to}"
-    if all(file.target.is_relative_to(planned.release.root) for file in planned.files):
+    if _place(planned) != planned.folder:
         return f"Runs use the files in place, in {planned.release.root}."
     found = f"The files are in {planned.folder}, where runs with the same HF_HOME find them."
     if planned.release.is_on_hub or planned.release.is_local:

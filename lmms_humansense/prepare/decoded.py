@@ -123,8 +123,7 @@ def showing(model_args: str) -> Showing:
         DataError: They cannot be used.
     """
     try:
-        read_model_args(model_args, ())
-        given = dict(part.split("=", 1) for part in filter(None, model_args.split(",")))
+        given = read_model_args(model_args)
         if "pretrained" not in given:
             return Showing(read_settings(RunSettings, given, {}, "prepare --model-args"), _FACTOR)
         config = read_config(given["pretrained"])

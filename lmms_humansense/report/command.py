@@ -1,7 +1,9 @@
 """The command `lmms-humansense report`."""
 
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -10,10 +12,14 @@ from ..results.reading import load_runs
 from ..results.runs import METRICS, SHARES, Run
 from .compare import comparisons
 from .media import Media, Mode
+from .progress import doing
 from .reasoning import by_run
 from .table import Table, table
-from .terminal import show
+from .terminal import show, show_short
 from .write import write
+
+if TYPE_CHECKING:
+    from .pictures import Picture
 
 
 def report(paths: Sequence[Path], out: Path, which: Which = "all", mode: Mode = "link", terminal: bool = False) -> int:
@@ -30,7 +36,8 @@ def report(paths: Sequence[Path], out: Path, which: Which = "all", mode: Mode = 
         The exit status: 0, or 1 if no run could be read.
     """
     console = Console(highlight=False, soft_wrap=True)
-    runs, problems = load_runs(paths, console)
+    with doing("Reading the results", console):
+        runs, problems = load_runs(paths, console)
     if not runs:
         console.print("There is nothing to report.", style="red")
         return 1
@@ -38,7 +45,10 @@ def report(paths: Sequence[Path], out: Path, which: Which = "all", mode: Mode = 
         show(_tables(runs, which), runs, console)
         return 0
     media = Media(mode)
-    console.print(f"Report: {write_report(runs, out, which, media, problems)}", markup=False)
+    with doing("Computing intervals, drawing charts and writing the page", console):
+        page = write_report(runs, out, which, media, problems)
+    console.print(f"Report: {page}", markup=False)
+    _say_what_is_missing(console)
     if media.without_preview:
         console.print(f"{media.without_preview:,} clips have no preview: they cannot be read, or the page is full.")
     return 0
@@ -54,12 +64,16 @@ def conclude(results: Sequence[Path], console: Console) -> None:
         console: Where to print.
     """
     try:
-        runs, problems = load_runs(results, console)
+        with doing("Reading the results", console):
+            runs, problems = load_runs(results, console)
         if not runs:
             return
-        show(_tables(runs, "omni"), runs, console)
-        page = write_report(runs, results[0].parent / "report", "all", Media("link"), problems)
+        show_short(_tables(runs, "omni"), runs, console)
+        with doing("Writing the report", console):
+            page = write_report(runs, results[0].parent / "report", "all", Media("link"), problems)
+        console.print(f"Results: {results[0].parent}", markup=False)
         console.print(f"Report: {page}", markup=False)
+        _say_what_is_missing(console)
     except Exception as error:
         console.print(f"The report could not be written ({type(error).__name__}: {error}).", style="red", markup=False)
 
@@ -78,14 +92,29 @@ def write_report(runs: Sequence[Run], out: Path, which: Which, media: Media, pro
         The page, report.html.
     """
     from .page import page
-    from .pictures import pictures
 
     tables, compared, reasoning = _tables(runs, which), comparisons(runs, "acc"), by_run(runs)
     write(out, tables, runs, compared, reasoning)
-    html = page(tables, runs, compared, reasoning, pictures(runs, "acc"), media, problems)
+    html = page(tables, runs, compared, reasoning, _pictures(runs), media, problems)
     file = out / "report.html"
     file.write_text(html, encoding="utf-8")
     return file
+
+
+def _pictures(runs: Sequence[Run]) -> "list[Picture]":
+    """The charts; none without the extra `report`."""
+    if importlib.util.find_spec("matplotlib") is None:
+        return []
+    from .pictures import pictures
+
+    return list(pictures(runs, "acc"))
+
+
+def _say_what_is_missing(console: Console) -> None:
+    if importlib.util.find_spec("matplotlib") is None:
+        console.print(
+            "The page has no charts: pip install 'lmms-humansense[report]' brings what draws them.", markup=False
+        )
 
 
 def _tables(runs: Sequence[Run], which: Which) -> list[Table]:

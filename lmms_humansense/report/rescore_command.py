@@ -16,6 +16,7 @@ from ..tasks.humansense.annotations import DataError
 from ..tasks.humansense.taxonomy import TaxonomyError
 from .command import write_report
 from .media import Media
+from .progress import doing
 from .terminal import show_run
 
 
@@ -34,7 +35,8 @@ def rescore(paths: Sequence[Path], model: str | None, think: bool, out: Path | N
     """
     console = Console(highlight=False, soft_wrap=True)
     try:
-        answered = [answered_file(path, model) for path in paths]
+        with doing("Reading the result files", console):
+            answered = [answered_file(path, model) for path in paths]
         models = by_model(answered)
     except (ReleaseError, DataError, TaxonomyError) as error:
         console.print(str(error), style="red", markup=False)
@@ -44,11 +46,14 @@ def rescore(paths: Sequence[Path], model: str | None, think: bool, out: Path | N
             console.print(f"Note: {remark}", style="yellow", markup=False)
     with contextlib.nullcontext(out) if out else tempfile.TemporaryDirectory() as folder:
         written = [write_results(Path(folder), name, parts, think) for name, parts in models.items()]
-        runs, problems = load_runs(written, console)
+        with doing("Scoring the responses", console):
+            runs, problems = load_runs(written, console)
     for run in runs:
         show_run(run, console)
     if out is not None:
-        console.print(f"Report: {write_report(runs, out, 'all', Media('link'), problems)}", markup=False)
+        with doing("Writing the report", console):
+            page = write_report(runs, out, "all", Media("link"), problems)
+        console.print(f"Report: {page}", markup=False)
         for each in answered:
             counted = counts(each.file, each.responses, "think" if think else "plain")
             (out / f"scores_{each.file.path.name}").write_text(json.dumps(counted, indent=4), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
@@ -32,6 +33,41 @@ def show(tables: Sequence[Table], runs: Sequence[Run], console: Console) -> None
                 Text(row.name), *(_shown(row, column, each.blank) for column in _SHOWN), style=_STYLES[row.kind]
             )
         console.print(grid)
+    _say(tables, runs, console)
+
+
+def show_short(tables: Sequence[Table], runs: Sequence[Run], console: Console) -> None:
+    """Print one table for the end of a run: both metrics of the runs, shares that are not 0, and the paper's rows once.
+
+    Args:
+        tables: A table for each metric.
+        runs: The runs of the tables.
+        console: Where to print.
+    """
+    grid = Grid(title="HumanSense, %", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    grid.add_column("", no_wrap=True)
+    for column in _SHOWN:
+        grid.add_column(column, justify="right")
+    for kind in ("run", "paper", "human", "chance"):
+        for each in tables:
+            for row in (row for row in each.rows if row.kind == kind and _is_told(each, row)):
+                name = f"{row.name}, {each.metric}" if kind == "run" else row.name
+                grid.add_row(Text(name), *(_shown(row, column, each.blank) for column in _SHOWN), style=_STYLES[kind])
+    console.print(grid)
+    marked = any(cell.marks for each in tables for row in each.rows for cell in row.cells.values())
+    if marked:
+        console.print("!: not comparable with other rows; the report says why.")
+    _say(tables, runs, console)
+
+
+def _is_told(each: Table, row: Row) -> bool:
+    """Whether a row belongs into the short table: those that are no run only once, and shares only if one is not 0."""
+    if row.kind != "run":
+        return each.metric == METRICS[0]
+    return each.metric in METRICS or any(cell.score > 0 for cell in row.cells.values())
+
+
+def _say(tables: Sequence[Table], runs: Sequence[Run], console: Console) -> None:
     for name, notes in _notes(row for each in tables for row in each.rows if row.kind == "run").items():
         console.print(f"{name}: {'; '.join(notes)}", markup=False)
     for alarm in (alarm for run in runs for alarm in run.alarms):

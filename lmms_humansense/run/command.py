@@ -5,7 +5,6 @@ this package's, also: or have an empty response). 2: the arguments or the data c
 incomplete, and the same command resumes it.
 """
 
-import argparse
 import contextlib
 import functools
 import json
@@ -15,74 +14,52 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ..models.runtime.failure_limit import allowed, read_limit
 from ..models.runtime.signals import EXIT_INCOMPLETE as INCOMPLETE
 from ..models.runtime.worker_process import end_with
 from ..plugin import run_events
-from ..plugin.names import MODELS, TASK_PREFIX, is_ours
+from ..plugin.names import TASK_PREFIX, is_ours
 from ..plugin.run_events import RunEvents
 from ..plugin.unanswered import sentences, unanswered
+from . import dry_run
+from .arguments import ArgumentsError, as_file, only_informs, read, with_defaults, with_file
+from .arguments import own as own_arguments
+from .first_checks import check
+from .page import Output, Page
 
 COMPLETE, BAD_ARGUMENTS = 0, 2
 
-_OUTPUT = "humansense_results"
+_INTERRUPTED = "The run was interrupted (Ctrl-C)."
 
+_SHOWN = 12
+"""How many of the last lines of lmms-eval's messages are shown after an end that they may explain."""
 
-def with_defaults(arguments: Sequence[str]) -> list[str]:
-    """The arguments for lmms-eval: the defaults that make a run resumable, followed by the arguments given.
-
-    By default, results go into the folder humansense_results, with every response, and answers are kept in its folder
-    `cache`. Because the defaults stand first, lmms-eval lets the given arguments override them, however they are spelt.
-    A run with `--config` gets no defaults, because its file may set all of this.
-    """
-    # As lmms-eval does, argparse takes the last value of an option, and also abbreviated names.
-    parser = argparse.ArgumentParser(add_help=False)
-    for option in ("--config", "--output_path"):
-        parser.add_argument(option, nargs="?", const="")
-    given, _ = parser.parse_known_args(arguments)
-    if given.config is not None:
-        return list(arguments)
-    output = given.output_path or _OUTPUT
-    return ["--output_path", output, "--use_cache", str(Path(output) / "cache"), "--log_samples", *arguments]
-
-
-def without_limit(arguments: Sequence[str]) -> tuple[list[str], str | None]:
-    """Take the argument of this command, `--max_failures`, off those for lmms-eval.
-
-    Returns:
-        The arguments for lmms-eval, and the value of `--max_failures`; None if it is not given.
-
-    Raises:
-        ValueError: The value is not valid, or the model is this package's, which takes it in `--model_args`.
-    """
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--max_failures", "--max-failures", nargs="?", const="")
-    given, others = parser.parse_known_args(arguments)
-    if given.max_failures is None:
-        return list(arguments), None
-    read_limit(given.max_failures)
-    model = argparse.ArgumentParser(add_help=False)
-    model.add_argument("--model", nargs="?")
-    named = model.parse_known_args(others)[0].model
-    if named in MODELS:
-        raise ValueError(f"{named} takes the limit in its arguments: --model_args max_failures={given.max_failures}.")
-    return others, given.max_failures
+_LAST_OUTPUT = 5.0
+"""Seconds that are waited for the last output of a process that has ended."""
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run lmms-eval with the arguments, say how it ended, and return the exit status."""
     typed = arguments
     try:
-        arguments, limit = without_limit(arguments)
-    except ValueError as error:
+        expanded, own = own_arguments(with_file(arguments))
+        if only_informs(expanded):
+            printed = subprocess.call([sys.executable, "-m", "lmms_eval", *expanded])
+            return COMPLETE if printed == 0 else BAD_ARGUMENTS
+        check(expanded)
+        if own.dry_run:
+            dry_run.show(read(expanded), own)
+            return COMPLETE
+    except ArgumentsError as error:
         return _refused(str(error))
-    if _only_informs(arguments):
-        return COMPLETE if subprocess.call([sys.executable, "-m", "lmms_eval", *arguments]) == 0 else BAD_ARGUMENTS
     first = os.environ.get("RANK", "0") == "0"
+    harness = with_defaults(expanded)
     with contextlib.ExitStack() as stack:
         try:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="lmms-humansense-"))
@@ -90,17 +67,63 @@ def run(arguments: Sequence[str]) -> int:
             file.touch()
         except OSError as error:
             return _refused(f"No temporary folder can be written ({error.strerror or error}): set TMPDIR to one.")
-        ended = _run_watched([sys.executable, "-m", "lmms_eval", *with_defaults(arguments)], file)
+        try:
+            output = _output(harness)
+        except OSError as error:
+            return _refused(f"--output_path cannot be written ({error.strerror or error}); name another folder.")
+        ended = _run_shown([sys.executable, "-m", "lmms_eval", *harness], file, output, first)
         events = run_events.read(file)
         status, sentence = judge(ended, events, first)
     if status == COMPLETE and first:
-        _conclude(events)
-        status, sentence = judge_failures(events, limit)
+        _conclude(events, expanded)
+        status, sentence = judge_failures(events, own.max_failures)
+    _say_the_end(status, sentence, typed, events, output, first)
+    return status
+
+
+def _output(arguments: Sequence[str]) -> Output | None:
+    """Where the messages of lmms-eval go; None if the user wants to see them.
+
+    Args:
+        arguments: The arguments for lmms-eval.
+
+    Raises:
+        OSError: They cannot be written.
+    """
+    given = read(arguments)
+    if given["verbosity"] is not None or given["config"] is not None:
+        return None
+    rank = f"_rank{os.environ['RANK']}" if "RANK" in os.environ else ""
+    name = f"{time.strftime('%Y%m%d_%H%M%S')}_{os.getpid()}{rank}.log"
+    return Output(Path(given["output_path"]) / "logs" / name)
+
+
+def _run_shown(command: Sequence[str], events: Path, output: Output | None, first: bool) -> int:
+    """Run the command, with a page about it if its messages are not shown, and return its exit status."""
+    if output is None:
+        return _run_watched(command, events)
+    from rich.console import Console
+
+    with Page(events, Console(highlight=False, soft_wrap=True, quiet=not first), output):
+        return _run_watched(command, events, output.take)
+
+
+def _say_the_end(
+    status: int, sentence: str, typed: Sequence[str], events: RunEvents, output: Output | None, first: bool
+) -> None:
+    """Say how a run ended that is not complete: why, what is kept, and how to go on."""
     if sentence:
         print(f"\nlmms-humansense run: {sentence}", file=sys.stderr)
+    if output is not None and first:
+        is_known = any(reason is not None for reason in (events.refused, events.stopped, events.broken))
+        for line in [] if is_known or sentence in ("", _INTERRUPTED) else output.last_lines(_SHOWN):
+            print(f"    {line}", file=sys.stderr)
+        print(f"All messages of lmms-eval: {output.file}", file=sys.stderr)
     if status == INCOMPLETE and first:
+        kept = events.progress.get("kept", 0) + events.progress.get("recalled", 0)
+        if kept and events.stopped is None:
+            print(f"At least {kept:,} answers are kept.", file=sys.stderr)
         print(f"To go on where it stopped:\n    {resume_command(typed)}", file=sys.stderr)
-    return status
 
 
 def _refused(sentence: str) -> int:
@@ -108,21 +131,11 @@ def _refused(sentence: str) -> int:
     return BAD_ARGUMENTS
 
 
-_LISTS = ("list", "list_groups", "list_tags", "list_subtasks")
-"""The values of `--tasks` for which lmms-eval prints a list and evaluates nothing."""
+def _conclude(events: RunEvents, arguments: Sequence[str]) -> None:
+    """Print the scores of a complete run and write its report, if it evaluated our tasks.
 
-
-def _only_informs(arguments: Sequence[str]) -> bool:
-    """Whether these arguments let lmms-eval print something and evaluate nothing."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)  # --power is another argument
-    parser.add_argument("--tasks", nargs="?")
-    parser.add_argument("-h", "--help", "--power_analysis", "--power-analysis", dest="informs", action="store_true")
-    given, _ = parser.parse_known_args(arguments)
-    return given.informs or given.tasks in _LISTS
-
-
-def _conclude(events: RunEvents) -> None:
-    """Print the scores of a complete run and write its report, if it evaluated our tasks."""
+    Beside the results, a file gets the arguments, for `run --config`.
+    """
     from rich.console import Console
 
     from ..report.command import conclude
@@ -132,6 +145,10 @@ def _conclude(events: RunEvents) -> None:
         for tasks, results in events.ended
         if results is not None and any(task.startswith(TASK_PREFIX) for task in tasks)
     ]
+    for place in results:
+        file = place.with_name(f"{place.name.removesuffix('results.json')}run.yaml")
+        with contextlib.suppress(OSError):  # the results are there already
+            file.write_text(as_file(arguments), encoding="utf-8")
     if results:
         conclude(results, Console(highlight=False, soft_wrap=True))
 
@@ -150,9 +167,11 @@ def judge(ended: int, events: RunEvents, first: bool = True) -> tuple[int, str]:
     if events.refused is not None:
         return BAD_ARGUMENTS, events.refused.removeprefix("HumanSense: ")
     if ended < 0:
+        if -ended == signal.SIGINT:
+            return INCOMPLETE, _INTERRUPTED
         return INCOMPLETE, f"lmms-eval was ended by signal {-ended} ({signal.strsignal(-ended)})."
     if not events.begun:
-        return BAD_ARGUMENTS, "lmms-eval did not begin to evaluate; its messages above say why."
+        return BAD_ARGUMENTS, "lmms-eval did not begin to evaluate; its last messages say why."
     if events.stopped is not None:
         return INCOMPLETE, events.stopped
     if events.broken is not None and not events.asking:
@@ -197,6 +216,11 @@ def resume_command(arguments: Sequence[str]) -> str:
     return shlex.join(["lmms-humansense", "run", *arguments]) + launched
 
 
+def _pump(pipe: IO[bytes], take: Callable[[bytes], None]) -> None:
+    while content := os.read(pipe.fileno(), 65_536):
+        take(content)
+
+
 def _missing(tasks: Sequence[str], results: str | None) -> str | None:
     """A sentence about what is missing in the results of an evaluation; None if they are complete."""
     if results is None:
@@ -228,8 +252,17 @@ def _cut_off(results: Path, written: Mapping[str, Any]) -> list[str]:
     return cut_off
 
 
-def _run_watched(command: Sequence[str], file: Path) -> int:
-    """Run the command and return its exit status. SIGTERM is passed on to it, and it ends if this process is killed."""
+def _run_watched(command: Sequence[str], file: Path, take: Callable[[bytes], None] | None = None) -> int:
+    """Run the command and return its exit status. SIGTERM is passed on to it, and it ends if this process is killed.
+
+    Args:
+        command: The command.
+        file: The file for its events.
+        take: Called with what it prints; None to let it print.
+
+    Returns:
+        The exit status; negative is the signal that ended it.
+    """
     process: subprocess.Popen[bytes] | None = None
     arrived: list[int] = []
 
@@ -243,10 +276,18 @@ def _run_watched(command: Sequence[str], file: Path) -> int:
     # would inherit that.
     before = signal.signal(signal.SIGTERM, pass_on), signal.signal(signal.SIGINT, lambda number, frame: None)
     try:
-        process = subprocess.Popen(command, env={**os.environ, run_events.FILE: str(file)}, preexec_fn=ending)
+        piped: dict[str, Any] = {} if take is None else {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        environment = {**os.environ, run_events.FILE: str(file)}
+        process = subprocess.Popen(command, env=environment, preexec_fn=ending, **piped)
         if arrived:  # while the process was being started
             process.send_signal(arrived[-1])
-        return process.wait()
+        if take is None:
+            return process.wait()
+        pump = threading.Thread(target=_pump, args=(process.stdout, take), daemon=True)
+        pump.start()
+        status = process.wait()
+        pump.join(_LAST_OUTPUT)  # processes that it has started may keep the pipe open
+        return status
     finally:
         signal.signal(signal.SIGTERM, before[0])
         signal.signal(signal.SIGINT, before[1])

@@ -55,25 +55,72 @@ def _refuse_media_cache(settings: RunSettings) -> None:
         raise ValueError(f"media_cache_gb={settings.media_cache_gb:g} limits media_cache, which is not given.")
 
 
-def read_model_args(text: str, beside: Collection[str]) -> None:
-    """Check the form of `--model_args`.
+def read_model_args(text: str, beside: Collection[str] = ()) -> dict[str, Any]:
+    """Read `--model_args`, and check its form.
+
+    Commas separate the arguments, except within quotes around a value (`system_prompt="Be kind, be brief"`) and within
+    brackets. lmms-eval reads such arguments too, but leaves the quotes in the value.
 
     Args:
         text: The value of `--model_args`.
         beside: The arguments that lmms-eval takes from its own options, such as `--batch_size`.
 
+    Returns:
+        The values by name. As in lmms-eval, what looks like a number or a truth value becomes one.
+
     Raises:
-        ValueError: A part is not of the form `name=value`, or an argument is given twice.
+        ValueError: A part is not of the form `name=value`, quotes are not closed, or an argument is given twice.
     """
-    for part in filter(None, text.split(",")):
-        name, equals, _ = part.partition("=")
+    found: dict[str, Any] = {}
+    for part in _parts(text):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals:
             raise ValueError(
-                f"--model_args contains {part!r}, which is not of the form name=value; write a text with commas, such "
-                "as a system prompt, into a file and give its path."
+                f"--model_args contains {part!r}, which is not of the form name=value; a comma separates arguments, so "
+                "put a value that contains one into quotes, as in 'pretrained=DIR,system_prompt=\"Be kind, be brief\"',"
+                " or into a file, and give the path of the file."
             )
-        if name.strip() in beside:
+        if name in beside:
             raise ValueError(f"{name} is in --model_args; use --{name} instead.")
+        if name in found:
+            raise ValueError(f"{name} is twice in --model_args; give it once.")
+        found[name] = _value(value)
+    return found
+
+
+def _parts(text: str) -> list[str]:
+    """The text between the commas that are neither within quotes around a value nor within brackets."""
+    parts, depth, quote = [""], 0, ""
+    for char in text:
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "\"'" and parts[-1].endswith("="):
+            quote = char
+        else:
+            depth += (char in "{[") - (char in "}]")
+        if char == "," and not quote and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += char
+    if quote:
+        raise ValueError(
+            f"--model_args has a value that begins with {quote} and does not end with it; close the quotes."
+        )
+    return [part for part in parts if part.strip()]
+
+
+def _value(text: str) -> Any:
+    """A value as lmms-eval understands it, without the quotes around it."""
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        return text[1:-1]
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if text.isnumeric():
+        return int(text)
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _as_typed(value: Any) -> Any:

@@ -78,6 +78,11 @@ class Ledger:
         """How many answers come from earlier runs."""
         return self._answers.recalled if self._answers else 0
 
+    @property
+    def stored(self) -> int:
+        """How many new answers this run has stored."""
+        return self._answers.kept if self._answers else 0
+
     def recall(self, request: Request, conversation: Conversation) -> Recalled:
         """Look up the answer that an earlier run gave to a request. May be called from several threads.
 

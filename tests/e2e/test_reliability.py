@@ -82,7 +82,7 @@ def test_a_run_that_is_killed_and_terminated_ends_as_one_that_was_left_alone(tin
     assert resumed == ["lmms-humansense", *command[1:]]
     done = run(HUMANSENSE, *resumed[1:], cwd=tmp_path)
     assert "To go on" not in done.stderr
-    assert "HumanSense, paper, %" in done.stdout
+    assert "HumanSense, %" in done.stdout
     assert "random weights; tasks humansense_sample, not the benchmark" in done.stdout
     (page,) = tmp_path.rglob("report/report.html")
     assert f"Report: {page}" in done.stdout
@@ -145,7 +145,7 @@ def test_failures_are_counted_listed_limited_and_asked_again(tiny_model: Path, t
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (["--model", "humansense_omni", "--tasks", "humansense_nope"], "Tasks not found: humansense_nope"),
+        (["--model", "humansense_omni", "--tasks", "humansense_nope"], "There is no task 'humansense_nope'"),
         (
             ["--model", "humansense_omni", "--tasks", "humansense_sample_hc", "--output_path", "/proc/no/such"],
             "--output_path /proc/no/such cannot be written (No such file or directory); name another folder.",

@@ -51,7 +51,8 @@ def test_what_a_wrapper_does_not_answer_is_counted_limited_and_asked_again(stand
     assert sum(round(rows[name]["failed,none"] * asked[name]) for name in asked) == failed
     assert sum(round(rows[name]["empty,none"] * asked[name]) for name in asked) == empty
     assert all(f"{metric}_stderr,none" in row for row in rows.values() for metric in ("failed", "empty"))
-    assert "|empty" in done.stdout.replace(" ", "")
+    (log,) = (tmp_path / "out" / "logs").iterdir()
+    assert "|empty" in log.read_text().replace(" ", "")
     assert f"are empty: {NOTHING}" in done.stdout, "the table of the run"
     (end,) = [line for line in done.stderr.splitlines() if line.startswith("lmms-humansense run: ")]
     assert f"are empty: {NOTHING} max_failures=0.01 allows 1 of {total}." in end
@@ -79,7 +80,7 @@ def test_with_a_limit_that_allows_it_a_run_of_empty_responses_is_complete_and_sa
     assert (row["empty,none"], row["failed,none"], row["acc,none"], "paper,none" in row) == (1, 0, 0, False)
     count = results_of(tmp_path)["n-samples"]["humansense_sample_tr"]["effective"]
     sentence = f"{count} of {count} responses of humansense_sample_tr are empty: {NOTHING}"
-    assert done.stdout.count(sentence) == 2, "in the log of lmms-eval, which goes there, and below the table"
+    assert done.stdout.count(sentence) == 1, "below the table"
     (page,) = tmp_path.rglob("report.html")
     assert sentence.replace("'", "&#39;") in page.read_text()
     compared = stand_in(HUMANSENSE, "parity", "out")

@@ -17,6 +17,7 @@ from lmms_humansense.models.inputs.conversation import VideoPart, read_messages
 from lmms_humansense.models.local.engine import Engine
 from lmms_humansense.models.local.settings import read_local_settings
 from lmms_humansense.models.media.types import FrameRule
+from lmms_humansense.models.runtime.progress import Progress
 from lmms_humansense.tasks.humansense import utils
 from lmms_humansense.tasks.humansense.metrics import scoring
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
@@ -501,3 +502,16 @@ def test_the_hint_of_the_release_is_followed() -> None:
     (video,) = [part for part in turn.parts if isinstance(part, VideoPart)]
     assert video.rule == FrameRule(fps=sample("hc")[0]["content"][0]["fps"], max_pixels=360 * 420)
     assert not video.true_time
+
+
+def test_the_progress_is_told_after_each_response(
+    model: omni.HumanSenseOmni, answer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Progress] = []
+    monkeypatch.setattr(model, "on_progress", told.append)
+    answer(Request(sample("hc")), Request(sample("fr2", 1)), Request(sample("hc", 2)))
+    assert [each.done for each in told] == [0, 1, 2, 3, 3]
+    assert {each.total for each in told} == {3}
+    assert 0 < (told[-1].busy or 0) <= 1
+    assert told[-1].truncated == model.truncated.total()
+    assert (told[-1].failed, told[-1].recalled, told[-1].kept) == (0, 0, 0)

@@ -1,12 +1,15 @@
 """What a run reports to the process that watches it."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from loguru import logger
 from tenacity import RetryError, retry, stop_after_attempt
 
+from lmms_humansense.models.runtime.progress import Progress
 from lmms_humansense.models.runtime.signals import RunStopped
-from lmms_humansense.plugin import run_events
+from lmms_humansense.plugin import forwarding, run_events
 from lmms_humansense.plugin.run_events import RunEvents
 
 
@@ -82,3 +85,60 @@ def test_the_cause_of_repeated_attempts_is_reported_instead_of_their_number(file
     with pytest.raises(RetryError), run_events.reported(["a"], lambda: None):
         retry(stop=stop_after_attempt(2))(fail)()
     assert run_events.read(file).broken == "OSError: [Errno 30] Read-only file system: '/data'"
+
+
+def state(done: int) -> Progress:
+    return Progress(done, total=9, failed=1, truncated=2, recalled=3, kept=4, busy=None)
+
+
+def test_the_progress_is_reported_now_and_then_and_at_both_ends(file: Path) -> None:
+    report = run_events.progress_reporter()
+    for done in range(10):
+        report(state(done))
+    reported = [event["done"] for event in run_events.events_in(file.read_text())]
+    assert (reported[0], reported[-1]) == (0, 9)
+    assert len(reported) < 10
+    assert run_events.read(file).progress == asdict(state(9))
+
+
+def test_the_progress_of_the_last_evaluation_counts(file: Path) -> None:
+    with run_events.reported(["a"], lambda: None):
+        run_events.progress_reporter()(state(9))
+    with run_events.reported(["b"], lambda: None):
+        assert run_events.read(file).progress == {}
+
+
+def test_warnings_are_reported_and_are_no_reason(file: Path) -> None:
+    run_events.warned("a clip is odd")
+    assert list(run_events.events_in(file.read_text())) == [{"what": "warning", "text": "a clip is odd"}]
+    assert run_events.read(file) == RunEvents()
+
+
+@pytest.mark.parametrize(
+    ("name", "extra", "is_new"),
+    [
+        ("lmms_humansense.models.chat", {}, True),
+        ("lmms_humansense.models.chat", {"in_report": True}, False),
+        ("lmms_humansense.plugin.evaluation", {}, False),
+        ("lmms_eval.__main__", {}, False),
+        ("lmms_eval.evaluator", {}, True),
+    ],
+)
+def test_a_warning_that_the_report_repeats_is_not_shown_during_the_run(
+    name: str, extra: dict[str, bool], is_new: bool
+) -> None:
+    assert forwarding.is_new({"name": name, "extra": extra}) is is_new
+
+
+def test_warnings_of_a_watched_run_are_forwarded(file: Path) -> None:
+    forwarding.forward_warnings.cache_clear()
+    before = set(logger._core.handlers)  # type: ignore[attr-defined]
+    try:
+        forwarding.forward_warnings()
+        logger.info("nothing new")
+        logger.warning("a clip is odd: {}", "x.mp4")
+    finally:
+        for added in set(logger._core.handlers) - before:  # type: ignore[attr-defined]
+            logger.remove(added)
+        forwarding.forward_warnings.cache_clear()
+    assert [event["text"] for event in run_events.events_in(file.read_text())] == ["a clip is odd: x.mp4"]

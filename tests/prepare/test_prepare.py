@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,7 @@ import pytest
 from rich.console import Console
 
 from lmms_humansense.prepare import work
+from lmms_humansense.prepare.command import prepare as prepare_data
 from lmms_humansense.prepare.plan import plan, plan_check, unpacked_names
 from lmms_humansense.prepare.progress import ProgressDisplay
 from lmms_humansense.prepare.work import PrepareResult, carry_out, check
@@ -550,3 +552,24 @@ def test_a_small_member_is_read_checked_and_renamed_once_and_many_share_a_lock(
     assert sorted(path for path in counted.made if path.suffix == ".mp4") == targets
     assert len(counted.made) < count + 5  # the questions and the list
     assert len(counted.locked) <= cache._LOCKS
+
+
+def test_the_embedded_sample_needs_no_preparation(capsys: pytest.CaptureFixture[str]) -> None:
+    given: dict[str, Any] = {"workers": 1, "keep_archives": False, "check_only": False}
+    assert prepare_data("humansense_sample,humansense_sample_think", None, None, as_json=True, **given) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out) == {"ok": True, "questions": 0, "files": 0}
+    assert printed.err.startswith("humansense_sample is embedded in this package: ")
+
+
+def test_a_check_says_what_it_read_and_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = releases.write(tmp_path, "unpacked", content())
+    monkeypatch.setenv("HUMANSENSE_DATA", root)
+    given: dict[str, Any] = {"workers": 1, "keep_archives": False, "as_json": False}
+    assert prepare_data("humansense_sample,humansense_ar", None, None, check_only=True, **given) == 0
+    said = capsys.readouterr().err
+    assert re.search(rf"Read \d+ files \(.*\), which \d+ questions of .* need, in {root}: \d+ are whole, 0 are m", said)
+    assert "were made" not in said
+    assert "is embedded" in said

@@ -1,5 +1,6 @@
 """The report's page in a real browser: it loads, filters, opens samples, plays clips, and shows text as text."""
 
+import importlib.util
 import json
 import re
 import shutil
@@ -357,3 +358,15 @@ def test_nothing_to_report_is_said_with_status_1(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["report", str(tmp_path)])
     assert done.exit_code == 1
     assert "contains no *_results.json of lmms-eval" in done.output
+
+
+def test_without_matplotlib_a_report_has_no_charts_and_says_how_to_get_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "matplotlib" else find(name))
+    logged.write(tmp_path / "in", logged.mostly_right(0.7), count=2)
+    done = CliRunner().invoke(app, ["report", str(tmp_path / "in"), "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    assert "pip install 'lmms-humansense[report]'" in done.output.replace("\n", " ")
+    assert "<figure" not in (tmp_path / "out" / "report.html").read_text()

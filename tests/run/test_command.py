@@ -16,6 +16,7 @@ import pytest
 
 from lmms_humansense.plugin import run_events
 from lmms_humansense.plugin.run_events import RunEvents
+from lmms_humansense.run import arguments as run_arguments
 from lmms_humansense.run import command
 from tests.helpers.waits import LIMIT
 
@@ -64,7 +65,7 @@ def understood(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> tuple[s
 def test_what_is_given_stays_and_what_is_missing_is_added(
     given: list[str], output: str, cache: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arguments = command.with_defaults(["--model", "humansense_omni", *given, "--tasks", "humansense"])
+    arguments = run_arguments.with_defaults(["--model", "humansense_omni", *given, "--tasks", "humansense"])
     assert understood(arguments, monkeypatch) == (output, cache, True)
 
 
@@ -72,7 +73,7 @@ def test_what_is_given_stays_and_what_is_missing_is_added(
     "given", [["--config", "run.yaml"], ["--config=run.yaml", "--output_path", "out"], ["--conf", "run.yaml", "-cx"]]
 )
 def test_nothing_is_added_to_a_file_of_arguments(given: list[str]) -> None:
-    assert command.with_defaults(given) == given
+    assert run_arguments.with_defaults(given) == given
 
 
 def test_the_command_to_go_on_may_be_pasted_into_a_shell() -> None:
@@ -91,14 +92,13 @@ def test_the_command_to_go_on_says_so_where_a_launcher_is_needed(monkeypatch: py
 
 @pytest.mark.parametrize("spelt", [["--max_failures", "5%"], ["--max_failures=5%"], ["--max-failures", "5%"]])
 def test_the_limit_of_failures_does_not_go_to_lmms_eval(spelt: list[str]) -> None:
-    assert command.without_limit(["--model", "openai", *spelt, "--limit", "3"]) == (
-        ["--model", "openai", "--limit", "3"], "5%"
-    )  # fmt: skip
+    others, own = run_arguments.own(["--model", "openai", *spelt, "--limit", "3"])
+    assert (others, own.max_failures) == (["--model", "openai", "--limit", "3"], "5%")
 
 
 def test_arguments_of_lmms_eval_that_begin_alike_stay() -> None:
     given = ["--max", "8", "--max_batch_size", "4", "--model_args", "max_failures=5%"]
-    assert command.without_limit(given) == (given, None)
+    assert run_arguments.own(given) == (given, run_arguments.Own())
 
 
 @pytest.mark.parametrize(
@@ -186,9 +186,10 @@ def test_with_an_offset_the_number_of_samples_is_unknown_but_not_zero(tmp_path: 
     [
         (1, RunEvents(begun=1, refused="HumanSense: there is no such data."), 2, "there is no such data."),
         (0, RunEvents(refused="HumanSense: dtype=float8 is not known."), 2, "dtype=float8 is not known."),
-        (0, RunEvents(), 2, "lmms-eval did not begin to evaluate; its messages above say why."),
-        (2, RunEvents(), 2, "lmms-eval did not begin to evaluate; its messages above say why."),
+        (0, RunEvents(), 2, "lmms-eval did not begin to evaluate; its last messages say why."),
+        (2, RunEvents(), 2, "lmms-eval did not begin to evaluate; its last messages say why."),
         (-9, RunEvents(begun=1), 3, "lmms-eval was ended by signal 9 (Killed)."),
+        (-2, RunEvents(begun=1), 3, "The run was interrupted (Ctrl-C)."),
         (-15, RunEvents(), 3, "lmms-eval was ended by signal 15 (Terminated)."),
         (
             0,
@@ -358,6 +359,7 @@ def test_ctrl_c_ends_the_process(tmp_path: Path) -> None:
 WATCHING = """
 import sys
 from pathlib import Path
+from lmms_humansense.run import arguments as run_arguments
 from lmms_humansense.run import command
 print("ended", command._run_watched([sys.executable, "-c", sys.argv[1]], Path("events")), flush=True)
 """
@@ -424,7 +426,11 @@ with run_events.reported(["a"], lambda: place):
 """
 
 
-def ran(tmp_path: Path, before: str, within: str, arguments: Sequence[str] = ()) -> int:
+GIVEN = ("--model", "dummy", "--tasks", "humansense_sample_ar")
+"""Arguments that pass what is checked before lmms-eval starts."""
+
+
+def ran(tmp_path: Path, before: str, within: str, arguments: Sequence[str] = GIVEN) -> int:
     (tmp_path / "lmms_eval").mkdir()
     (tmp_path / "lmms_eval" / "__init__.py").touch()
     (tmp_path / "lmms_eval" / "__main__.py").write_text(STAND_IN.format(before=before, within=within))
@@ -440,20 +446,65 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_complete_run_says_nothing(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     written = results(folder, "a").rename(folder / "written.json")
     write = f"Path({str(written)!r}).rename(place)"
-    assert ran(folder, "", write, ["--limit", "3"]) == 0
-    assert capfd.readouterr() == ("", "")
-    assert json.loads((folder / "arguments.json").read_text()) == command.with_defaults(["--limit", "3"])
+    assert ran(folder, "print('what lmms-eval says')", write) == 0
+    (log,) = (folder / "humansense_results" / "logs").iterdir()
+    assert capfd.readouterr() == ("", f"All messages of lmms-eval: {Path(*log.parts[-3:])}\n")
+    assert log.read_text() == "what lmms-eval says\n"
+    assert json.loads((folder / "arguments.json").read_text()) == run_arguments.with_defaults(GIVEN)
 
 
 def test_a_run_that_was_stopped_says_how_to_go_on(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     stop = "from lmms_humansense.models.runtime.signals import RunStopped; raise RunStopped('The disk is full.')"
-    assert ran(folder, "", stop, ["--output_path", "my results"]) == 3
+    assert ran(folder, "", stop, [*GIVEN, "--output_path", "my results"]) == 3
+    (log,) = (folder / "my results" / "logs").iterdir()
     assert capfd.readouterr().err.splitlines() == [
         "",
         "lmms-humansense run: The disk is full.",
+        f"All messages of lmms-eval: {Path(*log.parts[-3:])}",
         "To go on where it stopped:",
-        "    lmms-humansense run --output_path 'my results'",
+        "    lmms-humansense run --model dummy --tasks humansense_sample_ar --output_path 'my results'",
     ]
+
+
+def test_a_run_that_was_killed_says_how_many_answers_are_kept_and_what_was_said_last(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    state = "done=5, total=9, failed=1, truncated=2, recalled=1, kept=3, busy=0.5"
+    kill = f"run_events._append('progress', {state}); print('the end'); sys.stdout.flush(); os.kill(os.getpid(), 9)"
+    assert ran(folder, "", kill) == 3
+    said, end = capfd.readouterr()
+    assert "5 of 9 questions were answered (1 of them by earlier runs) in " in said
+    assert said.rstrip().endswith("model busy 50% of the time, 1 failed, 2 truncated.")
+    assert end.splitlines()[1:3] == ["lmms-humansense run: lmms-eval was ended by signal 9 (Killed).", "    the end"]
+    assert "At least 4 answers are kept." in end
+
+
+@pytest.mark.parametrize(
+    "within", ["raise ValueError('no')", "os.kill(os.getpid(), signal.SIGINT)", "raise SystemExit('HumanSense: no')"]
+)
+def test_where_the_reason_is_known_no_traceback_is_shown(
+    folder: Path, capfd: pytest.CaptureFixture[str], within: str
+) -> None:
+    restore = "signal.signal(signal.SIGINT, signal.SIG_DFL)"
+    assert ran(folder, restore, f"print('Traceback', flush=True); {within}") in (2, 3)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_warnings_are_shown_once(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    written = results(folder, "a").rename(folder / "written.json")
+    warn = "[run_events.warned(text) for text in ('a clip is odd', 'a clip is odd', 'another')]"
+    assert ran(folder, warn, f"Path({str(written)!r}).rename(place)") == 0
+    assert capfd.readouterr().out == "Warning: a clip is odd\nWarning: another\n"
+
+
+def test_with_a_verbosity_everything_is_shown_and_no_file_is_written(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    written = results(folder, "a").rename(folder / "written.json")
+    write = f"Path({str(written)!r}).rename(place)"
+    assert ran(folder, "print('what lmms-eval says')", write, [*GIVEN, "--verbosity", "INFO"]) == 0
+    assert capfd.readouterr() == ("what lmms-eval says\n", "")
+    assert not (folder / "humansense_results" / "logs").exists()
 
 
 @pytest.mark.parametrize(
@@ -504,6 +555,58 @@ def test_a_list_is_complete_once_it_is_printed(
 @pytest.mark.parametrize("given", [["--tasks", "listen"], ["--power", "0.8"], []])
 def test_a_run_that_evaluates_nothing_by_mistake_is_no_list(folder: Path, given: list[str]) -> None:
     assert ran(folder, "raise SystemExit", "pass", given) == 2
+
+
+# A file of arguments
+
+
+def test_the_arguments_of_a_file_come_before_those_that_are_typed(folder: Path) -> None:
+    (folder / "run.yaml").write_text(
+        "model: dummy\nlimit: 3\nlog_samples: true\nforce_simple: false\nseed: [0, 1]\n"
+        "model_args: {pretrained: a b, fps: 0.5, system_prompt: 'Be kind, be brief'}\n"
+    )
+    expected = ["--model=dummy", "--limit=3", "--log_samples", "--seed=0,1"]
+    expected += ['--model_args=pretrained=a b,fps=0.5,system_prompt="Be kind, be brief"', "--limit", "5"]
+    assert run_arguments.with_file(["--config", "run.yaml", "--limit", "5"]) == expected
+
+
+def test_a_file_of_several_evaluations_goes_to_lmms_eval(folder: Path) -> None:
+    (folder / "run.yaml").write_text("- model: dummy\n- model: openai\n")
+    assert run_arguments.with_file(["--config", "run.yaml"]) == ["--config", "run.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(None, "cannot be read: No such file or directory"), ("a: [", "cannot be read: "), ("text", "is no list of arg")],
+)
+def test_a_file_that_cannot_be_used_is_refused(
+    folder: Path, capfd: pytest.CaptureFixture[str], content: str | None, sentence: str
+) -> None:
+    if content is not None:
+        (folder / "run.yaml").write_text(content)
+    assert command.run(["--config", "run.yaml"]) == 2
+    assert f"lmms-humansense run: --config run.yaml {sentence}" in capfd.readouterr().err
+
+
+def test_the_file_that_is_written_repeats_the_run(folder: Path) -> None:
+    typed = ["--model", "dummy", "--model_args=a=b,c='x, y'", "-c", "my cache", "--log_samples", "--limit", "-1", "-b8"]
+    (folder / "run.yaml").write_text(run_arguments.as_file(typed))
+    again = run_arguments.with_file(["--config", "run.yaml"])
+    assert run_arguments.read(again) == run_arguments.read(typed)
+    assert "--log_samples" in again
+
+
+def test_a_file_is_written_beside_each_result(folder: Path) -> None:
+    (folder / "out").mkdir()
+    written = results(folder, "humansense_sample_ar", logged=False).rename(folder / "written.json")
+    within = f"Path({str(written)!r}).rename(place)"
+    before = "place = Path('out/today_results.json')"
+    code = STAND_IN.replace('reported(["a"]', 'reported(["humansense_sample_ar"]')
+    (folder / "lmms_eval").mkdir()
+    (folder / "lmms_eval" / "__init__.py").touch()
+    (folder / "lmms_eval" / "__main__.py").write_text(code.format(before=before, within=within))
+    assert command.run(GIVEN) == 0
+    assert (folder / "out" / "today_run.yaml").read_text() == "model: dummy\ntasks: humansense_sample_ar\n"
 
 
 def test_a_temporary_folder_that_cannot_be_written_is_refused_with_one_sentence(

@@ -92,9 +92,11 @@ def test_true_is_a_time_axis_although_it_looks_like_a_boolean() -> None:
     [
         (
             "pretrained=x,system_prompt=Be kind, be brief",
-            "contains ' be brief', which is not of the form name=value; write a text with commas",
+            "contains ' be brief', which is not of the form name=value; a comma separates arguments",
         ),
         ("pretrained=x,batch_size=4", "batch_size is in --model_args; use --batch_size instead"),
+        ("pretrained=x,fps=1,fps=2", "fps is twice in --model_args; give it once"),
+        ("system_prompt='Be kind,pretrained=x", "begins with ' and does not end with it; close the quotes"),
     ],
 )
 def test_the_form_of_model_args_is_checked(text: str, sentence: str) -> None:
@@ -102,6 +104,18 @@ def test_the_form_of_model_args_is_checked(text: str, sentence: str) -> None:
         read_model_args(text, {"batch_size"})
 
 
-def test_model_args_of_the_right_form_pass() -> None:
-    read_model_args("", {"batch_size"})
-    read_model_args("pretrained=a=b,device=cpu", {"batch_size"})
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("", {}),
+        ("pretrained=a=b, device=cpu,", {"pretrained": "a=b", "device": "cpu"}),
+        ("fps=0.5,nframes=8,max_failures=5%", {"fps": 0.5, "nframes": 8, "max_failures": "5%"}),
+        ("time_axis=true,on_error=False", {"time_axis": True, "on_error": False}),
+        ('system_prompt="Be kind, be brief",fps=1', {"system_prompt": "Be kind, be brief", "fps": 1}),
+        ('system_prompt=\'Say "yes", or "no".\'', {"system_prompt": 'Say "yes", or "no".'}),
+        ("system_prompt=It's kind,fps=1", {"system_prompt": "It's kind", "fps": 1}),
+        ('limits={"image": 2, "audio": [1, 2]},fps=1', {"limits": '{"image": 2, "audio": [1, 2]}', "fps": 1}),
+    ],
+)
+def test_a_comma_separates_arguments_but_not_within_quotes_or_brackets(text: str, values: dict[str, object]) -> None:
+    assert read_model_args(text) == values

@@ -1,6 +1,6 @@
-"""README's table of responses for which `paper` and `acc` differ has the scores that the code computes.
+"""The table of docs/scores.md of responses for which `paper` and `acc` differ has the scores that the code computes.
 
-`UPDATE_README=1 pytest tests/tasks/metrics/test_metrics_table.py` writes the table again.
+`UPDATE_TABLE=1 pytest tests/tasks/metrics/test_metrics_table.py` writes the table again.
 """
 
 import os
@@ -12,7 +12,7 @@ import pytest
 from lmms_humansense.tasks.humansense.metrics.scoring import Score, score
 from lmms_humansense.tasks.humansense.prompts import Pattern, Style
 
-README = Path(__file__).parents[3] / "README.md"
+PAGE = Path(__file__).parents[3] / "docs" / "scores.md"
 START, END = "<!-- where paper and acc differ: start -->\n", "<!-- where paper and acc differ: end -->"
 
 OPTIONS = ["A. Joy", "B. Anger", "C. Fear", "D. Awe", "E. Pride"]
@@ -84,11 +84,11 @@ def test_the_metrics_do_differ(case: Case) -> None:
 
 
 def test_the_table_in_the_readme_is_this() -> None:
-    text = README.read_text(encoding="utf-8")
-    assert text.count(START) == text.count(END) == 1, "README.md has lost the marks around the table"
+    text = PAGE.read_text(encoding="utf-8")
+    assert text.count(START) == text.count(END) == 1, "docs/scores.md has lost the marks around the table"
     before, _, rest = text.partition(START)
     wanted = before + START + table() + END + rest.partition(END)[2]
-    if os.environ.get("UPDATE_README") == "1":
-        README.write_text(wanted, encoding="utf-8")
+    if os.environ.get("UPDATE_TABLE") == "1":
+        PAGE.write_text(wanted, encoding="utf-8")
         return
-    assert text == wanted, "write it anew: UPDATE_README=1 pytest tests/tasks/metrics/test_metrics_table.py"
+    assert text == wanted, "write it anew: UPDATE_TABLE=1 pytest tests/tasks/metrics/test_metrics_table.py"

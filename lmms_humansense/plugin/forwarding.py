@@ -1,0 +1,30 @@
+"""Which messages of a run its user sees at once: those of warnings and errors that are said nowhere else."""
+
+from functools import cache
+from typing import Any
+
+from . import run_events
+
+_SAID_ELSEWHERE = ("lmms_eval.__main__", "lmms_humansense.plugin.evaluation")
+"""Modules whose warnings and errors the end of a run and its table repeat."""
+
+
+@cache  # once for each process
+def forward_warnings() -> None:
+    """Report warnings of lmms-eval and of this package to the process that watches the run, if there is one."""
+    if run_events.is_watched():
+        from loguru import logger
+
+        logger.add(lambda message: run_events.warned(message.record["message"]), level="WARNING", filter=is_new)
+
+
+def is_new(record: Any) -> bool:
+    """Whether a message is said nowhere else.
+
+    Args:
+        record: The record of the message, as loguru has it. `in_report` marks what the report says.
+
+    Returns:
+        Whether the user has to see it during the run.
+    """
+    return record["name"] not in _SAID_ELSEWHERE and not record["extra"].get("in_report")

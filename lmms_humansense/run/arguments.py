@@ -1,0 +1,248 @@
+"""The arguments of `lmms-humansense run`: its own, those of a file, and those of lmms-eval, of which it reads some."""
+
+import argparse
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ..models.runtime.failure_limit import read_limit
+from ..plugin import harness_names
+from ..plugin.harness_names import Option
+from ..plugin.names import MODELS
+
+OUTPUT = "humansense_results"
+"""The folder for results without --output_path."""
+
+_LISTS = ("list", "list_groups", "list_tags", "list_subtasks")
+"""The values of `--tasks` for which lmms-eval prints a list and evaluates nothing."""
+
+_OWN = ("--max_failures", "--dry_run", "--price_in", "--price_out")
+"""The options of this command that lmms-eval does not have."""
+
+_READ = (
+    *(Option((f"--{name}",)) for name in ("model", "model_args", "tasks", "device", "output_path", "include_path")),
+    *(Option((f"--{name}",)) for name in ("gen_kwargs", "limit", "verbosity", "config")),
+    Option(("--batch_size", "-b")),
+    Option(("--use_cache", "-c")),
+)
+"""The options of lmms-eval that are read here, for a release of it whose options are not known."""
+
+
+class ArgumentsError(ValueError):
+    """The arguments cannot be used; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Own:
+    """The arguments that this command takes itself.
+
+    Attributes:
+        max_failures: How many requests to a model that is not this package's may fail; None for the default.
+        dry_run: Whether to say what a run would take, instead of running.
+        price_in: The price of a million tokens of prompts; None if it is not given.
+        price_out: The price of a million tokens of responses; None if it is not given.
+    """
+
+    max_failures: str | None = None
+    dry_run: bool = False
+    price_in: float | None = None
+    price_out: float | None = None
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises its errors."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ArgumentsError(f"{message[:1].upper()}{message[1:]}.")
+
+
+def with_defaults(arguments: Sequence[str]) -> list[str]:
+    """The arguments for lmms-eval: the defaults that make a run resumable, followed by the arguments given.
+
+    By default, results go into the folder humansense_results, with every response, and answers are kept in its folder
+    `cache`. Because the defaults stand first, lmms-eval lets the given arguments override them, however they are spelt.
+    A run with a `--config` of lmms-eval (several evaluations) gets no defaults, because its file may set all of this.
+    """
+    # As lmms-eval does, argparse takes the last value of an option, and also abbreviated names.
+    parser = argparse.ArgumentParser(add_help=False)
+    for option in ("--config", "--output_path"):
+        parser.add_argument(option, nargs="?", const="")
+    given, _ = parser.parse_known_args(arguments)
+    if given.config is not None:
+        return list(arguments)
+    output = given.output_path or OUTPUT
+    return ["--output_path", output, "--use_cache", str(Path(output) / "cache"), "--log_samples", *arguments]
+
+
+def own(arguments: Sequence[str]) -> tuple[list[str], Own]:
+    """Take the arguments of this command off those for lmms-eval.
+
+    Args:
+        arguments: What was typed after `run`.
+
+    Returns:
+        The arguments for lmms-eval, and the others.
+
+    Raises:
+        ArgumentsError: A value is not valid, or `--max_failures` is given for a model of this package, which takes it
+            in `--model_args`.
+    """
+    parser = _Parser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--max_failures", "--max-failures", nargs="?", const="")
+    parser.add_argument("--dry_run", "--dry-run", action="store_true")
+    parser.add_argument("--price_in", "--price-in", type=float)
+    parser.add_argument("--price_out", "--price-out", type=float)
+    given, others = parser.parse_known_args(arguments)
+    found = Own(**vars(given))
+    if found.max_failures is not None:
+        try:
+            read_limit(found.max_failures)
+        except ValueError as error:
+            raise ArgumentsError(str(error)) from None
+        model = read(others).get("model")
+        if model in MODELS:
+            raise ArgumentsError(
+                f"{model} takes the limit in its arguments: --model_args max_failures={found.max_failures}."
+            )
+    return others, found
+
+
+def read(arguments: Sequence[str]) -> dict[str, Any]:
+    """Read arguments of lmms-eval as it reads them, without importing it, and without checking them.
+
+    Args:
+        arguments: The arguments.
+
+    Returns:
+        The values by name ("use_cache"); None for an option that is not given.
+    """
+    parser = argparse.ArgumentParser(add_help=False)
+    for option in _READ:
+        parser.add_argument(*option.names, nargs="?")
+    return vars(parser.parse_known_args(arguments)[0])
+
+
+def check_options(arguments: Sequence[str]) -> None:
+    """Refuse options that lmms-eval does not have, and values that they do not take.
+
+    Args:
+        arguments: The arguments for lmms-eval.
+
+    Raises:
+        ArgumentsError: There is one.
+    """
+    options = harness_names.known_options()
+    if not options:
+        return
+    parser = _Parser(add_help=False)
+    for option in options:
+        more: dict[str, Any] = {"type": option.kind, "choices": option.choices} if option.takes_value else {}
+        parser.add_argument(*option.names, action="store" if option.takes_value else "store_true", **more)
+    _, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        name = unknown[0].partition("=")[0]
+        names = [*(name for option in options for name in option.names), *_OWN, "--help"]
+        similar = difflib.get_close_matches(name, names, 1) if name.startswith("-") else []
+        hint = f"; did you mean {similar[0]}?" if similar else ". A value with spaces has to be in quotes."
+        raise ArgumentsError(f"{unknown[0]} is not an option of run or of lmms-eval{hint}")
+
+
+def only_informs(arguments: Sequence[str]) -> bool:
+    """Whether these arguments let lmms-eval print something and evaluate nothing."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)  # --power is another argument
+    parser.add_argument("--tasks", nargs="?")
+    parser.add_argument("-h", "--help", "--power_analysis", "--power-analysis", dest="informs", action="store_true")
+    given, _ = parser.parse_known_args(arguments)
+    return given.informs or given.tasks in _LISTS
+
+
+def with_file(arguments: Sequence[str]) -> list[str]:
+    """Put the arguments of the file that `--config` names in its place, before the arguments that were typed.
+
+    Args:
+        arguments: What was typed after `run`. These arguments win over those of the file.
+
+    Returns:
+        The arguments. Those with a file of several evaluations, which lmms-eval reads itself, stay as they are.
+
+    Raises:
+        ArgumentsError: The file cannot be read, or is no mapping of arguments to values.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config", nargs="?", const="")
+    given, others = parser.parse_known_args(arguments)
+    if given.config is None:
+        return list(arguments)
+    import yaml
+
+    try:
+        content = yaml.safe_load(Path(given.config).read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise ArgumentsError(f"--config {given.config} cannot be read: {reason}.") from None
+    if isinstance(content, list) or (isinstance(content, dict) and "env" in content):
+        return list(arguments)
+    if not isinstance(content, dict):
+        raise ArgumentsError(f"--config {given.config} is no list of arguments such as `tasks: humansense`.")
+    return [part for name, value in content.items() for part in _typed(str(name), value)] + others
+
+
+def _typed(name: str, value: Any) -> list[str]:
+    """An argument of a file as it would be typed."""
+    if value is None or value is False:
+        return []
+    if value is True:
+        return [f"--{name}"]
+    if isinstance(value, Mapping):
+        value = ",".join(f"{key}={_quoted(each)}" for key, each in value.items())
+    elif isinstance(value, list):
+        value = ",".join(map(str, value))
+    return [f"--{name}={value}"]
+
+
+def _quoted(value: Any) -> str:
+    """A value of `--model_args`; with a comma in it, it needs quotes."""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    quote = "'" if '"' in text else '"'
+    return f"{quote}{text}{quote}" if "," in text and text[:1] not in "[{" else text
+
+
+def as_file(arguments: Sequence[str]) -> str:
+    """The content of a file with which `run --config FILE` repeats a run.
+
+    Args:
+        arguments: What was typed after `run`, with the arguments of a file in their place.
+
+    Returns:
+        YAML: the arguments with their values, by name.
+    """
+    import yaml
+
+    content: dict[str, Any] = {}
+    for name, values in _pairs(arguments):
+        content[name] = True if not values else values[0]
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def _pairs(arguments: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """The options with their values, in order, under the first of their names."""
+    full = {name: option.names[0] for option in (*_READ, *harness_names.known_options()) for name in option.names}
+    pairs: list[tuple[str, list[str]]] = []
+    for part in arguments:
+        if part.startswith("--"):
+            name, has_value, value = part.partition("=")
+            pairs.append((_full(name, full), [value] if has_value else []))
+        elif len(part) > 1 and part[0] == "-" and part[:2] in full:
+            pairs.append((_full(part[:2], full), [part[2:]] if part[2:] else []))
+        elif pairs:
+            pairs[-1][1].append(part)
+    return [(name.lstrip("-"), values) for name, values in pairs]
+
+
+def _full(name: str, names: Mapping[str, str]) -> str:
+    if name in names:
+        return names[name]
+    longer = {full for known, full in names.items() if known.startswith(name)}
+    return longer.pop() if len(longer) == 1 else name.replace("-", "_").replace("__", "--", 1)

@@ -1,0 +1,180 @@
+"""What a user sees while a run is watched: a bar in a terminal, or a line now and then in a log, and warnings."""
+
+import re
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Bar
+
+from ..plugin import run_events
+
+_LOOK = 0.25
+"""Seconds between two looks at the events."""
+
+_EVERY = 30.0
+"""Seconds between two lines in a log."""
+
+_BAR_OF_OTHERS = re.compile(r"Model Responding:\s*\d+%[^\r\n]*?(\d+)/(\d+)")
+"""The bar of lmms-eval's own models, in what they print."""
+
+
+class Output:
+    """Takes what the watched process prints: into a file, if one can be written, and the end of it into memory.
+
+    Args:
+        file: The file, which is made with its folder.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._end = b""
+        self._writes = True
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+
+    def take(self, content: bytes) -> None:
+        """Take more output. Once the file cannot be written, because the disk is full, only the end is kept."""
+        self._end = (self._end + content)[-16_384:]
+        if self._writes:
+            try:
+                with self.file.open("ab") as opened:
+                    opened.write(content)
+            except OSError:
+                self._writes = False
+
+    @property
+    def end(self) -> str:
+        """The last part of the output."""
+        return self._end.decode(errors="replace")
+
+    def last_lines(self, count: int) -> list[str]:
+        """The last lines that are not empty, without the earlier states of bars."""
+        lines = (line.rpartition("\r")[2].rstrip() for line in self.end.splitlines())
+        return [line for line in lines if line][-count:]
+
+
+class Page:
+    """Shows the events of a run on a console, within a `with` block.
+
+    Args:
+        events: The file of the events.
+        console: Where to show them.
+        output: What the process prints, in which the bars of other models are looked for.
+    """
+
+    def __init__(self, events: Path, console: Console, output: Output) -> None:
+        self._events, self._console, self._output = events, console, output
+        self._read, self._said, self._ended = 0, set[str](), threading.Event()
+        self._first: tuple[float, int] | None = None
+        self._state: dict[str, Any] = {}
+        self._last = time.monotonic()
+        self._phase = "Loading lmms-eval, the model and the questions"
+        self._bar = Bar(TextColumn("{task.description}"), BarColumn(), console=console, transient=True)
+        self._task = self._bar.add_task(self._phase, total=None)
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+
+    def __enter__(self) -> "Page":
+        if self._console.is_terminal:
+            self._bar.start()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._look()
+        if self._console.is_terminal:
+            self._bar.stop()
+        if self._first is not None:
+            self._console.print(self.summary(), markup=False)
+
+    def _follow(self) -> None:
+        while not self._ended.wait(_LOOK):
+            self._look()
+
+    def _look(self) -> None:
+        with self._events.open("rb") as file:
+            file.seek(self._read)
+            content = file.read()
+        whole = content[: content.rfind(b"\n") + 1]
+        self._read += len(whole)
+        for event in run_events.events_in(whole.decode()):
+            self._take(event)
+        if self._phase == "Asking" and "failed" not in self._state:
+            found = _BAR_OF_OTHERS.findall(self._output.end)
+            if found:
+                self._progress({"done": int(found[-1][0]), "total": int(found[-1][1])})
+        self._show()
+
+    def _take(self, event: dict[str, Any]) -> None:
+        if event["what"] == "begun":
+            self._first, self._state = None, {}
+        elif event["what"] == "asking":
+            self._phase = "Asking"
+        elif event["what"] == "progress":
+            self._progress(event)
+        elif event["what"] == "ended":
+            self._phase = "Writing the results"
+        elif event["what"] == "warning" and event["text"] not in self._said:
+            self._said.add(event["text"])
+            self._console.print(f"Warning: {event['text']}", markup=False)
+
+    def _progress(self, state: dict[str, Any]) -> None:
+        self._state = state
+        if self._first is None:
+            self._first = time.monotonic(), state.get("recalled", 0)
+        if state["done"] == state["total"]:
+            self._phase = "Scoring"
+
+    def _show(self) -> None:
+        if self._console.is_terminal:
+            done, total = self._state.get("done", 0), self._state.get("total")
+            self._bar.update(self._task, description=self.line(), completed=done, total=total)
+        elif time.monotonic() - self._last > _EVERY:
+            self._last = time.monotonic()
+            self._console.print(self.line(), markup=False)
+
+    def line(self) -> str:
+        """Where the run is, in a line."""
+        if self._first is None:
+            return f"{self._phase} …"
+        done, total, rate = self._state["done"], self._state["total"], self._rate()
+        left = f"about {_duration((total - done) / rate)} left" if rate and done < total else ""
+        return ", ".join(
+            filter(None, [f"{self._phase}: {done:,} of {total:,}", self._rate_text(), left, *self._counts()])
+        )
+
+    def summary(self) -> str:
+        """What was done, in a sentence."""
+        assert self._first is not None
+        spent, recalled = time.monotonic() - self._first[0], self._state.get("recalled", 0)
+        earlier = f" ({recalled:,} of them by earlier runs)" if recalled else ""
+        start = f"{self._state['done']:,} of {self._state['total']:,} questions were answered{earlier}"
+        return ", ".join(filter(None, [f"{start} in {_duration(spent)}", self._rate_text(), *self._counts()])) + "."
+
+    def _rate(self) -> float:
+        """Answers per second that this run has got itself."""
+        started, _ = self._first or (0.0, 0)
+        fresh = self._state["done"] - self._state.get("recalled", 0)
+        return fresh / max(time.monotonic() - started, 1e-3)
+
+    def _rate_text(self) -> str:
+        rate = self._rate()
+        return f"{rate:.2g} questions/s" if rate else ""
+
+    def _counts(self) -> list[str]:
+        state = self._state
+        busy = [f"model busy {state['busy']:.0%} of the time"] if state.get("busy") is not None else []
+        return busy + [f"{state[name]:,} {name}" for name in ("failed", "truncated") if name in state]
+
+
+def _duration(seconds: float) -> str:
+    """A duration as a person says it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
