@@ -230,5 +230,5 @@ class HumanSenseOmni(ChatModel):
         """Free the model's memory and end the workers. The next requests load the checkpoint again."""
         if self._close_engine is not None:
             self._close_engine()
-        self._loaded = None
+        self._loaded = self._runner = None
         super().clean()

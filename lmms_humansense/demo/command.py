@@ -2,8 +2,8 @@
 
 import json
 import os
-import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +16,8 @@ from ..report.media import Media
 from ..report.table import table
 from ..report.terminal import show
 from ..results.reading import load_runs
+from ..run.command import run_shown
+from ..run.page import Output
 
 HERE = Path(__file__).resolve().parent
 CHECKPOINT = HERE / "tiny_omni"
@@ -45,10 +47,9 @@ def run_demo(output: Path) -> None:
     console.print(f"Through lmms-eval:\n    {' '.join(command[1:])}\n", markup=False)
     started = time.time()
     # lmms-eval ends with status 0 in any case, so only the results file shows whether it worked.
-    quiet = {"TOKENIZERS_PARALLELISM": "false", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
-    subprocess.run(command, check=False, env={**os.environ, **quiet, "HUMANSENSE_DATA": str(WORLD)})
-    results = _newest_results(output, started)
-    _refuse_failures(results)
+    messages = _ask(command, output)
+    results = _newest_results(output, started, messages)
+    _refuse_failures(results, messages)
     console.print()
     _conclude(results, console)
     console.print(f"Results:          {results}", markup=False)
@@ -78,20 +79,35 @@ def command_of(output: Path, groups: Sequence[str] = GROUPS, model: Path = CHECK
     ]
 
 
-def _newest_results(output: Path, since: float) -> Path:
+def _ask(command: Sequence[str], output: Path) -> Path:
+    """Run lmms-eval, show how far it is, and return the file with its messages."""
+    messages = output / "logs" / f"{time.strftime('%Y%m%d_%H%M%S')}_{os.getpid()}.log"
+    try:
+        taken = Output(messages)
+    except OSError as error:
+        raise DemoError(f"{output} cannot be written ({error.strerror or error}); name another folder.") from None
+    variables = {"TOKENIZERS_PARALLELISM": "false", "HUMANSENSE_DATA": str(WORLD)}
+    with tempfile.TemporaryDirectory(prefix="lmms-humansense-") as folder:
+        events = Path(folder) / "events.jsonl"
+        events.touch()
+        run_shown(command, events, taken, variables=variables)
+    return messages
+
+
+def _newest_results(output: Path, since: float, messages: Path) -> Path:
     # Some file systems store times in whole seconds.
     found = [path for path in output.glob("**/*_results.json") if path.stat().st_mtime >= since - 2]
     if not found:
-        raise DemoError(f"lmms-eval wrote no results to {output}; its messages above say why.")
+        raise DemoError(f"lmms-eval wrote no results to {output}; its messages in {messages} say why.")
     return max(found, key=lambda path: path.stat().st_mtime)
 
 
-def _refuse_failures(results: Path) -> None:
+def _refuse_failures(results: Path, messages: Path) -> None:
     scores: dict[str, Any] = json.loads(results.read_text())["results"]
     for group in GROUPS:
         share = scores[group]["failed,none"]
         if share > 0:
-            raise DemoError(f"{share:.0%} of the requests of {group} failed; see the messages above and {results}.")
+            raise DemoError(f"{share:.0%} of the requests of {group} failed; see {messages} and {results}.")
 
 
 def _conclude(results: Path, console: Console) -> None:

@@ -126,7 +126,7 @@ def showing(model_args: str) -> Showing:
         given = read_model_args(model_args)
         if "pretrained" not in given:
             return Showing(read_settings(RunSettings, given, {}, "prepare --model-args"), _FACTOR)
-        config = read_config(given["pretrained"])
+        config = read_config(str(given["pretrained"]))
         return Showing(read_local_settings(given), family_of(str(config["model_type"])).frame_factor)
     except ValueError as error:
         raise DataError(f"--model-args: {error}") from error

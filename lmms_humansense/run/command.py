@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 from ..models.runtime.failure_limit import allowed, read_limit
@@ -71,7 +72,7 @@ def run(arguments: Sequence[str]) -> int:
             output = _output(harness)
         except OSError as error:
             return _refused(f"--output_path cannot be written ({error.strerror or error}); name another folder.")
-        ended = _run_shown([sys.executable, "-m", "lmms_eval", *harness], file, output, first)
+        ended = run_shown([sys.executable, "-m", "lmms_eval", *harness], file, output, first)
         events = run_events.read(file)
         status, sentence = judge(ended, events, first)
     if status == COMPLETE and first:
@@ -98,14 +99,31 @@ def _output(arguments: Sequence[str]) -> Output | None:
     return Output(Path(given["output_path"]) / "logs" / name)
 
 
-def _run_shown(command: Sequence[str], events: Path, output: Output | None, first: bool) -> int:
-    """Run the command, with a page about it if its messages are not shown, and return its exit status."""
+def run_shown(
+    command: Sequence[str],
+    events: Path,
+    output: Output | None,
+    first: bool = True,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> int:
+    """Run a command, with a page about it if its messages are not shown.
+
+    Args:
+        command: The command, which runs lmms-eval.
+        events: The file for its events, which exists.
+        output: Where its messages go; None to show them.
+        first: Whether this is the first process of the run, the one that shows the page.
+        variables: Environment variables for the command, beside those of this process.
+
+    Returns:
+        The exit status; negative is the signal that ended the command.
+    """
     if output is None:
-        return _run_watched(command, events)
+        return _run_watched(command, events, variables=variables)
     from rich.console import Console
 
     with Page(events, Console(highlight=False, soft_wrap=True, quiet=not first), output):
-        return _run_watched(command, events, output.take)
+        return _run_watched(command, events, output.take, variables)
 
 
 def _say_the_end(
@@ -252,13 +270,19 @@ def _cut_off(results: Path, written: Mapping[str, Any]) -> list[str]:
     return cut_off
 
 
-def _run_watched(command: Sequence[str], file: Path, take: Callable[[bytes], None] | None = None) -> int:
+def _run_watched(
+    command: Sequence[str],
+    file: Path,
+    take: Callable[[bytes], None] | None = None,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> int:
     """Run the command and return its exit status. SIGTERM is passed on to it, and it ends if this process is killed.
 
     Args:
         command: The command.
         file: The file for its events.
         take: Called with what it prints; None to let it print.
+        variables: Environment variables for it, beside those of this process.
 
     Returns:
         The exit status; negative is the signal that ended it.
@@ -277,7 +301,7 @@ def _run_watched(command: Sequence[str], file: Path, take: Callable[[bytes], Non
     before = signal.signal(signal.SIGTERM, pass_on), signal.signal(signal.SIGINT, lambda number, frame: None)
     try:
         piped: dict[str, Any] = {} if take is None else {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        environment = {**os.environ, run_events.FILE: str(file)}
+        environment = {**os.environ, **variables, run_events.FILE: str(file)}
         process = subprocess.Popen(command, env=environment, preexec_fn=ending, **piped)
         if arrived:  # while the process was being started
             process.send_signal(arrived[-1])

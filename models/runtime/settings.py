@@ -3,13 +3,15 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, ConfigDict, NonNegativeInt, PositiveFloat
 
 from ..inputs.policy import Policy
-from ..media.store import ClipStore
 from .failure_limit import read_limit
+
+if TYPE_CHECKING:
+    from ..media.store import ClipStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +53,11 @@ class RunSettings(Policy):
         named = self.media_cache or os.environ.get("HUMANSENSE_MEDIA_CACHE", "").strip()
         return Path(named).expanduser().absolute() if named else None
 
-    def clip_store(self) -> ClipStore | None:
+    def clip_store(self) -> "ClipStore | None":
         """The store of decoded clips; None if there is none."""
         folder = self.media_cache_folder
         if folder is None:
             return None
+        from ..media.store import ClipStore  # imports torch, which those who only check settings do not need
+
         return ClipStore(folder, None if self.media_cache_gb is None else int(self.media_cache_gb * 1e9))
