@@ -101,10 +101,21 @@ def test_a_demo_that_writes_no_results_fails_with_a_sentence(tmp_path: Path, mon
     from lmms_humansense.demo import command
 
     # Like lmms-eval when something is wrong: status 0, and no results.
-    monkeypatch.setattr(command, "command_of", lambda output: [sys.executable, "-c", "pass"])
+    monkeypatch.setattr(command, "command_of", lambda output: [sys.executable, "-c", "print('the' + ' reason')"])
     result = runner.invoke(app, ["demo", "--output", str(tmp_path / "out")])
     assert result.exit_code == 1
     assert "lmms-eval wrote no results" in result.output
+    assert "the reason" not in result.output
+    (messages,) = (tmp_path / "out" / "logs").iterdir()
+    assert str(messages) in result.output
+    assert messages.read_text() == "the reason\n"
+
+
+def test_a_demo_whose_folder_cannot_be_made_fails_with_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    result = runner.invoke(app, ["demo", "--output", str(tmp_path / "out")])
+    assert result.exit_code == 1
+    assert f"{tmp_path / 'out'} cannot be written (Not a directory); name another folder." in result.output
 
 
 @pytest.mark.parametrize(

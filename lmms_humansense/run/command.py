@@ -105,6 +105,7 @@ def run_shown(
     output: Output | None,
     first: bool = True,
     variables: Mapping[str, str] = MappingProxyType({}),
+    warns: bool = True,
 ) -> int:
     """Run a command, with a page about it if its messages are not shown.
 
@@ -114,6 +115,7 @@ def run_shown(
         output: Where its messages go; None to show them.
         first: Whether this is the first process of the run, the one that shows the page.
         variables: Environment variables for the command, beside those of this process.
+        warns: Whether the page has its warnings.
 
     Returns:
         The exit status; negative is the signal that ended the command.
@@ -122,7 +124,7 @@ def run_shown(
         return _run_watched(command, events, variables=variables)
     from rich.console import Console
 
-    with Page(events, Console(highlight=False, soft_wrap=True, quiet=not first), output):
+    with Page(events, Console(highlight=False, soft_wrap=True, quiet=not first), output, warns):
         return _run_watched(command, events, output.take, variables)
 
 

@@ -64,10 +64,11 @@ class Page:
         events: The file of the events.
         console: Where to show them.
         output: What the process prints, in which the bars of other models are looked for.
+        warns: Whether to show warnings.
     """
 
-    def __init__(self, events: Path, console: Console, output: Output) -> None:
-        self._events, self._console, self._output = events, console, output
+    def __init__(self, events: Path, console: Console, output: Output, warns: bool = True) -> None:
+        self._events, self._console, self._output, self._warns = events, console, output, warns
         self._read, self._said, self._ended = 0, set[str](), threading.Event()
         self._first: tuple[float, int] | None = None
         self._state: dict[str, Any] = {}
@@ -119,7 +120,7 @@ class Page:
             self._progress(event)
         elif event["what"] == "ended":
             self._phase = "Writing the results"
-        elif event["what"] == "warning" and event["text"] not in self._said:
+        elif event["what"] == "warning" and self._warns and event["text"] not in self._said:
             self._said.add(event["text"])
             self._console.print(f"Warning: {event['text']}", markup=False)
 

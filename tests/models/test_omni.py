@@ -245,7 +245,11 @@ def test_beams_and_sampling_are_honoured(model: omni.HumanSenseOmni, answer: Any
     torch.manual_seed(0)
     sampled = {answer(Request(sample("hc"), temperature=2.0, do_sample=True))[0] for _ in range(4)}
     assert len(sampled) > 1
-    assert answer(Request(sample("hc"), num_beams=3, length_penalty=0.0))[0]
+    asked = sample("er")
+    greedy, beams = answer(Request(asked), Request(asked, num_beams=3))
+    (short,) = answer(Request(asked, num_beams=3, length_penalty=0.0))
+    assert len({greedy, beams, short}) == 3
+    assert 0 < len(short) < len(beams)
 
 
 def test_the_system_prompt_is_the_familys_unless_given(tiny_model: Path, tmp_path: Path) -> None:
@@ -405,12 +409,12 @@ def test_a_task_of_several_steps_is_answered(model: omni.HumanSenseOmni, answer:
 
     def following(doc: Any, previous_output: list[str], round_idx: int, **_: Any) -> Any:
         heard.append(previous_output[-1])
-        return [], "And then?", round_idx == 2, None, None
+        return [], "Why?", round_idx == 2, None, None
 
     arguments: tuple[Any, ...] = ("What is it?", {"max_new_tokens": 6}, lambda doc: [], following, 0, "task", "test")
     metadata = {"task": "task", "doc_id": 0, "repeats": 1}
     (last,) = _run_generate_until_agentic(model, [Instance("generate_until_agentic", arguments, 0, metadata)])
-    first, second = answer(Request(user()), Request([{"role": "user", "content": "And then?"}]))
+    first, second = answer(Request(user()), Request([{"role": "user", "content": "Why?"}]))
     assert heard == [first, second]
     assert first != second
     assert last == second

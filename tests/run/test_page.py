@@ -64,6 +64,15 @@ def test_the_bar_of_other_models_is_read_from_what_they_print(shown: Any) -> Non
     assert "failed" not in made.line()
 
 
+def test_warnings_are_shown_once_or_not_at_all(shown: Any, tmp_path: Path) -> None:
+    made, report, printed = shown
+    quiet = Page(tmp_path / "events", made._console, made._output, warns=False)
+    report("warning", text="Look here.")
+    report("warning", text="Look here.")
+    quiet._look()
+    assert printed.getvalue() == "Warning: Look here.\n"
+
+
 def test_an_event_that_is_only_half_written_is_read_later(shown: Any) -> None:
     made, _, _ = shown
     with made._events.open("a") as file:
