@@ -404,12 +404,12 @@ def test_a_task_of_several_steps_is_answered(model: omni.HumanSenseOmni, answer:
 
     def following(doc: Any, previous_output: list[str], round_idx: int, **_: Any) -> Any:
         heard.append(previous_output[-1])
-        return [], "And then?", round_idx == 2, None, None
+        return [], "Who is it?", round_idx == 2, None, None
 
     arguments: tuple[Any, ...] = ("What is it?", {"max_new_tokens": 6}, lambda doc: [], following, 0, "task", "test")
     metadata = {"task": "task", "doc_id": 0, "repeats": 1}
     (last,) = _run_generate_until_agentic(model, [Instance("generate_until_agentic", arguments, 0, metadata)])
-    first, second = answer(Request(user()), Request([{"role": "user", "content": "And then?"}]))
+    first, second = answer(Request(user()), Request([{"role": "user", "content": "Who is it?"}]))
     assert heard == [first, second]
     assert first != second
     assert last == second
