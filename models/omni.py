@@ -208,7 +208,7 @@ class HumanSenseOmni(ChatModel):
             return False
         return checkpoint_digest(self._description, self._files) != self._identified
 
-    def check_senses(self) -> Senses:
+    def find_senses(self) -> Senses:
         """Find out whether pictures and sounds have an effect on the model's answers."""
         return self._current().senses()
 

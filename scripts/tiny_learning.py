@@ -1,5 +1,6 @@
 """The tiny model that learns: its size, its tokenizer, and its inputs as tensors."""
 
+import copy
 import json
 import re
 from collections.abc import Sequence
@@ -38,7 +39,7 @@ def write_config(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     texts = [prompt(random_example(code, f"words {k}")) for code in MAKERS for k in range(120)]
     ids = write_tokenizer(folder / "tokenizer.json", recipe.special_tokens, (*TRAINING_LINES * 30, *texts), VOCABULARY)
-    for name, settings in recipe.settings(ids).items():
+    for name, settings in copy.deepcopy(recipe.settings(ids)).items():
         if name == "config.json":
             thinker = settings["thinker_config"]
             thinker["text_config"].update(TEXT)

@@ -133,7 +133,7 @@ class Ears:
     """The audio tower: what a spoken line reveals."""
 
     name = "ears"
-    silent = 0.05  # the share of slots in which nobody speaks
+    silent = 0.05  # the share of slots without speech
 
     def __init__(self, writer: Writer, model: Any, bank: SpeechBank, seed: str, steps: int, batch: int) -> None:
         self.steps, self.rate = steps, 2e-3

@@ -137,7 +137,7 @@ class SpeechBank:
         return noisy(samples, rng)
 
     def silence(self, rng: random.Random) -> NDArray[np.float32]:
-        """A slot in which nobody speaks."""
+        """A slot without speech."""
         return noisy(np.zeros(round(SLOT * SAMPLES_A_SECOND), np.float32), rng)
 
     def sound(self, example: Example, rng: random.Random) -> NDArray[np.float32] | None:

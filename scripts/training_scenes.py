@@ -2,7 +2,7 @@
 
 `random_example` draws the seed of everything: people, colours, places, voices, the order of options. Every clip lasts
 4 s and every spoken line has 2 s of its own, in which one thing is seen or heard. Among the options of a question every
-one is right equally often, so that nobody can answer without seeing or hearing.
+one is right equally often, so that no question can be answered without seeing or hearing.
 """
 
 import random

@@ -1,8 +1,14 @@
 """The output and the exit status of `lmms-humansense check-senses`."""
 
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 
 from ..models.inputs.senses import Senses
+
+if TYPE_CHECKING:
+    from ..models.omni import HumanSenseOmni
+    from ..models.server import HumanSenseServer
 
 DEAF_OR_BLIND = 2
 """The exit status if pictures or sounds do not arrive, or if an argument cannot be used."""
@@ -37,20 +43,20 @@ def check_senses(model: str, model_args: str) -> int:
 
 
 def _found(model: str, model_args: str) -> Senses:
+    asked = _class_of(model).create_from_arg_string(model_args)
+    try:
+        found: Senses = asked.find_senses()
+    finally:
+        asked.clean()
+    return found
+
+
+def _class_of(model: str) -> "type[HumanSenseOmni | HumanSenseServer]":
+    """The class of a model. A served model needs no transformers, so only one of the modules is imported."""
     if model == "humansense_omni":
         from ..models.omni import HumanSenseOmni
 
-        omni = HumanSenseOmni.create_from_arg_string(model_args)
-        try:
-            senses: Senses = omni.check_senses()
-        finally:
-            omni.clean()
-        return senses
+        return HumanSenseOmni
     from ..models.server import HumanSenseServer
 
-    server = HumanSenseServer.create_from_arg_string(model_args)
-    try:
-        found: Senses = server.find_senses()
-    finally:
-        server.clean()
-    return found
+    return HumanSenseServer

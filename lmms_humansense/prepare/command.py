@@ -3,8 +3,9 @@
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 from rich.console import Console
@@ -16,6 +17,9 @@ from ..tasks.humansense.annotations import DataError
 from .plan import Plan, plan, plan_check
 from .progress import ProgressDisplay
 from .work import PrepareResult, carry_out, check
+
+if TYPE_CHECKING:
+    from .decoded import DecodingResult
 
 _MOST_NAMED = 20
 
@@ -46,39 +50,30 @@ def prepare(
     Returns:
         The exit status: 0 if everything is complete, 1 if not, 130 after Ctrl+C.
     """
-    logger.remove()
-    logger.add(lambda line: print(line, end="", file=sys.stderr), level="WARNING", format="{message}")
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
     started = time.monotonic()
-    install()
-    try:
-        tasks, embedded = _without_sample(tasks)
+
+    def work(console: Console) -> int:
+        asked, embedded = _without_sample(tasks)
         if embedded:
             console.print(_EMBEDDED)
-        if not tasks:
+        if not asked:
             if as_json:
                 print(json.dumps({"ok": True, "questions": 0, "files": 0}))
             return 0
         if keep_archives and to is None:
             raise DataError("--keep-archives needs --to, the folder for the archives.")
-        planned = (plan_check if check_only else plan)(tasks, limit, to and to.absolute())
+        planned = (plan_check if check_only else plan)(asked, limit, to and to.absolute())
         with ProgressDisplay("Checking" if check_only else "Preparing", console) as progress:
             if check_only:
                 outcome = check(planned, progress, workers)
             else:
                 outcome = carry_out(planned, progress, workers, keep_archives)
-    except DataError as error:
         if as_json:
-            print(json.dumps({"ok": False, "error": str(error)}, ensure_ascii=False))
-        console.print(str(error), style="red", markup=False)
-        return 1
-    except KeyboardInterrupt:
-        console.print("Interrupted. The fetched bytes are kept; the same command continues from there.")
-        return 130
-    if as_json:
-        print(json.dumps(_as_json(planned, outcome), ensure_ascii=False, indent=1))
-    console.print("\n".join(_sentences(planned, outcome, time.monotonic() - started, check_only)), markup=False)
-    return 0 if outcome.is_good else 1
+            print(json.dumps(_as_json(planned, outcome), ensure_ascii=False, indent=1))
+        console.print("\n".join(_sentences(planned, outcome, time.monotonic() - started, check_only)), markup=False)
+        return 0 if outcome.is_good else 1
+
+    return _status(work, "The fetched bytes are kept", as_json)
 
 
 def prepare_decoded(
@@ -107,52 +102,75 @@ def prepare_decoded(
     """
     from . import decoded  # imports torch, which fetching does not need
 
-    logger.remove()
-    logger.add(lambda line: print(line, end="", file=sys.stderr), level="WARNING", format="{message}")
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
     started = time.monotonic()
-    install()
-    try:
+
+    def work(console: Console) -> int:
         target, shown = to and to.absolute(), decoded.showing(model_args)
         if check_only:
             planned, outcome = decoded.check_all(tasks, limit, target, shown)
         else:
             with ProgressDisplay("Decoding", console) as progress:
                 planned, outcome = decoded.decode_all(tasks, limit, target, shown, progress, workers)
+        folder = decoded.store_folder(target)
+        if as_json:
+            print(json.dumps(_decoded_as_json(planned, outcome, folder), ensure_ascii=False, indent=1))
+        lines = _decoded_sentences(planned, outcome, folder, time.monotonic() - started)
+        if check_only and not outcome.is_good:
+            lines.append("The same command without --check decodes what is missing.")
+        elif outcome.is_good:
+            data = "" if target is None else f"HUMANSENSE_DATA={target} "
+            lines.append(f"To use it: export {data}HUMANSENSE_MEDIA_CACHE={folder}")
+        console.print("\n".join(lines), markup=False)
+        return 0 if outcome.is_good else 1
+
+    return _status(work, "What was decoded is kept", as_json)
+
+
+def _status(work: Callable[[Console], int], kept: str, as_json: bool) -> int:
+    """The exit status of some work. What stops it is said on stderr, and on stdout if JSON is wanted there."""
+    logger.remove()
+    logger.add(lambda line: print(line, end="", file=sys.stderr), level="WARNING", format="{message}")
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    install()
+    try:
+        return work(console)
     except DataError as error:
         if as_json:
             print(json.dumps({"ok": False, "error": str(error)}, ensure_ascii=False))
         console.print(str(error), style="red", markup=False)
         return 1
     except KeyboardInterrupt:
-        console.print("Interrupted. What was decoded is kept; the same command continues from there.")
+        console.print(f"Interrupted. {kept}; the same command continues from there.")
         return 130
-    folder = decoded.store_folder(target)
-    files = outcome.present + outcome.made
-    if as_json:
-        found = {
-            "ok": outcome.is_good, **planned.release.origin, "folder": str(folder), "questions": planned.questions,
-            "files": len(planned.files), "present": outcome.present, "made": outcome.made, "bytes": outcome.size,
-            "hours": round(outcome.seconds / 3600, 3), "missing": outcome.missing, "damaged": outcome.damaged,
-        }  # fmt: skip
-        print(json.dumps(found, ensure_ascii=False, indent=1))
-    per_thousand = decimal(round(outcome.size / max(1, files) * 1000))
+
+
+def _decoded_as_json(planned: Plan, outcome: "DecodingResult", folder: Path) -> dict[str, Any]:
+    return {
+        "ok": outcome.is_good,
+        **planned.release.origin,
+        "folder": str(folder),
+        "questions": planned.questions,
+        "files": len(planned.files),
+        "present": outcome.present,
+        "made": outcome.made,
+        "bytes": outcome.size,
+        "hours": round(outcome.seconds / 3600, 3),
+        "missing": outcome.missing,
+        "damaged": outcome.damaged,
+    }
+
+
+def _decoded_sentences(planned: Plan, outcome: "DecodingResult", folder: Path, seconds: float) -> list[str]:
+    per_thousand = decimal(round(outcome.size / max(1, outcome.present + outcome.made) * 1000))
     counts = f"{outcome.present:,} were there, {outcome.made:,} were decoded, {len(outcome.missing):,} are missing"
-    lines = [
+    return [
         f"{planned.questions:,} questions need {len(planned.files):,} clips and sounds: {counts}, "
-        f"{len(outcome.damaged):,} are damaged ({time.monotonic() - started:.0f} s).",
+        f"{len(outcome.damaged):,} are damaged ({seconds:.0f} s).",
         f"{folder} holds {decimal(outcome.size)} for {outcome.seconds / 3600:.2f} hours of them, {per_thousand} for "
         "1,000.",
         *_named("missing", outcome.missing),
         *_named("damaged", outcome.damaged),
     ]
-    if check_only and not outcome.is_good:
-        lines.append("The same command without --check decodes what is missing.")
-    elif outcome.is_good:
-        data = "" if target is None else f"HUMANSENSE_DATA={target} "
-        lines.append(f"To use it: export {data}HUMANSENSE_MEDIA_CACHE={folder}")
-    console.print("\n".join(lines), markup=False)
-    return 0 if outcome.is_good else 1
 
 
 def _named(what: str, names: list[str]) -> list[str]:

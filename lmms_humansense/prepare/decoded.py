@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -34,7 +34,7 @@ from .decoder import ClipDecoder, Decoded
 from .links import refuse_links_out
 from .plan import Plan, joined, planned_in_place, source_of, unpacked_names
 from .progress import ProgressDisplay
-from .work import carry_out, with_checksums
+from .work import SPARE, FilesOutcome, carry_out, with_checksums
 
 FOLDER = "decoded"
 """The store's folder, in the folder of `--to` or in the cache."""
@@ -44,9 +44,6 @@ _FACTOR = 28
 
 _TRIED = 8
 """Files that are decoded first, spread over all of them, to say how large the store will be."""
-
-_SPARE = 64 << 20
-"""Bytes that must remain free on the disk."""
 
 _SENSES = {"wrapper": "humansense_omni"}
 """The task argument of lmms-eval that asks for the messages of this package's models."""
@@ -68,29 +65,19 @@ class Showing:
 
 
 @dataclass
-class DecodingResult:
-    """The outcome of decoding, or of checking.
+class DecodingResult(FilesOutcome):
+    """The outcome of decoding, or of checking. Of files that are `present`, all entries were there.
+
+    Names are `missing` only if the store was checked; `damaged` has a sentence for each file that cannot be decoded, or
+    whose entry is damaged.
 
     Attributes:
-        present: Files whose entries were all there.
-        made: Files of which something was decoded.
         size: Bytes of the entries of all files.
         seconds: How long all clips and sounds last.
-        missing: Names of files without an entry; only if the store was checked.
-        damaged: A sentence for each file that cannot be decoded, or whose entry is damaged.
     """
 
-    present: int = 0
-    made: int = 0
     size: int = 0
     seconds: float = 0.0
-    missing: list[str] = field(default_factory=list)
-    damaged: list[str] = field(default_factory=list)
-
-    @property
-    def is_good(self) -> bool:
-        """Whether everything is there."""
-        return not self.missing and not self.damaged
 
     def add(self, name: str, result: EncodingResult) -> None:
         """Add the outcome for one file.
@@ -280,10 +267,10 @@ def _announce(folder: Path, expected: int, tried: DecodingResult, files: int, pr
     free = shutil.disk_usage(folder).free
     there = sum(place.stat().st_size for place in folder.glob("??/*") if place.is_file())
     progress.say(f"{files:,} clips and sounds take about {decimal(expected)} in {folder}; {decimal(free)} are free.")
-    if expected - there + _SPARE > free:
+    if expected - there + SPARE > free:
         raise DataError(
             f"{folder} has {decimal(free)} free, but the decoded clips need about {decimal(expected - there)} more and "
-            f"{decimal(_SPARE)} must remain free: free space, choose another folder with --to, or name fewer tasks."
+            f"{decimal(SPARE)} must remain free: free space, choose another folder with --to, or name fewer tasks."
         )
 
 

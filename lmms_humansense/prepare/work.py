@@ -31,7 +31,7 @@ from .progress import ProgressDisplay
 
 WORKERS = 8
 
-_SPARE = 64 << 20
+SPARE = 64 << 20
 """Bytes that must remain free on the disk."""
 
 _JOB_BYTES, _JOB_FILES = 32 << 20, 64
@@ -39,20 +39,18 @@ _JOB_BYTES, _JOB_FILES = 32 << 20, 64
 
 
 @dataclass
-class PrepareResult:
-    """The outcome of preparing or checking.
+class FilesOutcome:
+    """What came of the files of some tasks.
 
     Attributes:
-        present: The number of files that existed already and are complete.
-        made: The number of files that were made.
-        fetched: The number of bytes that were fetched for them.
+        present: The number of files for which nothing had to be done.
+        made: The number of files for which something was done.
         missing: The names of missing files.
-        damaged: The names of damaged files; after preparing, a sentence for each file that is damaged at its source.
+        damaged: The names of damaged files, or a sentence for each.
     """
 
     present: int = 0
     made: int = 0
-    fetched: int = 0
     missing: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
 
@@ -60,6 +58,19 @@ class PrepareResult:
     def is_good(self) -> bool:
         """Whether no file is missing or damaged."""
         return not self.missing and not self.damaged
+
+
+@dataclass
+class PrepareResult(FilesOutcome):
+    """The outcome of preparing or checking: `present` are complete, `made` were made.
+
+    After preparing, `damaged` has a sentence for each file that is damaged at its source.
+
+    Attributes:
+        fetched: The number of bytes that were fetched for the files that were made.
+    """
+
+    fetched: int = 0
 
     def add(self, other: "PrepareResult") -> None:
         """Add the outcome for other files to this one."""
@@ -129,12 +140,12 @@ def _refuse_small_disk(plan: Plan, workers: int, keep_archives: bool) -> None:
     media = _missing_bytes(contents) + sum(unpacked[:workers])
     both = media + _missing_bytes(_archives_of(plan))
     needed, free = (both if keep_archives else media), shutil.disk_usage(plan.folder).free
-    if needed + _SPARE <= free:
+    if needed + SPARE <= free:
         return
     other = f"{decimal(media)} without --keep-archives" if keep_archives else f"{decimal(both)} with --keep-archives"
     raise DataError(
         f"{plan.folder} has {decimal(free)} free, but the missing files need {decimal(needed)} ({other}) and "
-        f"{decimal(_SPARE)} must remain free: free space, choose another folder with --to, or prepare fewer tasks with "
+        f"{decimal(SPARE)} must remain free: free space, choose another folder with --to, or prepare fewer tasks with "
         "--tasks."
     )
 

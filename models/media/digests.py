@@ -6,11 +6,11 @@ import json
 import os
 import threading
 import time
-import uuid
 from pathlib import Path
 
 import huggingface_hub.constants
 
+from .publishing import published
 from .stand_in import read_stand_in
 
 _BLOCK = 1 << 20
@@ -65,8 +65,8 @@ class FileDigests:
         digest = sha256_of(Path(name))
         if self._folder is not None and _is_settled(state, started) and _state(name) == state:
             content = json.dumps({"path": name, "state": state, "sha256": digest})
-            with contextlib.suppress(OSError):  # it is computed again next time
-                _publish(self._place(self._folder, name), content)
+            with contextlib.suppress(OSError), published(self._place(self._folder, name)) as file:
+                file.write_text(content, encoding="utf-8")  # if it fails, the digest is computed again next time
         return digest
 
     def _remembered(self, name: str, state: _State) -> str | None:
@@ -108,14 +108,3 @@ def _is_settled(state: _State, started: int) -> bool:
     """Whether any later change of the file will give it another time than it had when reading `started` (in ns)."""
     _, changed, touched, _ = state
     return max(changed, touched) + _YOUNG_NS < started
-
-
-def _publish(path: Path, content: str) -> None:
-    """Write a file, completely or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        temporary.write_text(content, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -14,7 +14,6 @@ import logging
 import math
 import os
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from numpy.typing import NDArray
 
 from .digests import FileDigests, digests_folder
 from .environment import decoders
+from .publishing import published
 from .types import FrameRule, Frames, Waveform
 
 logger = logging.getLogger(__name__)
@@ -195,14 +195,9 @@ class ClipStore:
             return
         try:
             place, what = self._place(path, shown)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            temporary = place.with_name(f".{uuid.uuid4().hex}.part")
-            try:
-                write_entry(temporary, table, {**facts, _OF: what})
-                size = temporary.stat().st_size
-                temporary.replace(place)
-            finally:
-                temporary.unlink(missing_ok=True)
+            with published(place) as file:
+                write_entry(file, table, {**facts, _OF: what})
+                size = file.stat().st_size
             self.bytes_used += size
             self.written += 1
             self._count(size)

@@ -230,7 +230,7 @@ def put_until(events: "queue.Queue[Any]", event: Any, ended: threading.Event) ->
     Args:
         events: The queue.
         event: What to put.
-        ended: Is set when nobody takes anything from the queue any more.
+        ended: Is set when nothing is taken from the queue any more.
 
     Returns:
         Whether it was put; False if the run has ended.

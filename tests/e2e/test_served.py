@@ -80,9 +80,9 @@ def test_a_real_server_answers_as_the_local_model_that_is_fed_the_same(
             assert isinstance(sent.encoded, Payload)
             prompt = encoded(engine, as_raw(json.loads(sent.encoded.messages)))
             (answer,) = engine.respond([prompt], GENERATION)
-            assert without_mark(sample["filtered_resps"][0]) == (answer.text, answer.truncated), (
-                f"{task} doc {sample['doc_id']}"
-            )
+            # `transformers serve` also calls a response truncated if its last token, at the limit, ends it.
+            cut = answer.tokens == GENERATION["max_new_tokens"]
+            assert without_mark(sample["filtered_resps"][0]) == (answer.text, cut), f"{task} doc {sample['doc_id']}"
             assert sample["token_counts"][0]["input_tokens"] == prompt.tokens
             compared += 1
     assert compared == 39

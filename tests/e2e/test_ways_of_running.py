@@ -79,7 +79,7 @@ def test_what_cannot_work_is_refused_before_a_question_is_asked(
 
 def test_a_model_object_can_be_used_for_several_evaluations(evaluate: Any) -> None:
     with ChatServer(lambda number, _: answer("B")) as server:
-        model = HumanSenseServer(base_url=server.url, model="m", media="frames", media_workers=0)
+        model = HumanSenseServer(base_url=server.url, model="m", media="frames", media_workers=0, senses="off")
         for instruction in ("Be brief.", None):
             results = evaluate(TASKS[0], model=model, limit=1, system_instruction=instruction)
             assert results["results"][TASKS[0]]["failed,none"] == 0

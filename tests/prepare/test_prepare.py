@@ -433,7 +433,7 @@ _Usage = namedtuple("_Usage", "total used free")
 def test_a_small_disk_is_refused_before_anything_is_written(
     keep: bool, repository: Path, tmp_path: Path, local: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: _Usage(10**9, 10**9 - 1, work._SPARE + 3_000_000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: _Usage(10**9, 10**9 - 1, work.SPARE + 3_000_000))
     with hub.serving(hub.folder(repository / "bench_data")) as server:
         monkeypatch.setenv("HUMANSENSE_DATA", server.url)
         with pytest.raises(DataError) as error:
@@ -446,7 +446,7 @@ def test_a_small_disk_is_refused_before_anything_is_written(
 
 def test_a_disk_is_large_enough_for_what_is_missing(local: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     carry_out(plan("AR", to=local), Silent())
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: _Usage(10**9, 10**9 - 1, work._SPARE + 3_100_000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: _Usage(10**9, 10**9 - 1, work.SPARE + 3_100_000))
     assert carry_out(plan(to=local), Silent()).is_good
 
 

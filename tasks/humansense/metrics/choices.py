@@ -39,7 +39,7 @@ _TITLES = set(
 _UNITS = {"second", "minute", "hour", "frame", "percent", "meter", "metre"}
 _PERSONS = {"person", "man", "woman", "speaker", "individual"}
 _PUT_AWAY = set("lie lies lying hang hangs hanging table wall floor shelf chair desk hook".split())
-"""Words of sentences about things that are put away: nobody wears or uses them."""
+"""Words of sentences about things that are put away: no person in the clip wears or uses them."""
 _WHO_IS = re.compile("B[^mtbNV]*Vg*[tb][.\n]*")  # "the one who laughs is the man"
 _LACKS = re.compile("[&x]?N[gwk]{1,3}[.\n]*")
 _ENDS = re.compile(r"g*[.!\n]*$")

@@ -28,7 +28,6 @@ from lmms_humansense.models.local.families import modules_of_others
 from lmms_humansense.models.local.families.qwen2_5_omni import Qwen25Omni
 from lmms_humansense.models.local.families.qwen2_audio import Qwen2Audio
 from lmms_humansense.models.local.families.qwen3_omni_moe import Qwen3OmniMoe
-from lmms_humansense.models.media import digests
 from lmms_humansense.models.media.digests import FileDigests, sha256_of
 
 PLAIN = Policy()
@@ -289,19 +288,6 @@ def test_unusual_media_have_a_digest_or_raise_a_documented_error(content: Conten
 
 
 # Files are read once
-
-
-@pytest.fixture
-def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the files that are read."""
-    names: list[str] = []
-
-    def noted(path: Path) -> str:
-        names.append(path.name)
-        return sha256_of(path)
-
-    monkeypatch.setattr(digests, "sha256_of", noted)
-    return names
 
 
 def test_a_file_is_read_once_under_all_spellings_of_its_path(

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import pytest
 import torch
@@ -30,24 +29,9 @@ def never(seconds: float | None) -> bool:
     return False
 
 
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("clips") / "heard.mp4"
-    return clips.write_sound(path, clips.tones(44_100, 2, seconds=6.0), 44_100, "aac", late=0.5, pictures=30)
-
-
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The files that are opened, one entry for each time."""
-    names: list[str] = []
-    av_open = av.open
-
-    def noted(file: str, **options: Any) -> Any:
-        names.append(Path(file).name)
-        return av_open(file, **options)
-
-    monkeypatch.setattr(av, "open", noted)
-    return names
+def clip(heard_clip: Path) -> Path:
+    return heard_clip
 
 
 @pytest.mark.parametrize("align", [False, True])

@@ -12,19 +12,6 @@ from lmms_humansense.models.media.digests import FileDigests, sha256_of
 
 
 @pytest.fixture
-def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the files that are read."""
-    names: list[str] = []
-
-    def noted(path: Path) -> str:
-        names.append(path.name)
-        return sha256_of(path)
-
-    monkeypatch.setattr(digests, "sha256_of", noted)
-    return names
-
-
-@pytest.fixture
 def memory(tmp_path: Path) -> Path:
     return tmp_path / "memory"
 

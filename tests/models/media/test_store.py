@@ -9,7 +9,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import pytest
 import torch
@@ -22,7 +21,6 @@ from lmms_humansense.models.media.errors import MediaError
 from lmms_humansense.models.media.stand_in import StandIn, read_stand_in
 from lmms_humansense.models.media.store import ClipStore
 from lmms_humansense.models.media.types import Clip, FrameRule
-from tests.helpers import clips
 
 RULE = FrameRule(nframes=6)
 
@@ -31,34 +29,14 @@ def always(seconds: float | None) -> bool:
     return True
 
 
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("clips") / "heard.mp4"
-    return clips.write_sound(path, clips.tones(44_100, 2, seconds=6.0), 44_100, "aac", late=0.5, pictures=30)
-
-
 @pytest.fixture
-def clip(source: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copy(source, tmp_path / "heard.mp4"))
+def clip(heard_clip: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(heard_clip, tmp_path / "heard.mp4"))
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "store"
-
-
-@pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The files that are opened, one entry for each time."""
-    names: list[str] = []
-    av_open = av.open
-
-    def noted(file: str, **options: Any) -> Any:
-        names.append(Path(file).name)
-        return av_open(file, **options)
-
-    monkeypatch.setattr(av, "open", noted)
-    return names
 
 
 def read(folder: Path | None, clip: Path, rule: FrameRule = RULE, factor: int = 28, **part: Any) -> Clip:
