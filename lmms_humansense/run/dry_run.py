@@ -68,7 +68,7 @@ def show(given: Mapping[str, Any], own: Own) -> None:
         own: The arguments of this command.
 
     Raises:
-        ArgumentsError: The questions cannot be read.
+        ArgumentsError: The questions cannot be read, or an argument that is counted with cannot be used.
     """
     from loguru import logger
 
@@ -123,6 +123,7 @@ def plan(given: Mapping[str, Any]) -> Forecast:
         The counts.
 
     Raises:
+        ArgumentsError: `gen_kwargs` has a `max_new_tokens` that is no number.
         DataError: The questions or the list of the media cannot be read.
     """
     found = Forecast()
@@ -162,7 +163,10 @@ def _limited(docs: list[data.LocatedDoc], limit: str | None) -> list[data.Locate
 
 def _new_tokens(gen_kwargs: str) -> int:
     values = dict(part.split("=", 1) for part in gen_kwargs.split(",") if "=" in part)
-    return int(values.get("max_new_tokens", _NEW_TOKENS))
+    given = values.get("max_new_tokens", str(_NEW_TOKENS)).strip()
+    if not given.isdecimal():
+        raise ArgumentsError(f"--gen_kwargs max_new_tokens={given}: it takes a whole number.")
+    return int(given)
 
 
 def _add(found: Forecast, doc: data.LocatedDoc, variant: Variant, task: Task) -> None:

@@ -94,3 +94,6 @@ def test_the_command_starts_nothing(
     assert command.run([*model, "--tasks", "humansense_sample", "--dry-run"]) == 0
     assert capfd.readouterr().out.startswith("39 questions in 15 tasks.\n")
     assert list(tmp_path.iterdir()) == []
+    asked = [*model, "--tasks", "humansense_sample", "--dry-run", "--gen_kwargs", "max_new_tokens=many"]
+    assert command.run(asked) == 2
+    assert "max_new_tokens=many: it takes a whole number" in capfd.readouterr().err
