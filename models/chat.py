@@ -437,7 +437,7 @@ class ChatModel(lmms):
             more = f" and {len(files) - _MAX_FILES} more" if len(files) > _MAX_FILES else ""
             logger.warning("{}: {}{}", remark, ", ".join(sorted(files)[:_MAX_FILES]), more)
         if self.truncated.total():
-            logger.bind(in_report=True).warning(
+            logger.bind(said_at_end=True).warning(
                 "{} of {} responses are truncated, because they reached max_new_tokens: {}",
                 self.truncated.total(), asked,
                 ", ".join(f"{task} {count}" for task, count in sorted(self.truncated.items()) if count),

@@ -176,7 +176,7 @@ def _say_what_is_unanswered(results: Mapping[str, Any]) -> None:
     from loguru import logger
 
     for sentence in sentences(unanswered(results)):
-        logger.error("{}", sentence)
+        logger.bind(said_at_end=True).error("{}", sentence)
 
 
 def _roots(task_dict: Mapping[Any, Any]) -> Iterator[str]:
@@ -282,7 +282,9 @@ def _ended_by_errors(course: _Course | None) -> Iterator[None]:
 
         from ..models.runtime.signals import RunStopped
 
-        logger.error("HumanSense: the run ended in an error, and there are no results: {}", reason)
+        logger.bind(said_at_end=True).error(
+            "HumanSense: the run ended in an error, and there are no results: {}", reason
+        )
         raise RunStopped(f"lmms-eval ended in an error: {reason}") from error
 
 

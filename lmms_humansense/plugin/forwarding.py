@@ -5,8 +5,8 @@ from typing import Any
 
 from . import run_events
 
-_SAID_ELSEWHERE = ("lmms_eval.__main__", "lmms_humansense.plugin.evaluation")
-"""Modules whose warnings and errors the end of a run and its table repeat."""
+_REPEATED = "lmms_eval.__main__"
+"""A module whose warnings and errors the end of a run repeats."""
 
 
 @cache  # once for each process
@@ -22,9 +22,9 @@ def is_new(record: Any) -> bool:
     """Whether a message is said nowhere else.
 
     Args:
-        record: The record of the message, as loguru has it. `in_report` marks what the report says.
+        record: The record of the message, as loguru has it. `said_at_end` marks what the end of a run or its report says.
 
     Returns:
         Whether the user has to see it during the run.
     """
-    return record["name"] not in _SAID_ELSEWHERE and not record["extra"].get("in_report")
+    return record["name"] != _REPEATED and not record["extra"].get("said_at_end")

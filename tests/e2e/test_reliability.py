@@ -147,7 +147,16 @@ def test_failures_are_counted_listed_limited_and_asked_again(tiny_model: Path, t
     [
         (["--model", "humansense_omni", "--tasks", "humansense_nope"], "There is no task 'humansense_nope'"),
         (
-            ["--model", "humansense_omni", "--tasks", "humansense_sample_hc", "--output_path", "/proc/no/such"],
+            [
+                "--model",
+                "humansense_omni",
+                "--model_args",
+                "pretrained=a/b",
+                "--tasks",
+                "humansense_sample_hc",
+                "--output_path",
+                "/proc/no/such",
+            ],
             "--output_path /proc/no/such cannot be written (No such file or directory); name another folder.",
         ),
         (
@@ -218,7 +227,7 @@ def test_a_disk_that_fills_up_ends_the_run_with_what_is_kept(
 ) -> None:
     given = arguments(tiny_model, TASKS, str(small_disk / "out"))
     filling = small_disk / "filling"
-    filling.write_bytes(bytes(100_000))
+    filling.write_bytes(bytes(50_000))
     done = run(HUMANSENSE, "run", *given, cwd=tmp_path, check=False)
     assert done.returncode == 3
     assert "No space left on device" in done.stdout + done.stderr or "disk is full" in done.stdout + done.stderr

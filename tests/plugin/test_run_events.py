@@ -118,8 +118,8 @@ def test_warnings_are_reported_and_are_no_reason(file: Path) -> None:
     ("name", "extra", "is_new"),
     [
         ("lmms_humansense.models.chat", {}, True),
-        ("lmms_humansense.models.chat", {"in_report": True}, False),
-        ("lmms_humansense.plugin.evaluation", {}, False),
+        ("lmms_humansense.models.chat", {"said_at_end": True}, False),
+        ("lmms_humansense.plugin.evaluation", {}, True),
         ("lmms_eval.__main__", {}, False),
         ("lmms_eval.evaluator", {}, True),
     ],
