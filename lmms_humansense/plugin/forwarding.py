@@ -22,7 +22,8 @@ def is_new(record: Any) -> bool:
     """Whether a message is said nowhere else.
 
     Args:
-        record: The record of the message, as loguru has it. `said_at_end` marks what the end of a run or its report says.
+        record: The record of the message, as loguru has it. `said_at_end` marks what the end of a run or its report
+            says.
 
     Returns:
         Whether the user has to see it during the run.

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.slow  # lmms-eval starts in a process of its own, which
 
 HUMANSENSE = str(SCRIPTS / "lmms-humansense")
 TASKS = ",".join(f"humansense_sample_{code}" for code in ("fr1", "fr2", "rr1", "rr2", "es", "pc"))
+A_MODEL = ("--model", "humansense_omni", "--model_args", "pretrained=owner/name")
 GRACE = 30.0
 """Seconds that a scheduler gives between SIGTERM and SIGKILL."""
 
@@ -147,16 +148,7 @@ def test_failures_are_counted_listed_limited_and_asked_again(tiny_model: Path, t
     [
         (["--model", "humansense_omni", "--tasks", "humansense_nope"], "There is no task 'humansense_nope'"),
         (
-            [
-                "--model",
-                "humansense_omni",
-                "--model_args",
-                "pretrained=a/b",
-                "--tasks",
-                "humansense_sample_hc",
-                "--output_path",
-                "/proc/no/such",
-            ],
+            [*A_MODEL, "--tasks", "humansense_sample_hc", "--output_path", "/proc/no/such"],
             "--output_path /proc/no/such cannot be written (No such file or directory); name another folder.",
         ),
         (
