@@ -22,11 +22,11 @@ class Policy:
         frames: Where number and size of frames come from. "release": from the messages of the task (HumanSense tasks
             give the release's rule; other tasks give none and get the default of qwen-omni-utils). "model": from the
             default of qwen-omni-utils for every task.
-        fps: Frames per second. Overrides `frames`.
-        nframes: Number of frames, rounded to an even one. Overrides `frames`.
+        fps: Frames per second. Overrides `frames`; not beside `nframes`.
+        nframes: Number of frames, rounded to an even one. Overrides `frames`; not beside `fps`.
         max_pixels: Largest height x width of one frame. Overrides `frames`.
         time_axis: Whether the model is given the rate of the frames. "release": no, as in the release. "true": yes.
-            "auto": yes, unless the task asks for "release".
+            "auto": yes, unless the task asks for "release", as HumanSense does.
         video_reader: Whose frames of a clip are counted and shown. "player": those that a player shows. "decord": those
             of decord, the reader of the release. They differ mostly in clips that were cut without being encoded again.
         use_audio_in_video: Whether the sound of videos is heard. "auto" follows the messages; "always" and "never"

@@ -26,14 +26,14 @@ class LocalSettings(CheckpointSettings):
     """The arguments of a local model.
 
     Attributes:
-        device: A device as torch names it, or "auto": a CUDA GPU, else MPS, else the CPU.
-        device_map: As in accelerate ("auto", "balanced", a device); spreads one model over several GPUs. None puts it
-            on one device.
+        device: A device as torch names it (`cuda:1`), or "auto": a CUDA GPU, else MPS, else the CPU.
+        device_map: As in accelerate ("auto", "balanced", a device); spreads one model over several GPUs. Without it:
+            one device.
         dtype: The number format of the weights. "auto" is bfloat16 on a GPU, float16 on MPS, float32 on the CPU.
-        attn_implementation: As in transformers. "auto" is FlashAttention 2 where it is installed and can be used, else
-            "sdpa".
-        quantization: How weights are quantised by bitsandbytes; None leaves them as they are.
-        batch_size: The largest number of requests in one call of the model.
+        attn_implementation: As in transformers. "auto" is FlashAttention 2 where it is installed and can be used (on a
+            GPU, not in float32), else "sdpa".
+        quantization: How weights are quantised; needs bitsandbytes. Without it: they stay as they are.
+        batch_size: The largest number of requests in one call of the model. The option `--batch_size` sets it.
     """
 
     device: str = "auto"

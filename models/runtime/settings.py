@@ -19,16 +19,19 @@ class RunSettings(Policy):
     """The settings that every model has, in addition to those in `Policy`.
 
     Attributes:
-        system_prompt: A text, or the path of a text file. None means the prompt of the model family or of the server.
+        system_prompt: A text, or the path of a text file (or `--system_instruction`, not both). The system message of a
+            task has priority. Without it: that of the model's family, if it has one; for a served model without
+            `media=vllm` none, so that the server's chat template decides.
         media_timeout: Seconds that decoding the media of one clip may take.
         media_workers: How many processes prepare media ahead of the model. 0 means none: the model waits for each clip.
-            None means a number that fits the cores that this process may use.
+            Without it: one less than the cores that this process may use, at most 8 (2 beside a model on the CPU).
         prefetch_gb: About how many gigabytes (10^9 bytes) of prepared media may wait for the model.
-        media_cache: A folder where decoded clips are kept for other runs; see `media.store`. None means the one that
-            the environment variable HUMANSENSE_MEDIA_CACHE names, or no folder.
-        media_cache_gb: About how many gigabytes (10^9 bytes) that folder may hold. None means no limit.
+        media_cache: A folder where decoded clips are kept for all runs. Without it: the one that the environment
+            variable `HUMANSENSE_MEDIA_CACHE` names, or no folder.
+        media_cache_gb: About how many gigabytes (10^9 bytes) that folder may hold. Without it: no limit.
         on_error: "raise" ends the run at the first failed request, "continue" when more fail than `max_failures`.
-        max_failures: How many requests may fail: an int is a number of requests, a float from 0 to 1 a share of them.
+        max_failures: How many requests may fail before the run ends: a number (`5`), or a share (`0.05`, `5%`), rounded
+            up.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(allow_inf_nan=False, coerce_numbers_to_str=True)

@@ -18,9 +18,12 @@ class VllmSettings(CheckpointSettings):
 
     Attributes:
         dtype: The number format of the weights. "auto" is bfloat16 on a GPU and float32 on the CPU.
-        quantization: How weights are quantised, by vLLM's name of it; None leaves it to the checkpoint.
-        vllm_mends: Whether faults of vLLM are corrected ("on") or not ("off"); see `mends`.
-        engine_args: Other arguments of vLLM's engine, by their names there.
+        quantization: How weights are quantised, by vLLM's name of it (`fp8`, `awq`). Without it: as the checkpoint
+            says.
+        vllm_mends: Whether faults of vLLM are corrected ("on") or not ("off").
+        engine_args: Any other argument of vLLM's engine, such as `max_num_seqs`, `max_model_len`,
+            `gpu_memory_utilization` or `tensor_parallel_size`, by its name in vLLM's `EngineArgs`, if its value is a
+            number, a truth value or a word.
     """
 
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
