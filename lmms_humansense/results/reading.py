@@ -256,12 +256,14 @@ def _settings(file: Path, results: Mapping[str, Any], task: str) -> dict[str, An
         raise ResultsError(f"{file}: its configs.{task} has another form than in results of lmms-eval.")
     done = (model.get("generation_of_tasks") or {}).get(task) or {}
     known = {key: model.get(key) for key in _OF_MODEL if key in model}
+    generation = {**generation, **done}  # what was done, where the model says it, over what was asked for
     return {
         "model": config.get("model"),
         **(known or {"model_args": config.get("model_args")}),
         "limit": config.get("limit"),
         "offset": config.get("offset") or None,
-        "generation": {**generation, **done},  # what was done, where the model says it, over what was asked for
+        "generation": generation,
+        "seed": config.get("torch_seed") if generation.get("do_sample") else None,  # greedy answers have none
         "version": (results.get("versions") or {}).get(task),
         "data": [
             {key: origin.get(key) for key in ("source", "commit") if key in origin}

@@ -56,6 +56,19 @@ def test_runs_of_one_model_are_named_by_what_they_differ_in(
     assert any(difference in run.name for run in runs)
 
 
+@pytest.mark.parametrize(("sampled", "count"), [(True, 2), (False, 1)])
+def test_sampled_runs_are_told_apart_by_their_seeds(sampled: bool, count: int, tmp_path: Path) -> None:
+    for seed in (1, 2):
+        file = logged.write(tmp_path / str(seed), logged.mostly_right(0.5), tasks="AR", count=4)
+        content = json.loads(file.read_text())
+        content["config"]["torch_seed"] = seed
+        content["model_info"]["generation_of_tasks"] = {"humansense_ar": {"do_sample": sampled}}
+        file.write_text(json.dumps(content))
+    runs, _ = read_runs([tmp_path])
+    assert len(runs) == count
+    assert all("seed=" in run.name for run in runs) is sampled
+
+
 def test_variants_are_runs_of_their_own(tmp_path: Path) -> None:
     of_tr = {"": False, "sample": True, "think": False, "asr": False, "asr_silent": False, "sample_asr_silent": True}
     for variant in of_tr:
