@@ -68,6 +68,14 @@ def test_the_store_of_clips_is_measured(tmp_path: Path) -> None:
     assert all(0 < size < found["MB of raw frames"] for size in found["MB of frames"].values())
 
 
+def test_encoding_is_compared_with_the_plain_processor(tmp_path: Path) -> None:
+    found = measured("encoding.py", "--rounds", "1", out=tmp_path / "encoding.json")
+    for process in ("workers", "alone"):
+        families = found[f"CPU seconds, {process}"]
+        assert families.keys() == {"qwen2_5_omni", "qwen3_omni_moe", "qwen2_audio"}
+        assert all(spent.keys() == {"plain", "here", "second"} for spent in families.values())
+
+
 def test_a_run_of_all_tasks_is_rehearsed(tmp_path: Path) -> None:
     found = measured("rehearsal.py", "--share", "0.002", out=tmp_path / "rehearsal.json")
     assert found["questions"] == 15

@@ -28,7 +28,8 @@ def caching_results() -> Iterator[None]:
 class CachedProcessorPart:
     """Wraps a part of a processor, and caches its results within `caching_results`.
 
-    Its attributes are those of the part. Media are the same if they are the same objects.
+    Its attributes are those of the part. Media are the same if they are the same memory: a sound that is split for each
+    question anew has new pieces, but of the same samples.
 
     Args:
         part: A callable that returns a mapping, such as a feature extractor.
@@ -47,16 +48,18 @@ class CachedProcessorPart:
             return self._part(*arguments, **options)
         key = id(self), _key((arguments, options))
         if key not in results:
-            # The arguments are kept, so that no new object can get the id of one of them.
+            # The arguments are kept, so that no new object can get the memory of one of them.
             results[key] = self._part(*arguments, **options), (arguments, options)
         result, _ = results[key]
         return type(result)(dict(result))
 
 
 def _key(value: Any) -> Hashable:
-    """Make a key that distinguishes arguments: the id of media, the `repr` of everything else."""
-    if isinstance(value, (torch.Tensor, np.ndarray)):
-        return id(value)
+    """Make a key that distinguishes arguments: the memory of media, the `repr` of everything else."""
+    if isinstance(value, torch.Tensor):
+        return "tensor", str(value.device), value.data_ptr(), value.dtype, value.shape, value.stride()
+    if isinstance(value, np.ndarray):
+        return "array", value.ctypes.data, value.dtype.str, value.shape, value.strides
     if isinstance(value, dict):
         return tuple((name, _key(item)) for name, item in sorted(value.items()))
     if isinstance(value, (list, tuple)):

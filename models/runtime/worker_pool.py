@@ -39,7 +39,7 @@ _LONGEST_TIMEOUT = 1e6
 
 _NO_START = "The media workers cannot start; use media_workers=0 to run without them"
 
-_QUIET = {
+WORKER_ENVIRONMENT = {
     # One thread each, because there is a worker for every core. Only the model uses the GPU.
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
     "CUDA_VISIBLE_DEVICES": "",
@@ -48,6 +48,7 @@ _QUIET = {
     # By default, glibc returns large blocks to the system and requests them again for every clip.
     **dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), str(1 << 30)),
 }
+"""Environment variables of the processes that prepare media."""
 
 
 class WorkerError(Exception):
@@ -262,5 +263,5 @@ def _start_process(connection: socket.socket) -> "subprocess.Popen[bytes]":
     code = f"import sys; sys.path[:] = sys.argv[2:]; from {worker_process.__name__} import main; main(int(sys.argv[1]))"
     command = [sys.executable, "-c", code, str(connection.fileno()), *sys.path]
     return subprocess.Popen(
-        command, pass_fds=[connection.fileno()], env={**os.environ, **_QUIET}, stdin=subprocess.DEVNULL
+        command, pass_fds=[connection.fileno()], env={**os.environ, **WORKER_ENVIRONMENT}, stdin=subprocess.DEVNULL
     )

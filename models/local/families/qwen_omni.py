@@ -7,6 +7,7 @@ import transformers
 
 from ...inputs.decoding import DecodedConversation
 from ..collation import SECONDS, EncodedPrompt, prompt_from
+from ..video_patches import SteppedVideoProcessor
 from .base import Family
 
 
@@ -43,6 +44,18 @@ class QwenOmni(Family):
         result = prompt_from(inputs, decoded.interleaved, len(decoded.videos))
         self._correct_seconds(result.tensors, decoded)
         return result
+
+    def quickened(self, name: str, part: Any) -> Any:
+        """Return a part of the processor with the same results; the video processor makes its patches faster.
+
+        Args:
+            name: The name of the part.
+            part: The part.
+
+        Returns:
+            The part, or a wrapper of the video processor.
+        """
+        return SteppedVideoProcessor(part) if name == "video_processor" else part
 
     def generation_extras(self, has_heard_video: bool) -> dict[str, Any]:
         """Return whether the sound of videos is interleaved with them."""
