@@ -39,7 +39,9 @@ from lmms_humansense.tasks.humansense.taxonomy import TASKS
 
 DEFAULT_OUT = Path(__file__).resolve().parent.parent / "tasks" / "humansense_sample"
 SPEECH_RATE = 22050  # the sampling rate of espeak-ng's voices
-MAX_BYTES = 3_000_000  # the sample is part of the package
+MONO_BIT_RATE = 24_000  # of AAC
+OUTPUT_OPTIONS = {"movflags": "+faststart", "fflags": "+bitexact"}
+MAX_BYTES = 2_500_000  # the sample is part of the package
 JSON_FILES = {MEDIA[key]: name for key, name in FILES.items()}
 PATTERN_NAMES: dict[Pattern, str] = {pattern: name for name, pattern in PATTERNS.items()}
 TASK_OF = {alias: task for task in TASKS for alias in task.aliases}
@@ -140,10 +142,9 @@ def _audio_frame(samples: Samples) -> av.AudioFrame:
     return frame
 
 
-def _audio_packets(stream: AudioStream, clip: Clip, track: Track) -> Iterator[av.Packet]:
-    """Encode a clip's sound at the clip's own rate and number of channels."""
-    layout = "stereo" if clip.stereo else "mono"
-    resampler = AudioResampler(format="fltp", layout=layout, rate=clip.sound_rate, frame_size=1024)
+def _audio_packets(stream: AudioStream, track: Track) -> Iterator[av.Packet]:
+    """Encode a sound at the stream's rate and number of channels."""
+    resampler = AudioResampler(format="fltp", layout=stream.layout, rate=stream.rate, frame_size=1024)
     for frame in [*resampler.resample(_audio_frame(track.samples)), *resampler.resample(None)]:
         yield from stream.encode(frame)
     yield from stream.encode(None)
@@ -161,28 +162,41 @@ def _video_packets(stream: av.VideoStream, clip: Clip, track: Track | None) -> I
     yield from stream.encode(None)
 
 
-def write_clip(clip: Clip, track: Track | None, path: Path) -> None:
-    """Draw and encode one clip, with one thread and no version or date in the file, so that the bytes repeat."""
-    options = {"movflags": "+faststart", "fflags": "+bitexact"}
-    with av.open(str(path), "w", format="mp4", options=options) as container:
+def write_clip(clip: Clip, track: Track | None, path: Path, crf: int = 34) -> None:
+    """Draw and encode one clip, with one thread and no version or date in the file, so that the bytes repeat.
+
+    Args:
+        clip: What is shown.
+        track: What is heard; None for a clip without a sound track.
+        path: The file.
+        crf: How much H.264 may lose, from 0 (nothing) to 51.
+    """
+    with av.open(str(path), "w", format="mp4", options=OUTPUT_OPTIONS) as container:
         video = container.add_stream("libx264", rate=clip.fps)
         video.width, video.height = clip.size
         video.pix_fmt = "yuv420p"
         # Without mbtree: its vector code reads memory that it did not fill, so that the bytes would not always repeat.
-        video.options = {"crf": "34", "preset": "slow", "tune": "animation", "g": "100", "mbtree": "0"}
+        video.options = {"crf": str(crf), "preset": "slow", "tune": "animation", "g": "100", "mbtree": "0"}
         video.codec_context.thread_count = 1
         packets: list[av.Packet] = []
         if track is not None:
             audio = container.add_stream("aac", rate=clip.sound_rate, layout="stereo" if clip.stereo else "mono")
-            audio.codec_context.bit_rate = 48_000 if clip.stereo else 24_000
-            packets += _audio_packets(audio, clip, track)
+            audio.codec_context.bit_rate = (2 if clip.stereo else 1) * MONO_BIT_RATE
+            packets += _audio_packets(audio, track)
         packets += _video_packets(video, clip, track)
         for packet in sorted(packets, key=lambda packet: (packet.dts or 0) * packet.time_base):
             container.mux(packet)
 
 
 def write_recording(recording: Recording, track: Track, path: Path) -> None:
-    """Write one recording as 16-bit mono WAV."""
+    """Write one recording: as 16-bit mono WAV, or as mono AAC if the path ends with .m4a."""
+    if path.suffix == ".m4a":
+        with av.open(str(path), "w", options=OUTPUT_OPTIONS) as container:
+            audio = container.add_stream("aac", rate=recording.sound_rate, layout="mono")
+            audio.codec_context.bit_rate = MONO_BIT_RATE
+            for packet in _audio_packets(audio, track):
+                container.mux(packet)
+        return
     resampler = AudioResampler(format="s16", layout="mono", rate=recording.sound_rate)
     frames = [*resampler.resample(_audio_frame(track.samples)), *resampler.resample(None)]
     with wave.open(str(path), "wb") as file:

@@ -6,6 +6,14 @@ from pathlib import Path
 import typer
 from playwright.sync_api import sync_playwright
 
+SHOW = """() => new Promise(done => {
+    const video = document.querySelector("video");
+    video.oncanplay = () => done();
+    video.preload = "auto";
+    video.load();
+})"""
+"""Loads the clip of the sample, which the page does not do before somebody plays it."""
+
 
 def main(report: Path, folder: Path) -> None:
     """Take a picture of the report's table in light colours, and one of a sample in dark colours (needs a Chromium)."""
@@ -19,6 +27,7 @@ def main(report: Path, folder: Path) -> None:
                 page.select_option("select[name=task]", "HC")
                 page.click("#list button >> nth=0")
                 page.evaluate("document.getElementById('samples').scrollIntoView()")
+                page.evaluate(SHOW)
                 page.wait_for_timeout(500)
             page.screenshot(path=folder / f"report-{scheme}.png")
         browser.close()

@@ -23,6 +23,7 @@ from sample_questions import Question
 from training_inputs import QUIET, TELEPHONE
 from training_scenes import FPS, MAKERS, SECONDS, SLOT, SMALL, Example, Speech, random_example
 
+CRF = 38  # how much the pictures lose: the data are part of the package
 NUMBERS = 5  # that can be the answer to a question without options
 DEFAULT_OUT = Path(__file__).resolve().parent.parent / "lmms_humansense" / "demo" / "world"
 
@@ -31,7 +32,7 @@ def media_of(example: Example, name: str) -> Clip | Recording:
     """The clip or the recording of an example. Nobody's mouth moves in it, as the speakers are no actors."""
     lines = tuple(Line("", line.text, voice=line.voice) for line in example.lines)
     if example.scene is None:
-        return Recording(f"{example.code.lower()}/{name}.wav", lines, TELEPHONE)
+        return Recording(f"{example.code.lower()}/{name}.m4a", lines, TELEPHONE)
     path = f"{example.code.lower()}/{name}.mp4"
     return Clip(path, SMALL, Fraction(FPS), FPS, SECONDS, example.scene, lines)
 
@@ -66,7 +67,7 @@ def write_examples(examples: Iterable[Example], out: Path) -> None:
         path = out / ("videos" if isinstance(one, Clip) else "audios") / one.path
         path.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(one, Clip):
-            write_clip(one, track_of(example.lines) if example.lines else None, path)
+            write_clip(one, track_of(example.lines) if example.lines else None, path, CRF)
         else:
             write_recording(one, track_of(example.lines), path)
     for folder, name in JSON_FILES.items():

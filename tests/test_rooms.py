@@ -11,7 +11,9 @@ import pytest
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 ROOMS = ("models", "tasks/humansense", "lmms_humansense")
-NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", "build", "*.egg-info", "*.mp4", "*.wav")
+NOT_COPIED = shutil.ignore_patterns(
+    ".git", ".venv", "__pycache__", ".*_cache", "build", "*.egg-info", "*.mp4", "*.wav", "*.m4a"
+)
 
 
 @pytest.mark.parametrize("folder", ["models", "tasks"])
@@ -45,7 +47,7 @@ WRONG_CALLS = {
     "lmms_humansense/wrong.py": "from .tasks.humansense.taxonomy import tasks_named\n\ntasks_named(1, 2)\n",
     "lmms_humansense/run/wrong.py": "from ..models.media.video import read_clip\n\nread_clip()\n",
     "models/local/wrong.py": "from ..media.types import FrameRule\n\nFrameRule(frames=1)\n",
-    "models/inputs/wrong.py": "from ..media.audio import read_waveform\n\nread_waveform('a', begin=1)\n",
+    "models/inputs/wrong.py": "from ..media.audio import read_waveform\n\nread_waveform('a', beginning=1)\n",
     "tests/storage/wrong.py": "from lmms_humansense.models.media.types import Waveform\n\nWaveform()\n",
     "tests/wrong.py": "from lmms_humansense.tasks.humansense.metrics.scoring import score\n\nscore('A', 'single')\n",
 }

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 _MOST_NAMED = 20
 
-_EMBEDDED = f"{SAMPLE} is embedded in this package: its questions and clips are there, and nothing is fetched for it."
+_EMBEDDED = (
+    f"{SAMPLE} is embedded in this package: its questions and clips are there, and nothing is fetched or decoded "
+    "beforehand for it."
+)
 
 
 def prepare(
@@ -53,12 +56,8 @@ def prepare(
     started = time.monotonic()
 
     def work(console: Console) -> int:
-        asked, embedded = _without_sample(tasks)
-        if embedded:
-            console.print(_EMBEDDED)
+        asked = _without_sample(tasks, console, as_json)
         if not asked:
-            if as_json:
-                print(json.dumps({"ok": True, "questions": 0, "files": 0}))
             return 0
         if keep_archives and to is None:
             raise DataError("--keep-archives needs --to, the folder for the archives.")
@@ -105,12 +104,15 @@ def prepare_decoded(
     started = time.monotonic()
 
     def work(console: Console) -> int:
+        asked = _without_sample(tasks, console, as_json)
+        if not asked:
+            return 0
         target, shown = to and to.absolute(), decoded.showing(model_args)
         if check_only:
-            planned, outcome = decoded.check_all(tasks, limit, target, shown)
+            planned, outcome = decoded.check_all(asked, limit, target, shown)
         else:
             with ProgressDisplay("Decoding", console) as progress:
-                planned, outcome = decoded.decode_all(tasks, limit, target, shown, progress, workers)
+                planned, outcome = decoded.decode_all(asked, limit, target, shown, progress, workers)
         folder = decoded.store_folder(target)
         if as_json:
             print(json.dumps(_decoded_as_json(planned, outcome, folder), ensure_ascii=False, indent=1))
@@ -179,11 +181,15 @@ def _named(what: str, names: list[str]) -> list[str]:
     return [*(f"{what}: {name}" for name in names[:_MOST_NAMED]), *more]
 
 
-def _without_sample(tasks: str) -> tuple[str, bool]:
-    """The names without those of the embedded sample, and whether there were some."""
+def _without_sample(tasks: str, console: Console, as_json: bool) -> str:
+    """The names without those of the embedded sample, of which it is said that nothing has to be prepared."""
     names = tasks.split(",")
     others = [name for name in names if not f"{name.strip()}_".startswith(f"{SAMPLE}_")]
-    return ",".join(others), len(others) < len(names)
+    if len(others) < len(names):
+        console.print(_EMBEDDED)
+    if not others and as_json:
+        print(json.dumps({"ok": True, "questions": 0, "files": 0}))
+    return ",".join(others)
 
 
 def _as_json(planned: Plan, outcome: PrepareResult) -> dict[str, Any]:

@@ -44,8 +44,14 @@ def rescore(paths: Sequence[Path], model: str | None, think: bool, out: Path | N
     for each in answered:
         for remark in remarks(each.file, think):
             console.print(f"Note: {remark}", style="yellow", markup=False)
-    with contextlib.nullcontext(out) if out else tempfile.TemporaryDirectory() as folder:
-        written = [write_results(Path(folder), name, parts, think) for name, parts in models.items()]
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        except OSError as error:
+            reason = f"There is no folder for temporary files ({error.strerror})"
+            console.print(f"{reason}: set TMPDIR to a folder that can be written, or give --out.", style="red")
+            return 1
+        written = [write_results(folder, name, parts, think) for name, parts in models.items()]
         with doing("Scoring the responses", console):
             runs, problems = load_runs(written, console)
     for run in runs:

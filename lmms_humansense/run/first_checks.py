@@ -8,6 +8,7 @@ import fnmatch
 import importlib.util
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ..plugin import checks, harness_names
 from ..plugin.entry_points import task_folder
 from ..plugin.names import MODELS, SAMPLE, TASK_PREFIX
 from .arguments import OUTPUT, ArgumentsError, check_options, read
+from .engine_names import engine_arguments
 
 
 def check(arguments: Sequence[str]) -> None:
@@ -146,9 +148,29 @@ def _read_settings(model: str, arguments: dict[str, Any]) -> None:
     elif engine == "vllm":
         if importlib.util.find_spec("vllm") is None:
             raise ValueError("engine=vllm needs vLLM, which is not installed: pip install 'lmms-humansense[vllm]'.")
+        _check_engine_arguments(arguments)
         _check_checkpoint(str(arguments.get("pretrained", "")))
     else:
         raise ValueError(f"engine={engine}: humansense_omni knows the engines local and vllm.")
+
+
+def _check_engine_arguments(arguments: Mapping[str, Any]) -> None:
+    """Refuse names that neither this package nor the engine of the installed vLLM has."""
+    from ..models.vllm.settings import VllmSettings
+
+    theirs = engine_arguments()
+    if theirs is None:
+        return
+    ours = [each.name for each in fields(VllmSettings) if each.name != "engine_args"]
+    known = {*ours, *theirs, "batch_size", "device"}
+    unknown = sorted(name for name in arguments if name not in known)
+    if unknown:
+        close = difflib.get_close_matches(unknown[0], known, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise ValueError(
+            f"humansense_omni with engine=vllm has no argument {unknown[0]!r}.{hint} It takes {', '.join(ours)}, and "
+            "the arguments of vLLM's engine."
+        )
 
 
 def _check_checkpoint(pretrained: str) -> None:

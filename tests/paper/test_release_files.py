@@ -2,6 +2,7 @@
 
 import copy
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,15 @@ def test_without_a_folder_nothing_is_written(tmp_path: Path, monkeypatch: pytest
     assert "50.00" in said
     assert "37.50" in said
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_without_a_folder_for_temporary_files_it_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "HumanSense_VQA_Some-Model.json", by_hand())
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    assert "set TMPDIR to a folder that can be written, or give --out" in command("rescore", path, status=1)
+    command("rescore", path, "--out", tmp_path / "out")
 
 
 def test_where_the_releases_scorer_would_stop_is_said(tmp_path: Path) -> None:

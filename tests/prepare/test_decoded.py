@@ -231,8 +231,10 @@ def test_the_command_reports_and_says_how_to_use_it(
     release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     to = tmp_path / "to"
-    assert prepare_decoded(TASKS, None, to, "", workers=2, check_only=False, as_json=True) == 0
+    names = f"humansense_sample,{TASKS}"
+    assert prepare_decoded(names, None, to, "", workers=2, check_only=False, as_json=True) == 0
     said = capsys.readouterr()
+    assert said.err.startswith("humansense_sample is embedded in this package: ")
     told = json.loads(said.out)
     assert (told["ok"], told["made"], told["files"], told["questions"]) == (True, 4, 4, 5)
     assert told["hours"] == pytest.approx(sum(map(seconds, CLIPS)) / 3600, abs=0.02)
@@ -245,3 +247,12 @@ def test_the_command_reports_and_says_how_to_use_it(
 def seconds(name: str) -> float:
     with av.open(str(ROOT / "videos" / name)) as container:
         return float((container.duration or 0) / av.time_base)
+
+
+@pytest.mark.parametrize("check_only", [False, True])
+def test_the_embedded_sample_needs_no_decoding(check_only: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    names = "humansense_sample,humansense_sample_think"
+    assert prepare_decoded(names, None, None, "", workers=1, check_only=check_only, as_json=True) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out) == {"ok": True, "questions": 0, "files": 0}
+    assert said.err.startswith("humansense_sample is embedded in this package: ")

@@ -64,11 +64,70 @@ def test_what_cannot_work_is_refused_with_what_was_meant(given: tuple[str, ...],
         ("omni", "pretrained=.", "the folder has no config.json"),
         ("omni", "pretrained=owner/name,system_prompt=a, b", "a comma separates arguments"),
         ("server", "base_url=http://localhost:1/v1,model=m,media=vlm", "media=vlm: the value should be 'vllm'"),
+        ("server", "base_url=http://localhost:1/v1,model=m,media=vllm,concurency=3", "Did you mean concurrency?"),
     ],
 )
 def test_an_argument_of_the_model_is_checked(model: str, arguments: str, sentence: str) -> None:
     given = ("--model", f"humansense_{model}", "--model_args", arguments, "--tasks", "humansense_sample")
     assert sentence in refusal(*given)
+
+
+ENGINE_ARGS = """
+@dataclass
+class EngineArgs:
+    '''vLLM's.'''
+
+    model: str = "m"
+    gpu_memory_utilization: float = CacheConfig.gpu_memory_utilization
+    max_num_seqs: int | None = None
+
+    def create_engine_config(self) -> VllmConfig:
+        found: int = 1
+"""
+
+
+@pytest.fixture
+def vllm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A vLLM of which only the names of its engine's arguments can be read. Returns the file that has them."""
+    file = tmp_path / "site" / "vllm" / "engine" / "arg_utils.py"
+    file.parent.mkdir(parents=True)
+    file.write_text(ENGINE_ARGS)
+    (file.parent.parent / "__init__.py").write_text("raise AssertionError('vLLM was imported')\n")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    return file
+
+
+def with_vllm(more: str) -> tuple[str, ...]:
+    arguments = f"pretrained=owner/name,engine=vllm,{more}"
+    return ("--model", "humansense_omni", "--model_args", arguments, "--tasks", "humansense_sample")
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        ("gpu_memory_utilisation=0.5", "no argument 'gpu_memory_utilisation'. Did you mean gpu_memory_utilization?"),
+        ("ftp=1", "no argument 'ftp'. Did you mean fps?"),
+        ("found=1", "no argument 'found'."),
+        ("attn_implementation=sdpa", "no argument 'attn_implementation'."),
+    ],
+)
+@pytest.mark.usefixtures("vllm")
+def test_an_argument_that_neither_this_package_nor_vllm_has_is_refused(more: str, sentence: str) -> None:
+    assert sentence in refusal(*with_vllm(more))
+
+
+@pytest.mark.parametrize("more", ["gpu_memory_utilization=0.5,max_num_seqs=8", "vllm_mends=off,fps=2,dtype=float16"])
+@pytest.mark.usefixtures("vllm")
+def test_arguments_of_this_package_and_of_vllm_pass(more: str) -> None:
+    first_checks.check((*with_vllm(more), "--batch_size", "1", "--device", "cpu"))
+
+
+@pytest.mark.parametrize(
+    "text", ["class EngineArgs(Base):\n    model: str\n", "class Other:\n    pass\n", "not Python"]
+)
+def test_nothing_is_refused_if_the_arguments_of_vllm_cannot_be_read(text: str, vllm: Path) -> None:
+    vllm.write_text(text)
+    first_checks.check(with_vllm("gpu_memory_utilisation=0.5"))
 
 
 @pytest.mark.parametrize("tasks", ["humansense_sample", "humansense_sample_t*,mmmu_val", "humansense_sample_think"])
