@@ -42,9 +42,9 @@ def make_clip(path: Path, seconds: int, width: int, height: int, seed: int) -> N
             frame = av.VideoFrame.from_ndarray(np.clip(noisy, 0, 255).astype(np.uint8), format="rgb24")
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
-        voice = av.AudioFrame.from_ndarray(_voice(random, seconds), format="fltp", layout="stereo")
-        voice.sample_rate, voice.time_base, voice.pts = SOUND_RATE, Fraction(1, SOUND_RATE), 0
-        container.mux(sound.encode(voice))
+        heard = av.AudioFrame.from_ndarray(voice(random, seconds), format="fltp", layout="stereo")
+        heard.sample_rate, heard.time_base, heard.pts = SOUND_RATE, Fraction(1, SOUND_RATE), 0
+        container.mux(sound.encode(heard))
         container.mux(sound.encode(None))
 
 
@@ -93,7 +93,7 @@ def _fill(
     region[inside] = np.broadcast_to(shaded, region.shape)[inside].astype(np.int16)
 
 
-def _voice(random: np.random.Generator, seconds: int) -> NDArray[np.float32]:
+def voice(random: np.random.Generator, seconds: int) -> NDArray[np.float32]:
     """A sound with the rhythm and the overtones of speech, float32 (2, samples)."""
     time = np.arange(seconds * SOUND_RATE) / SOUND_RATE
     pitch = 2 * np.pi * (120 + 60 * random.uniform()) * (time + 0.02 * np.sin(3 * time))

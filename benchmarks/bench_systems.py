@@ -1,10 +1,10 @@
-"""Three ways to ask one checkpoint the same questions: the release's loop, lmms-eval's wrapper, this package."""
+"""Ways to ask one checkpoint the same questions: the release's loop, lmms-eval's wrapper; `bench_package` has more."""
 
 import os
 import shutil
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,11 +12,11 @@ from typing import Any
 import lmms_eval.models.simple.qwen2_5_omni as wrapper
 import qwen_omni_utils
 import torch
+from bench_usage import cpu_seconds
 from lmms_eval.api.instance import Instance
 from transformers import Qwen2_5OmniProcessor, Qwen2_5OmniThinkerForConditionalGeneration
 
 from lmms_humansense.models.local.families.qwen2_5_omni import Qwen25Omni
-from lmms_humansense.models.omni import HumanSenseOmni
 from lmms_humansense.tasks.humansense import data, utils
 from lmms_humansense.tasks.humansense.messages import MAX_PIXELS, frame_rate
 
@@ -46,9 +46,27 @@ class System(ABC):
 
         model.generate = timed
 
+    def prepare(self, docs: Any, numbers: Sequence[int]) -> None:  # noqa: B027
+        """Do what comes before a round about these docs and is not measured."""
+
     @abstractmethod
     def answer(self, docs: Any, numbers: Sequence[int]) -> list[str]:
         """The responses to the docs of these numbers, in order."""
+
+
+def measured(system: System, docs: Any, count: int) -> dict[str, float]:
+    """What a system needs for its round of questions about the first `count` docs."""
+    numbers = list(range(count))
+    system.prepare(docs, numbers)
+    cpu, model, started = cpu_seconds(), system.model_seconds, time.perf_counter()
+    answers = system.answer(docs, numbers)
+    seconds = time.perf_counter() - started
+    assert len(answers) == count
+    return {
+        "samples_per_second": count / seconds,
+        "cpu_seconds_per_sample": (cpu_seconds() - cpu) / count,
+        "model_busy": (system.model_seconds - model) / seconds,
+    }
 
 
 class ReleaseLoop(System):
@@ -145,31 +163,6 @@ class LmmsEvalWrapper(System):
                 if item["type"] == "video":
                     item |= self._shown[item["video"]]
         return qwen_omni_utils.process_mm_info(messages, use_audio_in_video=use_audio_in_video)
-
-
-class ThisPackage(System):
-    """`humansense_omni` with its default settings, except for the device."""
-
-    name = "humansense_omni"
-
-    def __init__(self, pretrained: Path, device: str) -> None:
-        self.omni = HumanSenseOmni(str(pretrained), device=device)
-        super().__init__(self.omni.engine.family.model)
-
-    def answer(self, docs: Any, numbers: Sequence[int], each: Callable[[], None] = lambda: None) -> list[str]:
-        """See `System`; `each` is called with every response."""
-        self.omni.task_dict = {"task": {"test": docs}}
-        requests: list[Any] = []
-        for number in numbers:
-            arguments = ("", lambda doc: utils.doc_to_messages(doc, SENSES), dict(GENERATION), number, "task", "test")
-            requests.append(request(arguments, number))
-        responses = []
-        for result in self.omni.generate_until(requests):
-            responses.append(result.text)
-            each()
-        if self.omni.failures:
-            raise SystemExit(f"{len(self.omni.failures)} requests failed: {self.omni.failures[0]}")
-        return responses
 
 
 def request(arguments: tuple[Any, ...], number: int) -> Instance:

@@ -33,6 +33,10 @@ PARTS = {
         "and of single questions.",
     ),
     "run": (130, "A whole run with workers for media: its speed, its waiting times, and whether memory grows."),
+    "store": (
+        130,
+        "A run about long clips like a camera's, without the store of decoded clips, while it is filled, and from it.",
+    ),
     "memory": (70, "A batch that does not fit into the memory of the card: is it split, and is everything answered?"),
     "think": (130, "Long responses: tokens per second by batch size."),
     "vllm": (300, "Long responses with vLLM's engine, where vLLM is installed."),

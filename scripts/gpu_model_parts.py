@@ -104,15 +104,15 @@ def run(bench: Bench) -> Findings:
     engine = bench.engine(batch_size=8)
     docs = questions(6 if bench.small else None)
     count = worker_count(engine.settings, engine.device)
-    workers = _workers(engine, count) if count else None
+    workers = media_workers(engine, count) if count else None
     yield f"{len(docs)} questions, {count} workers for media, 4 new tokens of each; an answer is a letter and an end."
     failures: list[Response] = []
     try:
-        _whole_run(engine, workers, docs, 8)  # libraries load, and workers start
+        whole_run(engine, workers, docs, 8)  # libraries load, and workers start
         for size, asked in ((8, len(docs)), (1, len(docs)), (8, 12 if bench.small else 300)):
             engine.settings = replace(engine.settings, batch_size=size)
-            row, failed = _whole_run(engine, workers, docs, asked)
-            failures += failed
+            row, responses = whole_run(engine, workers, docs, asked)
+            failures += [response for response in responses if response.text is None]
             yield row
     finally:
         if workers is not None:
@@ -122,15 +122,16 @@ def run(bench: Bench) -> Findings:
         raise FailedError(f"{len(failures)} requests failed, the first with {failures[0].error}")
 
 
-def _workers(engine: Engine, count: int) -> WorkerPool:
+def media_workers(engine: Engine, count: int) -> WorkerPool:
+    """So many processes that prepare media, with the settings of the engine."""
     make = partial(LocalEncoder, engine.settings, engine.encoder.model_type)
     return WorkerPool(make, count, engine.settings.media_timeout)
 
 
-def _whole_run(
+def whole_run(
     engine: Engine, workers: WorkerPool | None, docs: Sequence[Any], asked: int
 ) -> tuple[Row, list[Response]]:
-    """The row of one run, and its failed responses."""
+    """The row of one run about the docs, repeated until so many are asked, and its responses."""
     runner = LocalRunner(engine, workers, Ledger(RunSettings(max_failures=1.0), asked), SigtermGuard())
     marks: list[dict[str, float]] = []
     requests = requests_of(docs, asked, {"max_new_tokens": 4, "min_new_tokens": 4, "until": []})
@@ -139,7 +140,7 @@ def _whole_run(
     with utilization() as busy:
         responses = list(runner.run(requests, lambda: marks.append(memory_mb())))
     seconds = time.perf_counter() - started
-    failed = [response for response in responses if response.text is None]
+    failed = sum(response.text is None for response in responses)
     first = marks[49] if asked >= 300 else marks[0]
     grown = {f"{name} grew MB": marks[-1][name] - first[name] for name in first} if asked > len(docs) else {}
     return {
@@ -151,10 +152,10 @@ def _whole_run(
         "model busy": runner.effort.busy,
         "GPU busy": mean(busy),
         "padding": runner.effort.padding.share,
-        "failures": len(failed),
+        "failures": failed,
         "peak GB": peak_gb(),
         **grown,
-    }, failed
+    }, responses
 
 
 def memory_mb() -> dict[str, float]:

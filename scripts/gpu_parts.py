@@ -19,6 +19,7 @@ from typing import Any
 
 from gpu_model_parts import batches, memory, run, think
 from gpu_setup import Bench, FailedError, Findings, NotRunError
+from gpu_store_part import store
 from gpu_vllm_part import vllm
 
 from lmms_humansense.demo.tiny_model import write_tiny_model
@@ -52,17 +53,22 @@ def tests(bench: Bench) -> Findings:
 def wrapper(bench: Bench) -> Findings:
     """This package, a loop as in the release's code, and lmms-eval's model, in turns, with equal clips and weights."""
     _need("lmms_eval", "moviepy", "decord", *(() if shutil.which("ffmpeg") else ("imageio_ffmpeg",)))
-    from bench_clips import make_clip
-    from bench_systems import LmmsEvalWrapper, ReleaseLoop, System, ThisPackage, provide_ffmpeg
-    from throughput import make_release, measured, refuse_other_inputs
+    from bench_camera import make_clips
+    from bench_checks import refuse_other_inputs
+    from bench_package import this_package
+    from bench_systems import LmmsEvalWrapper, ReleaseLoop, System, measured, provide_ffmpeg
+    from bench_workloads import FORMS, write_release
+
+    from lmms_humansense.tasks.humansense import utils
 
     provide_ffmpeg(bench.folder)
     clips, asked = (3, 2) if bench.small else (24, 6)
-    drawn = bench.folder / "short.mp4"
-    make_clip(drawn, 10, 640, 360, seed=0)
-    docs = make_release(bench.folder / "release", drawn, 10, clips, 1)
+    drawn = [bench.folder / f"short_{number}.mp4" for number in range(clips)]
+    make_clips(drawn, FORMS["short"])
+    write_release(bench.folder / "release", drawn, FORMS["short"].seconds, clips, 1)
+    docs = utils.docs("TR", str(bench.folder / "release"), complete=False)
     checkpoint = bench.checkpoint()
-    release, ours = ReleaseLoop(checkpoint, bench.device), ThisPackage(checkpoint, bench.device)
+    release, ours = ReleaseLoop(checkpoint, bench.device), this_package(checkpoint, bench.device)
     refuse_other_inputs(release, ours, docs[0])
     systems: list[System] = [release, LmmsEvalWrapper(checkpoint, bench.device), ours]
     for system in systems:
@@ -100,7 +106,7 @@ def _need(*modules: str) -> None:
 
 
 PARTS: dict[str, Callable[[Bench], Findings]] = {
-    part.__name__: part for part in (tests, batches, run, memory, think, vllm, wrapper, processes)
+    part.__name__: part for part in (tests, batches, run, store, memory, think, vllm, wrapper, processes)
 }
 
 

@@ -26,10 +26,24 @@ def test_runs_that_are_killed_lose_a_batch_at_most(tmp_path: Path) -> None:
     assert all(way["equal"] and way["asked anew"] <= way["may be anew"] for way in ways)
 
 
-def test_the_three_ways_of_asking_are_compared(tmp_path: Path) -> None:
-    found = measured("throughput.py", "--rounds", "1", out=tmp_path / "throughput.json")
-    assert all(len(ratios) == 2 for ratios in found["ratios"].values())
-    assert len(found["ratios"]) == 3
+def test_the_ways_of_asking_are_compared(tmp_path: Path) -> None:
+    found = measured("throughput.py", "--rounds", "1", "--questions", "2", out=tmp_path / "throughput.json")
+    assert all(ratios.keys() == {"release", "lmms_eval"} for ratios in found["ratios"].values())
+    with_store = {f"{way}_{workload}" for way in ("filling", "stored") for workload in ("distinct", "shared")}
+    assert found["ratios"].keys() == {"distinct", "shared", "short", *with_store}
+    assert all(found[name] > 0 for name in ("cpu_ratio_vs_release", "cpu_ratio_stored_vs_release", "model_only_ratio"))
+    assert 3 < found["mbit_per_second"]["long"] < 8
+    ((distinct,), (short,)) = (found["rounds"][name] for name in ("distinct", "short"))
+    assert distinct.keys() == {
+        "release",
+        "lmms_eval",
+        "humansense_omni",
+        "filling",
+        "stored",
+        "model alone",
+        "model, 1 thread",
+    }
+    assert short.keys() == {"release", "lmms_eval", "humansense_omni"}
 
 
 def test_damaged_files_are_accounted_for(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 SCRIPT = Path(__file__).parents[1] / "scripts/gpu_check.py"
 
-PARTS = ["tests", "batches", "run", "memory", "think", "vllm", "wrapper", "processes"]
+PARTS = ["tests", "batches", "run", "store", "memory", "think", "vllm", "wrapper", "processes"]
 
 
 @pytest.mark.slow
@@ -27,6 +27,13 @@ def test_every_part_runs_or_says_what_it_lacks(tmp_path: Path) -> None:
     assert all(f"## {name}" in report for name in PARTS)
     assert [row["equal answers"] for row in parts["batches"]["rows"]] == [1.0] * 4
     assert all(row["failures"] == 0 for row in parts["run"]["rows"])
+    stored = parts["store"]["rows"]
+    assert [row["store"] for row in stored] == ["none", "filled", "read"]
+    assert [(row["failures"], row["equal answers"], row["entries written"]) for row in stored] == [
+        (0, 1.0, 0),
+        (0, 1.0, 6),  # the frames and the sound of each of three clips
+        (0, 1.0, 0),
+    ]
     (split,) = parts["memory"]["rows"]
     assert split["answered"] == split["prompts"] and split["batch size after"] < 16
 

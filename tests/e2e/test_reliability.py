@@ -97,6 +97,47 @@ def test_a_run_that_is_killed_and_terminated_ends_as_one_that_was_left_alone(tin
     assert len(responses_of(tmp_path / "out")) > earlier
 
 
+def until_it_reads(file: Path, watching: psutil.Process) -> None:
+    """Wait until a process that `watching` has started reads a file."""
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline:
+        for child in watching.children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if str(file) in {opened.path for opened in child.open_files()}:
+                    return
+        assert watching.is_running() and watching.status() != psutil.STATUS_ZOMBIE
+        time.sleep(0.02)
+    raise AssertionError(f"{file} is not read")
+
+
+def test_a_known_run_that_is_terminated_while_its_checkpoint_is_read_can_be_continued(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    checkpoint = Path(shutil.copytree(tiny_model, tmp_path / "checkpoint"))
+    big = checkpoint / "optimizer.bin"
+    big.touch()
+    os.truncate(big, 3 << 30)  # takes seconds to read, and no room on the disk
+    command = [HUMANSENSE, "run", *arguments(checkpoint, "humansense_sample_hc", "out")]
+    run(*command, cwd=tmp_path)
+    first = responses_of(tmp_path / "out")
+    for written in (tmp_path / "out").glob("**/*_samples_*.jsonl"):
+        written.unlink()
+    os.utime(big)  # so that its content is read again
+
+    def terminate(watching: psutil.Process) -> None:
+        until_it_reads(big, watching)
+        os.killpg(watching.pid, signal.SIGTERM)
+
+    status, said = disturbed(command, tmp_path, 0, terminate)
+    assert status == 3, said[-3000:]
+    resumed = shlex.split(said.strip().splitlines()[-1])
+    assert resumed == ["lmms-humansense", *command[1:]]
+    assert responses_of(tmp_path / "out") == {}
+    done = run(HUMANSENSE, *resumed[1:], cwd=tmp_path)
+    assert "Nothing was asked" in done.stdout + done.stderr
+    assert responses_of(tmp_path / "out") == first
+
+
 @pytest.fixture
 def release(tmp_path: Path) -> Path:
     """A copy of the embedded sample that tests may change."""

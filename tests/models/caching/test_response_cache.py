@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -24,10 +26,12 @@ from lmms_humansense.models.caching.response_cache import AnswerCache, EarlierRu
 from lmms_humansense.models.chat import FAILURE_MARK
 from lmms_humansense.models.local import description as descriptions
 from lmms_humansense.models.local import engine as engines
+from lmms_humansense.models.media.digests import FileDigests
 from lmms_humansense.models.omni import HumanSenseOmni
 from lmms_humansense.models.runtime.request import Request, Response
 from lmms_humansense.models.runtime.signals import RunStopped
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
+from tests.helpers.waits import LIMIT
 
 PARK = ROOT / "videos" / "count" / "park.mp4"
 MEETING = ROOT / "videos" / "talk" / "meeting.mp4"
@@ -204,6 +208,44 @@ def test_a_checkpoint_that_is_replaced_before_it_is_loaded_gives_no_answers(
     with pytest.raises(RunStopped, match=f"The files of pretrained={folder} were changed after the run began"):
         asked(model, cache, request(about(clip)), success=False)
     assert asked.questions == 0
+
+
+@pytest.fixture
+def survives_sigterm() -> Iterator[None]:
+    """A SIGTERM that nobody catches does not end the tests."""
+    before = signal.signal(signal.SIGTERM, lambda number, frame: None)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("survives_sigterm")
+@pytest.mark.parametrize("new", [0, 1], ids=["all known", "one is new"])
+def test_sigterm_during_the_look_up_ends_the_run_at_once_and_loses_nothing(
+    new: int, tiny_model: Path, asked: Asked, cache: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while the content of a clip is read, which may take long, and does not end for it."""
+    requests = [request(about(clip)), request(about(MEETING, "How?"), 1), request(about(clip, "When?"), 2)]
+    known = requests[: 3 - new]
+    first = asked(loaded(tiny_model), cache, *known)
+    digest, ended = FileDigests.digest, threading.Event()
+
+    def held(files: FileDigests, path: str) -> str:
+        if path == str(MEETING):
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert ended.wait(LIMIT)
+        return digest(files, path)
+
+    with monkeypatch.context() as patched:
+        unloadable(patched)
+        patched.setattr(FileDigests, "digest", held)
+        model = loaded(tiny_model)
+        with pytest.raises(RunStopped, match=r"The run was ended by SIGTERM\. Answers kept by this process in .*: 1\."):
+            asked(model, cache, *requests, success=False)
+        ended.set()
+    assert model.failures == []
+    again = asked(loaded(tiny_model), cache, *requests)
+    assert asked.questions == new
+    assert [one.text for one in again[: len(known)]] == [one.text for one in first]
 
 
 def test_the_way_of_generating_decides_and_not_its_spelling(
