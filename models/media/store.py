@@ -77,6 +77,8 @@ class ClipStore:
     """
 
     def __init__(self, folder: Path, most_bytes: int | None = None, checking: bool = False) -> None:
+        # pyarrow imports pandas for its first array, in a second. Here it does so once, before workers are forked.
+        pa.array(np.empty(0, np.float32))
         self.folder = folder
         self._most_bytes = most_bytes
         self._digests = FileDigests(digests_folder())
