@@ -5,8 +5,9 @@
 This script starts a server in a process of its own, which answers every request 200 ms after it arrives. All questions
 are about one clip of 100 s at 1280x720 (24 frames as JPEG; or these and its sound, three times as much), and no two are
 equal. They go through `EndpointRunner`, as those of `--model humansense_server` do. The rate from the first answer to
-the last is compared with the highest possible one: `concurrency` requests every 200 ms. Needs the packages of the extra
-`bench`.
+the last is compared with the highest possible one: `concurrency` requests every 200 ms. Last come the CPU seconds of
+this process for the media of the sample with `media=vllm`, compared with those of a local model. Needs the packages of
+the extra `bench`.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from typing import Any
 
 import typer
 from bench_clips import make_clip
+from bench_media import media_costs
 from bench_report import about, write_figures
 
 from lmms_humansense.models.endpoint.client import EndpointClient
@@ -32,7 +34,10 @@ from lmms_humansense.models.runtime.pipeline import Pipeline
 from lmms_humansense.models.runtime.request import Request, bytes_of
 from lmms_humansense.models.runtime.signals import SigtermGuard
 from lmms_humansense.models.runtime.worker_pool import WorkerPool
+from lmms_humansense.tasks.humansense import utils
 from lmms_humansense.tasks.humansense.messages import MAX_PIXELS
+from lmms_humansense.tasks.humansense.taxonomy import BY_CODE
+from lmms_humansense.tasks.humansense_sample.utils import ROOT
 
 SECONDS, WIDTH, HEIGHT = 100, 1280, 720
 DELAY = 0.2
@@ -52,13 +57,21 @@ def main(out: Path = Path("serving.json"), questions: int = 3000, concurrency: i
             kind: summary([measure(clip, heard, questions, concurrency) for _ in range(rounds)])
             for kind, heard in (("silent", False), ("with_sound", True))
         }
+    costs = media_costs(sample_questions(), rounds)
     measured = about(("lmms-humansense", "openai", "torch"), limit_per_second=limit)
-    write_figures(out, {**found, "about": measured})
+    write_figures(out, {**found, "media": costs, "about": measured})
     for kind, each in found.items():
         print(
             f"{kind}: {each['share_of_limit']:.1%} of the server's {limit:.0f} questions/s "
             f"(median of {rounds}), {each['request_bytes'] / 1e6:.2f} MB each"
         )
+    print(f"media=vllm: {costs['ratio']:.2f} times the CPU seconds of the local model's media (median of {rounds})")
+
+
+def sample_questions() -> list[list[dict[str, Any]]]:
+    """The messages of all questions of the sample, as a model that sees and hears is asked."""
+    docs = [doc for code in BY_CODE for doc in utils.docs(code.lower(), str(ROOT), complete=False)]
+    return [utils.doc_to_messages(doc, {"wrapper": "humansense_omni"}) for doc in docs]
 
 
 def summary(rounds: list[dict[str, Any]]) -> dict[str, Any]:

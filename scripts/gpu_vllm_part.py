@@ -5,7 +5,8 @@ import json
 import time
 from pathlib import Path
 
-from gpu_setup import Bench, Findings, NotRunError, questions, requests_of
+from bench_media import media_costs
+from gpu_setup import Bench, Findings, NotRunError, messages_of, questions, requests_of
 
 from lmms_humansense.demo.tiny_model import write_tiny_model
 from lmms_humansense.models.runtime.ledger import Ledger
@@ -19,7 +20,10 @@ _TOKENS, _LONGEST = 512, 8192
 
 
 def vllm(bench: Bench) -> Findings:
-    """Long responses with vLLM's engine: its start, and tokens per second by how many questions it answers at once."""
+    """Long responses with vLLM's engine: its start, and tokens per second by how many questions it answers at once.
+
+    Also the CPU seconds for the media of a vLLM server.
+    """
     if importlib.util.find_spec("vllm") is None:
         raise NotRunError("vllm cannot be imported")
     if bench.small:
@@ -41,6 +45,8 @@ def vllm(bench: Bench) -> Findings:
         seconds = time.perf_counter() - started
         yield {"questions": count, "new tokens": tokens, "tokens/s": tokens / seconds, "seconds": seconds}
     engine.close()
+    ratio = media_costs([messages_of(doc) for doc in docs], rounds=1)["ratio"]
+    yield f"Media for a vLLM server (media=vllm) cost {ratio:.2f} times the CPU seconds of those for engine=local."
 
 
 def write_sized(folder: Path) -> Path:

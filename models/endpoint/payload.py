@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import struct
 import wave
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -134,17 +133,20 @@ def sound_part(samples: NDArray[np.float32]) -> bytes:
         file.setsampwidth(2)
         file.setframerate(SAMPLE_RATE)
         file.writeframes(whole.tobytes())
-    return _json({"type": "input_audio", "input_audio": {"data": _base64(packed.getvalue()), "format": "wav"}})
+    return _wav_part(packed)
 
 
 def exact_sound_part(samples: NDArray[np.float32]) -> bytes:
     """Pack a sound of shape (samples,), dtype float32, at 16 kHz, as WAV with these floats."""
-    content = np.ascontiguousarray(samples, "<f4").tobytes()
-    # Format 3: floats. One channel, 4 bytes a sample.
-    form = struct.pack("<HHIIHH", 3, 1, SAMPLE_RATE, 4 * SAMPLE_RATE, 4, 32)
-    chunks = b"fmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(content)) + content
-    packed = b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
-    return _json({"type": "input_audio", "input_audio": {"data": _base64(packed), "format": "wav"}})
+    from scipy.io import wavfile  # its import takes half a second, and few questions need it
+
+    packed = io.BytesIO()
+    wavfile.write(packed, SAMPLE_RATE, samples)
+    return _wav_part(packed)
+
+
+def _wav_part(packed: io.BytesIO) -> bytes:
+    return _json({"type": "input_audio", "input_audio": {"data": _base64(packed.getvalue()), "format": "wav"}})
 
 
 def movie_part(content: bytes, identity: str) -> bytes:

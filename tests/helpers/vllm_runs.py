@@ -6,9 +6,11 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
-from lmms_humansense.models.local.collation import IDS, EncodedPrompt
+import torch
+
+from lmms_humansense.models.local.collation import IDS, MASK, MEL_MASK, SECONDS, EncodedPrompt
 from lmms_humansense.models.local.engine import Engine
-from lmms_humansense.models.local.settings import read_local_settings
+from lmms_humansense.models.local.settings import LocalSettings, read_local_settings
 from lmms_humansense.models.runtime.request import Request, Response
 from lmms_humansense.models.runtime.signals import SigtermGuard
 from lmms_humansense.models.vllm.encoder import VllmEncoder
@@ -112,6 +114,31 @@ def local_answers(engine: VllmEngine, requests: Sequence[Request], **arguments: 
         (answer,) = local.respond([result.encoded], request.generation_kwargs)
         ids = tuple(result.encoded.tensors[IDS][0].tolist())
         yield request.task, Answered(ids, answer.text, answer.tokens, answer.truncated)
+
+
+def local_positions(thinker: Any, prompt: EncodedPrompt) -> torch.Tensor:
+    """The positions that transformers gives to the tokens of a prompt: (3, tokens)."""
+    tensors = prompt.tensors
+    mask = tensors.get(MEL_MASK)
+    positions, _ = thinker.get_rope_index(
+        tensors[IDS], None, tensors.get("video_grid_thw"), tensors[MASK], prompt.has_heard_video,
+        None if mask is None else mask.sum(-1), tensors.get(SECONDS),
+    )  # fmt: skip
+    found: torch.Tensor = positions[:, 0]
+    return found
+
+
+def between_whole_positions(settings: LocalSettings, requests: Sequence[Request]) -> set[str]:
+    """The questions with tokens between whole positions, which vLLM cannot represent."""
+    local = Engine(settings)
+    between = set()
+    for request in requests:
+        (result,) = local.encoder.encode([local.encoder.read(request.messages())])
+        assert isinstance(result.encoded, EncodedPrompt), result.reason
+        positions = local_positions(local.family.model, result.encoded)
+        if not torch.equal(positions, positions.floor()):
+            between.add(request.task)
+    return between
 
 
 def differences(ours: dict[str, Answered], theirs: dict[str, Answered]) -> dict[str, tuple[Any, Any]]:

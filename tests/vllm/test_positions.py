@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 import torch
 
-from lmms_humansense.models.local.collation import IDS, MASK, MEL_MASK, SECONDS
+from lmms_humansense.models.local.collation import IDS, MEL_MASK, SECONDS
 from lmms_humansense.models.local.engine import Engine
 from lmms_humansense.models.local.settings import read_local_settings
 from lmms_humansense.models.vllm import mends
 from lmms_humansense.models.vllm.encoder import VllmEncoder
 from lmms_humansense.models.vllm.prompts import VllmPrompt
 from lmms_humansense.tasks.humansense.variants import BENCHMARK
-from tests.helpers.vllm_runs import questions
+from tests.helpers.vllm_runs import local_positions, questions
 
 FAULTS = Path(__file__).parents[2] / "scripts" / "vllm_faults"
 CLASSES = {
@@ -80,16 +80,6 @@ def features_of(prompt: VllmPrompt) -> list[Any]:
     ]
 
 
-def expected(thinker: Any, prompt: VllmPrompt) -> torch.Tensor:
-    tensors = prompt.prompt.tensors
-    mask = tensors.get(MEL_MASK)
-    positions, _ = thinker.get_rope_index(
-        tensors[IDS], None, tensors.get("video_grid_thw"), tensors[MASK], prompt.prompt.has_heard_video,
-        None if mask is None else mask.sum(-1), tensors.get(SECONDS),
-    )  # fmt: skip
-    return positions[:, 0]
-
-
 @pytest.mark.parametrize("axis", ["release", "true"])
 def test_positions_are_those_of_transformers(
     mended: Any, thinker: Any, family: str, axis: Any, checkpoint: Callable[[str], Path]
@@ -101,7 +91,7 @@ def test_positions_are_those_of_transformers(
         (result,) = encoder.encode([encoder.read(said)])
         prompt = result.encoded
         assert isinstance(prompt, VllmPrompt), result.reason
-        theirs = expected(thinker, prompt)
+        theirs = local_positions(thinker, prompt.prompt)
         ours, delta = mended.get_mrope_input_positions(prompt.prompt.tensors[IDS][0].tolist(), features_of(prompt))
         if not torch.equal(theirs, theirs.floor()):
             # Only Qwen3-Omni, on the true axis: transformers puts frames between whole positions, vLLM has none there.

@@ -25,13 +25,22 @@ from lmms_humansense.tasks.humansense.variants import BENCHMARK
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
 from tests.helpers.commands import run
 from tests.helpers.ledgers import open_ledger
-from tests.helpers.vllm_runs import Answered, local_answers, of_tasks, questions, requests_of
+from tests.helpers.vllm_runs import (
+    Answered,
+    between_whole_positions,
+    local_answers,
+    of_tasks,
+    questions,
+    requests_of,
+)
 from tests.helpers.vllm_servers import MODEL, VllmServer, served_answers, settings_for, vllm_server
 
 TRUST = "--trust-request-mm-kwargs"
+QWEN2_5, QWEN3 = "qwen2_5_omni", "qwen3_omni_moe"
 
 ServerOf = Callable[..., VllmServer]
 LocalOf = Callable[..., dict[str, Answered]]
+DifferingOf = Callable[[EndpointSettings, str], tuple[set[str], set[str]]]
 
 
 @pytest.fixture(scope="module")
@@ -88,50 +97,47 @@ def run_served(
     return {response.request.task: response for response in responses}
 
 
-@pytest.mark.parametrize(
-    ("family", "axis"), [("qwen2_5_omni", "release"), ("qwen2_5_omni", "true"), ("qwen3_omni_moe", "release")]
-)
+@pytest.fixture(scope="module")
+def differing(local_of: LocalOf) -> DifferingOf:
+    """Asks a server every question; prints and returns which prompts and which answers are not the local model's."""
+
+    def differing(settings: EndpointSettings, family: str) -> tuple[set[str], set[str]]:
+        axis = settings.time_axis
+        theirs, ours = local_of(family, axis), served_answers(settings, requests_of(asked_on(axis)))
+        assert len({answered.text for answered in theirs.values()}) > 10
+        prompts = {name for name in theirs if ours[name].ids != theirs[name].ids}
+        answers = {name for name in theirs if ours[name] != theirs[name]}
+        print(f"{family}, {axis}: of {len(theirs)}, prompts {sorted(prompts)} and answers {sorted(answers)} differ")
+        return prompts, answers
+
+    return differing
+
+
+@pytest.fixture(scope="module")
+def between(checkpoint: Callable[[str], Path]) -> set[str]:
+    """The questions that vLLM places otherwise: Qwen3-Omni's true axis has tokens between whole positions."""
+    settings = read_local_settings({"pretrained": str(checkpoint("qwen3_omni_moe")), "time_axis": "true"})
+    return between_whole_positions(settings, requests_of(asked_on("true")))
+
+
+# The tests are in the order of their servers, each of which takes minutes to start.
+
+
+def test_qwen3_omni_on_the_true_axis_differs_only_between_whole_positions(
+    server_of: ServerOf, differing: DifferingOf, between: set[str]
+) -> None:
+    prompts, answers = differing(settings_for(server_of(QWEN3, True, TRUST), time_axis="true"), QWEN3)
+    assert not prompts
+    assert answers <= between
+
+
+@pytest.mark.parametrize(("family", "axis"), [(QWEN3, "release"), (QWEN2_5, "release"), (QWEN2_5, "true")])
 def test_with_the_package_in_the_server_all_prompts_and_answers_are_those_of_the_local_model(
-    server_of: ServerOf, local_of: LocalOf, family: str, axis: str
+    server_of: ServerOf, differing: DifferingOf, family: str, axis: str
 ) -> None:
     settings = settings_for(server_of(family, True, TRUST), time_axis=axis)
     assert EndpointClient(settings).vllm_server().mended
-    theirs, ours = local_of(family, axis), served_answers(settings, requests_of(asked_on(axis)))
-    assert [name for name in theirs if ours[name].ids != theirs[name].ids] == []
-    assert [name for name in theirs if ours[name] != theirs[name]] == []
-    assert len({answered.text for answered in theirs.values()}) > 10
-
-
-def test_without_the_package_only_heard_clips_differ(server_of: ServerOf, local_of: LocalOf) -> None:
-    """If this fails with a new vLLM, its faults may be corrected there: see docs/vllm.md and `mends.py`."""
-    settings = settings_for(server_of("qwen2_5_omni", False, TRUST))
-    assert not EndpointClient(settings).vllm_server().mended
-    theirs, ours = local_of("qwen2_5_omni", "release"), served_answers(settings, requests_of(asked_on("release")))
-    assert [name for name in theirs if ours[name].ids != theirs[name].ids] == []
-    differing = {name for name in theirs if ours[name] != theirs[name]}
-    assert differing
-    assert differing <= {name for name, said in questions().items() if heard(said)}
-
-
-def test_a_server_without_the_flag_or_without_pictures_is_stopped_by_name(server_of: ServerOf) -> None:
-    server = server_of("qwen2_5_omni", False, "--limit-mm-per-prompt", '{"image": 0}')
-    for media, said in (
-        ("vllm", "refuses pictures (HTTP 400: Per-request mm_processor_kwargs are disabled by default"),
-        ("frames", "refuses pictures (HTTP 400: "),
-    ):
-        settings = settings_for(server, media=media)
-        client = EndpointClient(settings)
-        encoder = EndpointEncoder(settings, client.vllm_server() if media == "vllm" else None)
-        fault = fault_of(find_senses(client, encoder), settings)
-        assert fault is not None
-        assert said in fault
-    done = run(
-        sys.executable, "-m", "lmms_humansense", "run", "--model", "humansense_server", "--model_args",
-        f"base_url={server.url},model={MODEL},media=vllm", "--tasks", "humansense_sample_tr", cwd=server.log.parent,
-        check=False,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert "start vLLM with an omni model and --trust-request-mm-kwargs" in done.stdout + done.stderr
+    assert differing(settings, family) == (set(), set())
 
 
 @pytest.fixture
@@ -229,3 +235,45 @@ def test_a_server_that_is_killed_and_started_again_in_mid_run_loses_no_question(
     server.wait()
     theirs = local_of("qwen2_5_omni", "release")
     assert {name: one.text for name, one in responses.items()} == {name: theirs[name].text for name in asked}
+
+
+@pytest.mark.parametrize("axis", ["release", "true"])
+def test_without_the_package_only_heard_clips_differ(server_of: ServerOf, differing: DifferingOf, axis: str) -> None:
+    """If this fails with a new vLLM, its faults may be corrected there: see docs/vllm.md and `mends.py`."""
+    settings = settings_for(server_of(QWEN2_5, False, TRUST), time_axis=axis)
+    assert not EndpointClient(settings).vllm_server().mended
+    prompts, answers = differing(settings, QWEN2_5)
+    about_heard_clips = {name for name, said in questions().items() if heard(said)}
+    assert answers
+    assert answers <= about_heard_clips
+    assert prompts <= (about_heard_clips if axis == "true" else set())
+
+
+@pytest.mark.parametrize("axis", ["release", "true"])
+def test_qwen3_omni_without_the_package(
+    server_of: ServerOf, differing: DifferingOf, between: set[str], axis: str
+) -> None:
+    prompts, answers = differing(settings_for(server_of(QWEN3, False, TRUST), time_axis=axis), QWEN3)
+    assert not prompts
+    assert answers <= (between if axis == "true" else set())
+
+
+def test_a_server_without_the_flag_or_without_pictures_is_stopped_by_name(server_of: ServerOf) -> None:
+    server = server_of("qwen2_5_omni", False, "--limit-mm-per-prompt", '{"image": 0}')
+    for media, said in (
+        ("vllm", "refuses pictures (HTTP 400: Per-request mm_processor_kwargs are disabled by default"),
+        ("frames", "refuses pictures (HTTP 400: "),
+    ):
+        settings = settings_for(server, media=media)
+        client = EndpointClient(settings)
+        encoder = EndpointEncoder(settings, client.vllm_server() if media == "vllm" else None)
+        fault = fault_of(find_senses(client, encoder), settings)
+        assert fault is not None
+        assert said in fault
+    done = run(
+        sys.executable, "-m", "lmms_humansense", "run", "--model", "humansense_server", "--model_args",
+        f"base_url={server.url},model={MODEL},media=vllm", "--tasks", "humansense_sample_tr", cwd=server.log.parent,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "start vLLM with an omni model and --trust-request-mm-kwargs" in done.stdout + done.stderr
