@@ -66,7 +66,7 @@ def path() -> None:
     typer.echo(task_folder())
 
 
-@app.command("tiny-model", epilog="Example: lmms-humansense tiny-model tiny --family qwen3_omni")
+@app.command("tiny-model", epilog="Example: lmms-humansense tiny-model tiny --family qwen3_omni_moe")
 def tiny_model(
     directory: Annotated[Path, typer.Argument(help="Where to write the checkpoint.")],
     seed: Annotated[int, typer.Option(help="Seed of the random weights.")] = 0,
@@ -203,7 +203,7 @@ def report(
     epilog="Example: lmms-humansense rescore HumanSense_VQA_M_audio.json HumanSense_AQA_M_audio.json --out scores"
 )
 def rescore(
-    files: Annotated[list[Path], typer.Argument(help="Result files of the release: HumanSense_VQA_<model>….json.")],
+    files: Annotated[list[Path], typer.Argument(help="Files such as HumanSense_VQA_<model>_audio.json: results of the release.")],
     model: Annotated[str | None, typer.Option(help="The model, if a file has responses of several.")] = None,
     think: Annotated[bool, typer.Option("--think", help="Score think prompts by the release's other scorer.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for a report, and results for other commands.")] = None,
@@ -245,7 +245,7 @@ def parity(
 def demo(
     output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("humansense_demo"),
 ) -> None:
-    """Ask a tiny model that has learned a small world: with everything, without sound, blind; in minutes, on a CPU."""
+    """Ask a tiny model that has learned a small world: with everything, without sound, blind; on a CPU, in about a minute."""
     from .demo.command import DemoError, run_demo
 
     try:

@@ -56,7 +56,7 @@ def run_demo(output: Path) -> None:
     console.print(f"Every response:   {results.parent}/*_samples_*.jsonl", markup=False)
     console.print(
         "The model knows nothing but its small world, so these scores say nothing about the benchmark. With everything "
-        "it answers. Without sound it guesses what is only heard: all of L3 but LD, and TR. Blind it guesses."
+        "it answers. Without sound it guesses what is only heard: TR, FR1, RR1, RR2 and ES. Blind it guesses."
     )
 
 
