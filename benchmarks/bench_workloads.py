@@ -33,7 +33,7 @@ class Counts:
 
 def counts(ours: int) -> Counts:
     """The counts for so many questions of this package in a round."""
-    return Counts(ours, max(1, ours // 4), (max(2, ours * 5 // 4), ours * 15 // 2))
+    return Counts(ours, max(1, ours // 4), (max(2, ours * 5 // 4), ours * 5))
 
 
 def write_release(folder: Path, clips: Sequence[Path], seconds: int, names: int, questions: int) -> None:

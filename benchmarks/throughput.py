@@ -1,6 +1,6 @@
 """Questions per second of this package, the release's loop and lmms-eval's wrapper on one checkpoint.
 
-    python benchmarks/throughput.py [--out FILE] [--rounds 3] [--questions 40] [--gpu-sized]
+    python benchmarks/throughput.py [--out FILE] [--rounds 3] [--questions 32] [--gpu-sized]
 
 Makes clips like those of a camera, each with pictures of its own, and asks about them in turns, in one process:
 `release` is a loop as in the release's code, `lmms_eval` is lmms-eval's own `qwen2_5_omni`, `humansense_omni` is this
@@ -68,7 +68,7 @@ def use_own_digests(folder: Path) -> None:
     os.environ["HF_HOME"] = huggingface_hub.constants.HF_HOME = str(folder)
 
 
-def main(out: Path | None = None, rounds: int = 3, questions: int = 40, gpu_sized: bool = False) -> None:
+def main(out: Path | None = None, rounds: int = 3, questions: int = 32, gpu_sized: bool = False) -> None:
     """Run the benchmark, print its table and write its figures."""
     warnings.filterwarnings("ignore", category=FutureWarning, module="librosa")
     started = time.perf_counter()

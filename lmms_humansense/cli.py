@@ -203,7 +203,9 @@ def report(
     epilog="Example: lmms-humansense rescore HumanSense_VQA_M_audio.json HumanSense_AQA_M_audio.json --out scores"
 )
 def rescore(
-    files: Annotated[list[Path], typer.Argument(help="Files such as HumanSense_VQA_<model>_audio.json: results of the release.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Files such as HumanSense_VQA_<model>_audio.json: results of the release.")
+    ],
     model: Annotated[str | None, typer.Option(help="The model, if a file has responses of several.")] = None,
     think: Annotated[bool, typer.Option("--think", help="Score think prompts by the release's other scorer.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for a report, and results for other commands.")] = None,
@@ -245,7 +247,7 @@ def parity(
 def demo(
     output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("humansense_demo"),
 ) -> None:
-    """Ask a tiny model that has learned a small world: with everything, without sound, blind; on a CPU, in about a minute."""
+    """Ask a tiny model that has learned a small world: with everything, without sound, blind; in a minute, on a CPU."""
     from .demo.command import DemoError, run_demo
 
     try:

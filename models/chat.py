@@ -307,13 +307,16 @@ class ChatModel(lmms):
     def _responses(self, requests: list[Instance], ledger: Ledger) -> Iterator[GenerationResult]:
         """The responses to requests, in order."""
         bar = tqdm(total=len(requests), desc="Model Responding", disable=self.rank != 0)
+        done = 0  # a disabled bar does not count
 
         def tell() -> None:
             if self.on_progress is not None:
                 counts = (len(ledger.failures), self.truncated.total(), ledger.recalled, ledger.stored)
-                self.on_progress(Progress(bar.n, len(requests), *counts, self.busy))
+                self.on_progress(Progress(done, len(requests), *counts, self.busy))
 
         def on_response() -> None:
+            nonlocal done
+            done += 1
             bar.update()
             tell()
 

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from ..dataset.found import PREPARE, find, is_offline
 from ..plugin.checks import existing, why_unwritable
+from ..tasks.humansense.annotations import FILES
 
 Verdict = Literal["ok", "note", "wrong"]
 
@@ -156,8 +157,11 @@ def _unreachable(address: str) -> str | None:
 
 def _data(hub_answers: bool) -> Finding:
     found = find()
-    if found.problem is not None:
-        return Finding("data", "wrong", f"{found.problem} The embedded sample (humansense_sample) needs none.")
+    problem = found.problem_of(FILES)
+    if problem is not None and not (found.questions and found.media):
+        return Finding("data", "wrong", f"{problem} The embedded sample (humansense_sample) needs none.")
+    if problem is not None:
+        return Finding("data", "note", f"{problem} The other questions can be asked.")
     if found.media:
         return Finding("data", "ok", found.source)
     if found.source.startswith("hf://") and not hub_answers:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from ..dataset.found import Found, find
 from ..plugin.names import SAMPLE
-from ..tasks.humansense.annotations import key_of
+from ..tasks.humansense.annotations import FILES, key_of
 from ..tasks.humansense.taxonomy import LEVELS, TASKS, VIDEO, Task
 from ..tasks.humansense.variants import BENCHMARK, VARIANTS, Variant
 
@@ -93,7 +93,7 @@ def _needs(tasks: tuple[Task, ...], variant: Variant) -> str:
 def _offline(keys: set[str], shows: bool, found: Found) -> str:
     if found.problem is not None or not keys <= set(found.questions):
         return "no"
-    if not shows:
+    if not shows and not found.is_folder:  # in a folder, the clips of all questions are looked for
         return "yes"
     if not keys <= set(found.media):
         return "no"
@@ -120,7 +120,8 @@ def show(as_json: bool, tasks: bool) -> int:
         if tasks or entry.kind == "group":
             print(_line(entry))
     print("\nGB: what is fetched at most. ", end="")
-    print(f"Data: {found.source}" + (f"\n{found.problem}" if found.problem else ""))
+    problem = found.problem_of(FILES)
+    print(f"Data: {found.source}" + (f"\n{problem}" if problem else ""))
     if any(entry.offline == "partly" for entry in known):
         print("partly: some clips are in the cache; `lmms-humansense prepare --check` says which are missing.")
     if not tasks:

@@ -1,7 +1,9 @@
 """Where questions and media would be read from, and which are on this machine, without asking a network."""
 
+import contextlib
 import json
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -27,13 +29,29 @@ class Found:
         questions: Which annotation files are on this machine, by key ("VQA", "AQA").
         media: Which of their media are on this machine, by key, as far as this can be seen: a folder or archive, or at
             least one file that was fetched.
-        problem: Why a run could not begin; None if it could.
+        problem: Why no run could begin; None if one could.
     """
 
     source: str
     questions: tuple[str, ...]
     media: tuple[str, ...]
     problem: str | None
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether they are in a folder that the user has named, where nothing is fetched."""
+        return "://" not in self.source
+
+    def problem_of(self, keys: Collection[str]) -> str | None:
+        """Why a run with questions of these annotation files ("VQA", "AQA") could not begin; None if it could."""
+        if self.problem is not None or not self.is_folder:
+            return self.problem
+        for key in sorted(keys):
+            if key not in self.questions:
+                return f"There is no {FILES[key]} in {self.source}."
+            if key not in self.media:
+                return f"There is neither {MEDIA[key]}/ nor {MEDIA[key]}.zip in {self.source}."
+        return None
 
 
 def is_offline() -> bool:
@@ -63,9 +81,7 @@ def find() -> Found:
     folder = next(place for place in (Path(root), Path(root) / FOLDER) if _any_file(place))
     questions = tuple(key for key, name in FILES.items() if (folder / name).is_file())
     media = tuple(key for key, name in MEDIA.items() if (folder / name).is_dir() or (folder / f"{name}.zip").is_file())
-    missing = [MEDIA[key] for key in questions if key not in media]
-    lacking = f"There is neither {missing[0]}/ nor {missing[0]}.zip in {root}." if missing else None
-    return Found(root, questions, media, lacking)
+    return Found(root, questions, media, None)
 
 
 def _any_file(folder: Path) -> bool:
@@ -79,7 +95,9 @@ def _in_cache() -> Found:
     place = hub.HubFolder(repository(), revision, FOLDER)
     questions = tuple(key for key, name in FILES.items() if _is_cached(place, name))
     fetched = cache.cache_folder() / "media"
-    media = questions if fetched.is_dir() and any(fetched.iterdir()) else ()
+    media: tuple[str, ...] = ()
+    with contextlib.suppress(OSError):  # another user's folder, whose files cannot be listed
+        media = questions if fetched.is_dir() and any(fetched.iterdir()) else ()
     problem = None
     if is_offline() and not questions:
         problem = f"HF_HUB_OFFLINE is set, and the questions are not in the Hub's cache: {PREPARE} that has them."

@@ -1,5 +1,6 @@
 """The command `lmms-humansense demo`: asks a tiny model that has learned, with everything, without sound, and blind."""
 
+import contextlib
 import json
 import os
 import sys
@@ -38,7 +39,7 @@ def run_demo(output: Path) -> None:
         output: The folder for the results.
 
     Raises:
-        DemoError: lmms-eval wrote no results, or some requests failed.
+        DemoError: A folder cannot be written, lmms-eval wrote no results, or some requests failed.
     """
     console = Console(highlight=False, soft_wrap=True)
     command = command_of(output)
@@ -87,9 +88,14 @@ def _ask(command: Sequence[str], output: Path) -> Path:
     except OSError as error:
         raise DemoError(f"{output} cannot be written ({error.strerror or error}); name another folder.") from None
     variables = {"TOKENIZERS_PARALLELISM": "false", "HUMANSENSE_DATA": str(WORLD)}
-    with tempfile.TemporaryDirectory(prefix="lmms-humansense-") as folder:
-        events = Path(folder) / "events.jsonl"
-        events.touch()
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="lmms-humansense-"))
+            events = Path(folder) / "events.jsonl"
+            events.touch()
+        except OSError as error:
+            reason = error.strerror or error
+            raise DemoError(f"No temporary folder can be written ({reason}): set TMPDIR to one.") from None
         # Warnings would say of each task that its questions are fewer than the paper's.
         run_shown(command, events, taken, variables=variables, warns=False)
     return messages

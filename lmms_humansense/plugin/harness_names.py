@@ -130,25 +130,33 @@ def _version() -> str:
 
 
 def known_models() -> frozenset[str] | None:
-    """The names of lmms-eval's own models, with their aliases; None if this release has them elsewhere."""
+    """The names of lmms-eval's own models, with their aliases; None if this release has them in another form."""
     tables = _literals("models/__init__.py", "AVAILABLE_SIMPLE_MODELS", "AVAILABLE_CHAT_TEMPLATE_MODELS")
-    if len(tables) < 2:
+    aliases = _literals("models/__init__.py", "MODEL_ALIASES").get("MODEL_ALIASES")
+    if len(tables) < 2 or not isinstance(aliases, dict) or not all(isinstance(each, dict) for each in tables.values()):
         return None
-    aliases = _literals("models/__init__.py", "MODEL_ALIASES").get("MODEL_ALIASES", {})
+    if not all(isinstance(each, list | tuple) for each in aliases.values()):
+        return None
     return frozenset(
         {name for table in tables.values() for name in table} | {a for each in aliases.values() for a in each}
     )
 
 
 def _literals(file: str, *names: str) -> dict[str, Any]:
-    """The values of variables of a module that are literals, by name."""
-    found = {}
+    """The values of variables of a module that are literals, by name; none of a variable that gets something else."""
+    found, others = {}, set()
     for node in getattr(_parsed(file), "body", []):
-        target = node.target if isinstance(node, ast.AnnAssign) else next(iter(getattr(node, "targets", [])), None)
+        if not isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+            continue
+        target = node.targets[0] if isinstance(node, ast.Assign) else node.target
         if isinstance(target, ast.Name) and target.id in names and node.value is not None:
-            with contextlib.suppress(ValueError):
+            try:
                 found[target.id] = ast.literal_eval(node.value)
-    return found
+            except (ValueError, TypeError):
+                others.add(target.id)
+            if isinstance(node, ast.AugAssign):
+                others.add(target.id)
+    return {name: value for name, value in found.items() if name not in others}
 
 
 def _parsed(file: str) -> ast.Module | None:
@@ -160,25 +168,42 @@ def _parsed(file: str) -> ast.Module | None:
 
 
 def known_options() -> tuple[Option, ...]:
-    """The options of lmms-eval's command line; none if this release defines them elsewhere."""
+    """The options of lmms-eval's command line.
+
+    Returns:
+        The options; none if this release defines them elsewhere, or one in a form that `Option` cannot describe.
+    """
     tree = _parsed("__main__.py")
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)] if tree else []
-    return tuple(_option(call) for call in calls if _adds_option(call))
+    read = [_option(call) for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == _ADDS]
+    options = tuple(option for option in read if option is not None)
+    names = [name for option in options for name in option.names]
+    return options if len(options) == len(read) and len(set(names)) == len(names) else ()
 
 
-def _adds_option(call: ast.Call) -> bool:
-    return isinstance(call.func, ast.Attribute) and call.func.attr == "add_argument" and bool(_strings(call.args))
+_ADDS = "add_argument"
+"""The method that defines an option."""
 
 
-def _option(call: ast.Call) -> Option:
+def _option(call: ast.Call) -> Option | None:
+    """The option that a call defines; None if `Option` cannot describe it."""
+    names = _strings(call.args)
     given = {keyword.arg: keyword.value for keyword in call.keywords}
-    action, kind, choices = given.get("action"), given.get("type"), given.get("choices")
+    action = given.get("action", ast.Constant("store"))
+    kind, choices = given.get("type"), given.get("choices")
+    if not names or len(names) < len(call.args) or not all(name.startswith("-") for name in names):
+        return None
+    if None in given or "nargs" in given or not isinstance(action, ast.Constant):
+        return None
+    if action.value not in ("store", "store_true"):
+        return None
     numbers = {"int": int, "float": float}
+    listed = _strings(choices.elts) if isinstance(choices, ast.List | ast.Tuple) else ()
     return Option(
-        names=_strings(call.args),
-        takes_value=not (isinstance(action, ast.Constant) and action.value == "store_true"),
+        names=names,
+        takes_value=action.value == "store",
         kind=numbers.get(kind.id, str) if isinstance(kind, ast.Name) else str,
-        choices=_strings(choices.elts) if isinstance(choices, ast.List | ast.Tuple) else None,
+        choices=listed if isinstance(choices, ast.List | ast.Tuple) and len(listed) == len(choices.elts) else None,
     )
 
 

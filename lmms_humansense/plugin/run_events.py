@@ -91,14 +91,16 @@ def progress_reporter() -> "Callable[[Progress], None]":
         is_end = state.done in (0, state.total)
         if is_end or now - last[0] > _BETWEEN:
             last[0] = now
-            _append("progress", **asdict(state))
+            with contextlib.suppress(OSError):  # the run needs nobody who looks on
+                _append("progress", **asdict(state))
 
     return report
 
 
 def warned(text: str) -> None:
     """Report a warning that a user should see during the run."""
-    _append("warning", text=text)
+    with contextlib.suppress(OSError):  # it is in the log as well
+        _append("warning", text=text)
 
 
 def reason_of(error: BaseException) -> str:

@@ -57,7 +57,7 @@ def prepare(
 
     def work(console: Console) -> int:
         asked = _without_sample(tasks, console, as_json)
-        if not asked:
+        if asked is None:
             return 0
         if keep_archives and to is None:
             raise DataError("--keep-archives needs --to, the folder for the archives.")
@@ -105,7 +105,7 @@ def prepare_decoded(
 
     def work(console: Console) -> int:
         asked = _without_sample(tasks, console, as_json)
-        if not asked:
+        if asked is None:
             return 0
         target, shown = to and to.absolute(), decoded.showing(model_args)
         if check_only:
@@ -181,15 +181,21 @@ def _named(what: str, names: list[str]) -> list[str]:
     return [*(f"{what}: {name}" for name in names[:_MOST_NAMED]), *more]
 
 
-def _without_sample(tasks: str, console: Console, as_json: bool) -> str:
-    """The names without those of the embedded sample, of which it is said that nothing has to be prepared."""
+def _without_sample(tasks: str, console: Console, as_json: bool) -> str | None:
+    """The names without those of the embedded sample, of which it is said that nothing has to be prepared.
+
+    Returns:
+        The names, separated by commas; None if nothing else was named.
+    """
     names = tasks.split(",")
     others = [name for name in names if not f"{name.strip()}_".startswith(f"{SAMPLE}_")]
     if len(others) < len(names):
         console.print(_EMBEDDED)
-    if not others and as_json:
+    if others:
+        return ",".join(others)
+    if as_json:
         print(json.dumps({"ok": True, "questions": 0, "files": 0}))
-    return ",".join(others)
+    return None
 
 
 def _as_json(planned: Plan, outcome: PrepareResult) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -111,10 +111,14 @@ def showing(model_args: str) -> Showing:
     """
     try:
         given = read_model_args(model_args)
-        if "pretrained" not in given:
-            return Showing(read_settings(RunSettings, given, {}, "prepare --model-args"), _FACTOR)
-        config = read_config(str(given["pretrained"]))
-        return Showing(read_local_settings(given), family_of(str(config["model_type"])).frame_factor)
+        pretrained, factor = given.get("pretrained"), _FACTOR
+        if pretrained is not None:
+            factor = family_of(str(read_config(str(pretrained))["model_type"])).frame_factor
+        if given.pop("engine", "local") == "vllm":  # whose other arguments have no effect on what is shown
+            given = {one.name: given[one.name] for one in fields(RunSettings) if one.name in given}
+        elif pretrained is not None:
+            return Showing(read_local_settings(given), factor)
+        return Showing(read_settings(RunSettings, given, {}, "prepare --model-args"), factor)
     except ValueError as error:
         raise DataError(f"--model-args: {error}") from error
 

@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from ..models.runtime.failure_limit import read_limit
 from ..plugin import harness_names
 from ..plugin.harness_names import Option
 from ..plugin.names import MODELS
+from .redaction import REDACTED, without_secrets
 
 OUTPUT = "humansense_results"
 """The folder for results without --output_path."""
@@ -23,11 +25,15 @@ _OWN = ("--max_failures", "--dry_run", "--price_in", "--price_out")
 
 _READ = (
     *(Option((f"--{name}",)) for name in ("model", "model_args", "tasks", "device", "output_path", "include_path")),
-    *(Option((f"--{name}",)) for name in ("gen_kwargs", "limit", "verbosity", "config")),
+    *(Option((f"--{name}",)) for name in ("gen_kwargs", "limit", "offset", "verbosity", "config")),
     Option(("--batch_size", "-b")),
     Option(("--use_cache", "-c")),
+    Option(("--repeats", "--num_samples", "-n")),
 )
 """The options of lmms-eval that are read here, for a release of it whose options are not known."""
+
+_SECRET = f"# A secret was left out. Where {REDACTED} stands, put it back before you run this file again.\n"
+"""The first line of a file of arguments of which one was a secret."""
 
 
 class ArgumentsError(ValueError):
@@ -117,8 +123,11 @@ def read(arguments: Sequence[str]) -> dict[str, Any]:
 
     Returns:
         The values by name ("use_cache"); None for an option that is not given.
+
+    Raises:
+        ArgumentsError: An abbreviated name fits more than one option.
     """
-    parser = argparse.ArgumentParser(add_help=False)
+    parser = _Parser(add_help=False)
     for option in _READ:
         parser.add_argument(*option.names, nargs="?")
     return vars(parser.parse_known_args(arguments)[0])
@@ -150,12 +159,21 @@ def check_options(arguments: Sequence[str]) -> None:
 
 
 def only_informs(arguments: Sequence[str]) -> bool:
-    """Whether these arguments let lmms-eval print something and evaluate nothing."""
+    """Whether these arguments let lmms-eval print something and evaluate nothing.
+
+    Args:
+        arguments: The arguments for lmms-eval.
+
+    Returns:
+        Whether they do.
+
+    Raises:
+        ArgumentsError: An abbreviated name fits more than one option.
+    """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)  # --power is another argument
-    parser.add_argument("--tasks", nargs="?")
     parser.add_argument("-h", "--help", "--power_analysis", "--power-analysis", dest="informs", action="store_true")
     given, _ = parser.parse_known_args(arguments)
-    return given.informs or given.tasks in _LISTS
+    return given.informs or read(arguments)["tasks"] in _LISTS
 
 
 def with_file(arguments: Sequence[str]) -> list[str]:
@@ -196,17 +214,26 @@ def _typed(name: str, value: Any) -> list[str]:
     if value is True:
         return [f"--{name}"]
     if isinstance(value, Mapping):
-        value = ",".join(f"{key}={_quoted(each)}" for key, each in value.items())
+        value = ",".join(f"{key}={_quoted(each)}" for key, each in value.items() if each is not None)
     elif isinstance(value, list):
-        value = ",".join(map(str, value))
+        nested = any(isinstance(each, list | Mapping) for each in value)  # lmms-eval reads pairs of tags as JSON
+        value = _json(value) if nested else ",".join(map(str, value))
     return [f"--{name}={value}"]
 
 
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)  # YAML also has dates
+
+
 def _quoted(value: Any) -> str:
-    """A value of `--model_args`; with a comma in it, it needs quotes."""
-    text = str(value).lower() if isinstance(value, bool) else str(value)
+    """A value of `--model_args`; text needs quotes if it has a comma, or an opening bracket that is not closed."""
+    if isinstance(value, bool | list | Mapping):
+        return _json(value)
+    text = str(value)
+    if text[:1] + text[-1:] in ("[]", "{}") or not ("," in text or text.startswith(("[", "{"))):
+        return text
     quote = "'" if '"' in text else '"'
-    return f"{quote}{text}{quote}" if "," in text and text[:1] not in "[{" else text
+    return f"{quote}{text}{quote}"
 
 
 def as_file(arguments: Sequence[str]) -> str:
@@ -216,33 +243,43 @@ def as_file(arguments: Sequence[str]) -> str:
         arguments: What was typed after `run`, with the arguments of a file in their place.
 
     Returns:
-        YAML: the arguments with their values, by name.
+        YAML: the arguments with their values, by name, without `--dry_run`. Secrets are left out, as lmms-eval leaves
+        them out of its results; then a comment in the first line says so.
     """
     import yaml
 
-    content: dict[str, Any] = {}
-    for name, values in _pairs(arguments):
-        content[name] = True if not values else values[0]
-    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=1000)
+    given = {name: values[0] if values else None for name, values in _pairs(arguments) if name != "dry_run"}
+    written = {name: True if value is None else without_secrets(name, value) for name, value in given.items()}
+    is_changed = any(value is not None and written[name] != value for name, value in given.items())
+    return (_SECRET if is_changed else "") + yaml.safe_dump(written, sort_keys=False, allow_unicode=True, width=1000)
 
 
 def _pairs(arguments: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """The options with their values, in order, under the first of their names."""
-    full = {name: option.names[0] for option in (*_READ, *harness_names.known_options()) for name in option.names}
+    """The options with their values, in order, under the first of their long names."""
+    full = {name: _long(option) for option in (*_READ, *harness_names.known_options()) for name in option.names}
     pairs: list[tuple[str, list[str]]] = []
     for part in arguments:
         if part.startswith("--"):
             name, has_value, value = part.partition("=")
             pairs.append((_full(name, full), [value] if has_value else []))
         elif len(part) > 1 and part[0] == "-" and part[:2] in full:
-            pairs.append((_full(part[:2], full), [part[2:]] if part[2:] else []))
+            pairs.append((_full(part[:2], full), [part[2:].removeprefix("=")] if part[2:] else []))
         elif pairs:
             pairs[-1][1].append(part)
     return [(name.lstrip("-"), values) for name, values in pairs]
 
 
+def _long(option: Option) -> str:
+    """The first name of an option that may stand in a file: a short one could be the beginning of others there."""
+    return next((name for name in option.names if name.startswith("--")), option.names[0])
+
+
 def _full(name: str, names: Mapping[str, str]) -> str:
+    """The name under which an option is kept, which may be abbreviated if it is one of lmms-eval's."""
+    own = name.replace("-", "_").replace("__", "--", 1)
+    if own in _OWN:
+        return own
     if name in names:
         return names[name]
     longer = {full for known, full in names.items() if known.startswith(name)}
-    return longer.pop() if len(longer) == 1 else name.replace("-", "_").replace("__", "--", 1)
+    return longer.pop() if len(longer) == 1 else own

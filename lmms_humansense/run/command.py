@@ -7,6 +7,7 @@ incomplete, and the same command resumes it.
 
 import contextlib
 import functools
+import io
 import json
 import os
 import shlex
@@ -16,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any
@@ -25,7 +26,7 @@ from ..models.runtime.failure_limit import allowed, read_limit
 from ..models.runtime.signals import EXIT_INCOMPLETE as INCOMPLETE
 from ..models.runtime.worker_process import end_with
 from ..plugin import run_events
-from ..plugin.names import TASK_PREFIX, is_ours
+from ..plugin.names import is_ours
 from ..plugin.run_events import RunEvents
 from ..plugin.unanswered import sentences, unanswered
 from . import dry_run
@@ -33,6 +34,7 @@ from .arguments import ArgumentsError, as_file, only_informs, read, with_default
 from .arguments import own as own_arguments
 from .first_checks import check
 from .page import Output, Page
+from .scores import is_humansense, of_other_tasks
 
 COMPLETE, BAD_ARGUMENTS = 0, 2
 
@@ -48,18 +50,19 @@ _LAST_OUTPUT = 5.0
 def run(arguments: Sequence[str]) -> int:
     """Run lmms-eval with the arguments, say how it ended, and return the exit status."""
     typed = arguments
-    try:
-        expanded, own = own_arguments(with_file(arguments))
-        if only_informs(expanded):
-            printed = subprocess.call([sys.executable, "-m", "lmms_eval", *expanded])
-            return COMPLETE if printed == 0 else BAD_ARGUMENTS
-        check(expanded)
-        if own.dry_run:
-            dry_run.show(read(expanded), own)
-            return COMPLETE
-    except ArgumentsError as error:
-        return _refused(str(error))
     first = os.environ.get("RANK", "0") == "0"
+    try:
+        with contextlib.nullcontext() if first else _silent():
+            whole = with_file(arguments)
+            expanded, own = own_arguments(whole)
+            if only_informs(expanded):
+                return _inform(expanded, first)
+            check(expanded)
+            if own.dry_run:
+                dry_run.show(read(expanded), own)
+                return COMPLETE
+    except ArgumentsError as error:
+        return _refused(str(error), first or os.environ.get("LOCAL_RANK") == "0")
     harness = with_defaults(expanded)
     with contextlib.ExitStack() as stack:
         try:
@@ -76,10 +79,26 @@ def run(arguments: Sequence[str]) -> int:
         events = run_events.read(file)
         status, sentence = judge(ended, events, first)
     if status == COMPLETE and first:
-        _conclude(events, expanded)
+        _conclude(events, whole)
         status, sentence = judge_failures(events, own.max_failures)
     _say_the_end(status, sentence, typed, events, output, first)
     return status
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Print nothing: the first process of the run says it."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        yield
+
+
+def _inform(arguments: Sequence[str], first: bool) -> int:
+    """Let lmms-eval print its help or a list, and return the exit status."""
+    # `-h` alone would print its subcommands.
+    given = ["eval", "--help"] if {"-h", "--help"} & set(arguments) else arguments
+    to = None if first else subprocess.DEVNULL
+    printed = subprocess.call([sys.executable, "-m", "lmms_eval", *given], stdout=to, stderr=to)
+    return COMPLETE if printed == 0 else BAD_ARGUMENTS
 
 
 def _output(arguments: Sequence[str]) -> Output | None:
@@ -124,8 +143,8 @@ def run_shown(
         return _run_watched(command, events, variables=variables)
     from rich.console import Console
 
-    with Page(events, Console(highlight=False, soft_wrap=True, quiet=not first), output, warns):
-        return _run_watched(command, events, output.take, variables)
+    page = Page(events, Console(highlight=False, soft_wrap=True, quiet=not first), output, warns)
+    return _run_watched(command, events, output.take, variables, page)
 
 
 def _say_the_end(
@@ -146,31 +165,39 @@ def _say_the_end(
         print(f"To go on where it stopped:\n    {resume_command(typed)}", file=sys.stderr)
 
 
-def _refused(sentence: str) -> int:
-    print(f"\nlmms-humansense run: {sentence}", file=sys.stderr)
+def _refused(sentence: str, says: bool = True) -> int:
+    if says:
+        print(f"\nlmms-humansense run: {sentence}", file=sys.stderr)
     return BAD_ARGUMENTS
 
 
 def _conclude(events: RunEvents, arguments: Sequence[str]) -> None:
-    """Print the scores of a complete run and write its report, if it evaluated our tasks.
+    """Print the scores of a complete run, and write the report of the tasks of this package.
 
     Beside the results, a file gets the arguments, for `run --config`.
+
+    Args:
+        events: What the run reported.
+        arguments: What was typed after `run`, with the arguments of a file in their place.
     """
     from rich.console import Console
 
     from ..report.command import conclude
 
-    results = [
-        Path(results)
-        for tasks, results in events.ended
-        if results is not None and any(task.startswith(TASK_PREFIX) for task in tasks)
-    ]
-    for place in results:
+    console = Console(highlight=False, soft_wrap=True)
+    if isinstance(console.file, io.TextIOWrapper):
+        console.file.reconfigure(errors="replace")
+    ended = [(tasks, Path(results)) for tasks, results in events.ended if results is not None]
+    for tasks, place in ended:
         file = place.with_name(f"{place.name.removesuffix('results.json')}run.yaml")
         with contextlib.suppress(OSError):  # the results are there already
             file.write_text(as_file(arguments), encoding="utf-8")
-    if results:
-        conclude(results, Console(highlight=False, soft_wrap=True))
+        if not all(map(is_humansense, tasks)):
+            for line in (*of_other_tasks(place), f"Results: {place}"):
+                console.print(line, markup=False)
+    ours = [place for tasks, place in ended if any(map(is_humansense, tasks))]
+    if ours:
+        conclude(ours, console)
 
 
 def judge(ended: int, events: RunEvents, first: bool = True) -> tuple[int, str]:
@@ -277,6 +304,7 @@ def _run_watched(
     file: Path,
     take: Callable[[bytes], None] | None = None,
     variables: Mapping[str, str] = MappingProxyType({}),
+    page: contextlib.AbstractContextManager[Any] | None = None,
 ) -> int:
     """Run the command and return its exit status. SIGTERM is passed on to it, and it ends if this process is killed.
 
@@ -285,6 +313,8 @@ def _run_watched(
         file: The file for its events.
         take: Called with what it prints; None to let it print.
         variables: Environment variables for it, beside those of this process.
+        page: What is shown meanwhile. It is entered once the process has been started, because Python does not allow
+            `preexec_fn` beside threads.
 
     Returns:
         The exit status; negative is the signal that ended it.
@@ -302,18 +332,21 @@ def _run_watched(
     # would inherit that.
     before = signal.signal(signal.SIGTERM, pass_on), signal.signal(signal.SIGINT, lambda number, frame: None)
     try:
-        piped: dict[str, Any] = {} if take is None else {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        piped: dict[str, Any] = {}
+        if take is not None:  # nobody sees a question that it asks
+            piped = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         environment = {**os.environ, **variables, run_events.FILE: str(file)}
         process = subprocess.Popen(command, env=environment, preexec_fn=ending, **piped)
         if arrived:  # while the process was being started
             process.send_signal(arrived[-1])
-        if take is None:
-            return process.wait()
-        pump = threading.Thread(target=_pump, args=(process.stdout, take), daemon=True)
-        pump.start()
-        status = process.wait()
-        pump.join(_LAST_OUTPUT)  # processes that it has started may keep the pipe open
-        return status
+        with page or contextlib.nullcontext():
+            if take is None:
+                return process.wait()
+            pump = threading.Thread(target=_pump, args=(process.stdout, take), daemon=True)
+            pump.start()
+            status = process.wait()
+            pump.join(_LAST_OUTPUT)  # processes that it has started may keep the pipe open
+            return status
     finally:
         signal.signal(signal.SIGTERM, before[0])
         signal.signal(signal.SIGINT, before[1])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..dataset.anywhere import as_data_errors, install
+from ..models.runtime.arguments import read_model_args
 from ..plugin import checks
 from ..plugin.entry_points import task_folder
 from ..plugin.harness_names import names_in
@@ -49,6 +50,7 @@ class Forecast:
         absent: The bytes of each that has to be fetched first; None if they are not known.
         prompt_tokens: About how many tokens the prompts have at most, with all frames and sounds.
         answer_tokens: How many tokens the answers have at most.
+        overridden: Arguments of the model that change what is shown, which the tokens do not count.
     """
 
     questions: int = 0
@@ -58,6 +60,7 @@ class Forecast:
     absent: dict[tuple[str, str], int | None] = field(default_factory=dict)
     prompt_tokens: int = 0
     answer_tokens: int = 0
+    overridden: list[str] = field(default_factory=list)
 
 
 def show(given: Mapping[str, Any], own: Own) -> None:
@@ -105,6 +108,8 @@ def sentences(found: Forecast, own: Own) -> Iterator[str]:
         f"About {found.prompt_tokens:,} tokens of prompts (at most, as Qwen2.5-Omni counts: {_PAIR} for two frames, "
         f"{_SECOND} for a second of sound), and at most {found.answer_tokens:,} of answers."
     )
+    if found.overridden:
+        yield f"These are for the frames of the tasks: {', '.join(found.overridden)} in --model_args is not counted."
     if own.price_in is not None or own.price_out is not None:
         prompts = found.prompt_tokens / 1e6 * (own.price_in or 0.0)
         answers = found.answer_tokens / 1e6 * (own.price_out or 0.0)
@@ -117,27 +122,31 @@ def plan(given: Mapping[str, Any]) -> Forecast:
     """Count what a run would take.
 
     Args:
-        given: The arguments for lmms-eval by name, of which `tasks`, `limit` and `gen_kwargs` are read.
+        given: The arguments for lmms-eval by name, of which `tasks`, `limit`, `offset`, `repeats`, `gen_kwargs` and
+            `model_args` are read.
 
     Returns:
         The counts.
 
     Raises:
-        ArgumentsError: `gen_kwargs` has a `max_new_tokens` that is no number.
+        ArgumentsError: `gen_kwargs` has a `max_new_tokens` that is no number, or `model_args` cannot be read.
         DataError: The questions or the list of the media cannot be read.
     """
     found = Forecast()
+    found.overridden = _overridden(given.get("model_args") or "")
     new_tokens = _new_tokens(given.get("gen_kwargs") or "")
     for name in _names(given["tasks"]):
         ours = checks.tasks_of(name)
         found.not_counted += [] if ours else [name]
         for group, variant, task in ours:
-            docs = _limited(_load(group, task), given.get("limit"))
+            docs = _limited(_load(group, task), given.get("limit"), int(given.get("offset") or 0))
             found.tasks += 1
             found.questions += len(docs)
             found.answer_tokens += len(docs) * new_tokens
             for doc in docs:
                 _add(found, doc, variant, task)
+    repeats = int(given.get("repeats") or 1)
+    found.prompt_tokens, found.answer_tokens = repeats * found.prompt_tokens, repeats * found.answer_tokens
     return found
 
 
@@ -154,11 +163,19 @@ def _load(group: str, task: Task) -> list[data.LocatedDoc]:
     return data.load(task.code, data.release_root(source["repository"]))
 
 
-def _limited(docs: list[data.LocatedDoc], limit: str | None) -> list[data.LocatedDoc]:
+def _limited(docs: list[data.LocatedDoc], limit: str | None, offset: int) -> list[data.LocatedDoc]:
     number = float(limit or -1)
-    if number < 0:
-        return docs
-    return docs[: math.ceil(number * len(docs)) if number < 1 else int(number)]
+    count = len(docs) if number < 0 else math.ceil(number * len(docs)) if number < 1 else int(number)
+    return docs[offset:][:count]
+
+
+def _overridden(model_args: str) -> list[str]:
+    """The arguments of a model that give other frames than the tasks'."""
+    try:
+        given = read_model_args(model_args)
+    except ValueError as error:
+        raise ArgumentsError(str(error)) from None
+    return [name for name in ("frames", "fps", "nframes", "max_pixels") if name in given]
 
 
 def _new_tokens(gen_kwargs: str) -> int:

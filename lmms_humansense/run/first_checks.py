@@ -17,6 +17,7 @@ from ..models.runtime.arguments import read_model_args
 from ..plugin import checks, harness_names
 from ..plugin.entry_points import task_folder
 from ..plugin.names import MODELS, SAMPLE, TASK_PREFIX
+from ..tasks.humansense.annotations import key_of
 from .arguments import OUTPUT, ArgumentsError, check_options, read
 from .engine_names import engine_arguments
 
@@ -40,7 +41,8 @@ def check(arguments: Sequence[str]) -> None:
     _check_model_args(given)
     _check_data(given["tasks"])
     for option, folder in (("output_path", given["output_path"] or OUTPUT), ("use_cache", given["use_cache"])):
-        reason = checks.why_unwritable(checks.existing(Path(folder).absolute())) if folder else None
+        place = checks.existing(Path(folder).absolute()) if folder else None
+        reason = checks.why_unwritable(place) if place is not None and place.is_dir() else None  # may also be a file
         if reason is not None:
             raise ArgumentsError(f"--{option} {folder} cannot be written ({reason}); name another folder.")
 
@@ -69,6 +71,8 @@ def unknown_tasks(tasks: str | None, include_path: str | None) -> str | None:
         if theirs is None:
             return None
         missing = [name for name in missing if not _matches(name, theirs)]
+        if len(missing) < len(wanted):  # lmms-eval passes over a pattern that matches nothing
+            missing = [name for name in missing if not _is_pattern(name)]
         if not missing:
             return None
     similar = _similar(missing[0], ours, ours | included | (theirs or frozenset()))
@@ -77,13 +81,17 @@ def unknown_tasks(tasks: str | None, include_path: str | None) -> str | None:
 
 def _index() -> Path:
     home = os.environ.get("HF_HOME", "").strip() or os.path.join(
-        os.environ.get("XDG_CACHE_HOME", "").strip() or os.path.expanduser("~/.cache"), "huggingface"
+        os.environ.get("XDG_CACHE_HOME", "").strip() or "~/.cache", "huggingface"
     )
-    return Path(home) / "humansense" / "lmms-eval-tasks.json"
+    return Path(os.path.expandvars(os.path.expanduser(home))) / "humansense" / "lmms-eval-tasks.json"
 
 
 def _matches(name: str, known: Iterable[str]) -> bool:
-    return bool(fnmatch.filter(known, name)) if set(name) & set("*?[") else name in known
+    return bool(fnmatch.filter(known, name)) if _is_pattern(name) else name in known
+
+
+def _is_pattern(name: str) -> bool:
+    return bool(set(name) & set("*?["))
 
 
 def _similar(name: str, ours: Iterable[str], known: Iterable[str]) -> str:
@@ -149,7 +157,9 @@ def _read_settings(model: str, arguments: dict[str, Any]) -> None:
         if importlib.util.find_spec("vllm") is None:
             raise ValueError("engine=vllm needs vLLM, which is not installed: pip install 'lmms-humansense[vllm]'.")
         _check_engine_arguments(arguments)
-        _check_checkpoint(str(arguments.get("pretrained", "")))
+        if not arguments.get("pretrained"):
+            raise ValueError("humansense_omni needs pretrained=, the folder or Hub name of a checkpoint.")
+        _check_checkpoint(str(arguments["pretrained"]))
     else:
         raise ValueError(f"engine={engine}: humansense_omni knows the engines local and vllm.")
 
@@ -185,10 +195,11 @@ def _check_checkpoint(pretrained: str) -> None:
 def _check_data(tasks: str) -> None:
     """Refuse tasks whose questions are neither where the user says nor, without a network, in the cache."""
     named = [name for name in tasks.split(",") if name.startswith(TASK_PREFIX) and not name.startswith(SAMPLE)]
-    if not any(checks.tasks_of(name) for name in named):
+    keys = {key_of(task) for name in named for _, _, task in checks.tasks_of(name)}
+    if not keys:
         return
     from ..dataset.found import find
 
-    problem = find().problem
+    problem = find().problem_of(keys)
     if problem is not None:
         raise ArgumentsError(f"{problem} (To try things without data: --tasks {SAMPLE}, which is in this package.)")

@@ -1,5 +1,8 @@
 """What a user sees while a run is watched: a bar in a terminal, or a line now and then in a log, and warnings."""
 
+import contextlib
+import io
+import os
 import re
 import threading
 import time
@@ -20,6 +23,9 @@ _EVERY = 30.0
 
 _BAR_OF_OTHERS = re.compile(r"Model Responding:\s*\d+%[^\r\n]*?(\d+)/(\d+)")
 """The bar of lmms-eval's own models, in what they print."""
+
+_CODE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+"""What colours text in a terminal, or moves its cursor."""
 
 
 class Output:
@@ -52,13 +58,16 @@ class Output:
         return self._end.decode(errors="replace")
 
     def last_lines(self, count: int) -> list[str]:
-        """The last lines that are not empty, without the earlier states of bars."""
-        lines = (line.rpartition("\r")[2].rstrip() for line in self.end.splitlines())
+        """The last lines that are not empty, without colours and the earlier states of bars."""
+        text = _CODE.sub("", self.end).replace("\r\n", "\n")
+        lines = (line.rpartition("\r")[2].rstrip() for line in text.split("\n"))
         return [line for line in lines if line][-count:]
 
 
 class Page:
     """Shows the events of a run on a console, within a `with` block.
+
+    A run does not depend on it: what cannot be shown is left out, and characters that the console lacks are replaced.
 
     Args:
         events: The file of the events.
@@ -70,7 +79,7 @@ class Page:
     def __init__(self, events: Path, console: Console, output: Output, warns: bool = True) -> None:
         self._events, self._console, self._output, self._warns = events, console, output, warns
         self._read, self._said, self._ended = 0, set[str](), threading.Event()
-        self._first: tuple[float, int] | None = None
+        self._first: float | None = None
         self._state: dict[str, Any] = {}
         self._last = time.monotonic()
         self._phase = "Loading lmms-eval, the model and the questions"
@@ -79,8 +88,11 @@ class Page:
         self._thread = threading.Thread(target=self._follow, daemon=True)
 
     def __enter__(self) -> "Page":
-        if self._console.is_terminal:
-            self._bar.start()
+        if isinstance(self._console.file, io.TextIOWrapper):
+            self._console.file.reconfigure(errors="replace")
+        with contextlib.suppress(Exception):
+            if self._console.is_terminal:
+                self._bar.start()
         self._thread.start()
         return self
 
@@ -88,28 +100,34 @@ class Page:
         self._ended.set()
         self._thread.join()
         self._look()
-        if self._console.is_terminal:
-            self._bar.stop()
-        if self._first is not None:
-            self._console.print(self.summary(), markup=False)
+        with contextlib.suppress(Exception):
+            if self._console.is_terminal:
+                self._bar.stop()
+            if self._first is not None:
+                self._console.print(self.summary(), markup=False)
 
     def _follow(self) -> None:
         while not self._ended.wait(_LOOK):
             self._look()
 
     def _look(self) -> None:
+        with contextlib.suppress(Exception):
+            self._read_events()
+            self._show()
+
+    def _read_events(self) -> None:
         with self._events.open("rb") as file:
             file.seek(self._read)
             content = file.read()
         whole = content[: content.rfind(b"\n") + 1]
         self._read += len(whole)
         for event in run_events.events_in(whole.decode()):
-            self._take(event)
+            with contextlib.suppress(Exception):  # the events after it count
+                self._take(event)
         if self._phase == "Asking" and "failed" not in self._state:
             found = _BAR_OF_OTHERS.findall(self._output.end)
             if found:
                 self._progress({"done": int(found[-1][0]), "total": int(found[-1][1])})
-        self._show()
 
     def _take(self, event: dict[str, Any]) -> None:
         if event["what"] == "begun":
@@ -127,7 +145,7 @@ class Page:
     def _progress(self, state: dict[str, Any]) -> None:
         self._state = state
         if self._first is None:
-            self._first = time.monotonic(), state.get("recalled", 0)
+            self._first = time.monotonic()
         if state["done"] == state["total"]:
             self._phase = "Scoring"
 
@@ -152,16 +170,16 @@ class Page:
     def summary(self) -> str:
         """What was done, in a sentence."""
         assert self._first is not None
-        spent, recalled = time.monotonic() - self._first[0], self._state.get("recalled", 0)
+        spent, recalled = time.monotonic() - self._first, self._state.get("recalled", 0)
         earlier = f" ({recalled:,} of them by earlier runs)" if recalled else ""
-        start = f"{self._state['done']:,} of {self._state['total']:,} questions were answered{earlier}"
+        whose = "this process's " if int(os.environ.get("WORLD_SIZE", "1")) > 1 else ""
+        start = f"{self._state['done']:,} of {whose}{self._state['total']:,} questions were answered{earlier}"
         return ", ".join(filter(None, [f"{start} in {_duration(spent)}", self._rate_text(), *self._counts()])) + "."
 
     def _rate(self) -> float:
         """Answers per second that this run has got itself."""
-        started, _ = self._first or (0.0, 0)
         fresh = self._state["done"] - self._state.get("recalled", 0)
-        return fresh / max(time.monotonic() - started, 1e-3)
+        return fresh / max(time.monotonic() - (self._first or 0.0), 1e-3)
 
     def _rate_text(self) -> str:
         rate = self._rate()

@@ -59,7 +59,7 @@ def read_model_args(text: str, beside: Collection[str] = ()) -> dict[str, Any]:
     """Read `--model_args`, and check its form.
 
     Commas separate the arguments, except within quotes around a value (`system_prompt="Be kind, be brief"`) and within
-    brackets. lmms-eval reads such arguments too, but leaves the quotes in the value.
+    brackets, if the value begins with one. lmms-eval reads such arguments too, but leaves the quotes in the value.
 
     Args:
         text: The value of `--model_args`.
@@ -69,7 +69,8 @@ def read_model_args(text: str, beside: Collection[str] = ()) -> dict[str, Any]:
         The values by name. As in lmms-eval, what looks like a number or a truth value becomes one.
 
     Raises:
-        ValueError: A part is not of the form `name=value`, quotes are not closed, or an argument is given twice.
+        ValueError: A part is not of the form `name=value`, quotes or brackets are not closed, or an argument is given
+            twice.
     """
     found: dict[str, Any] = {}
     for part in _parts(text):
@@ -89,15 +90,17 @@ def read_model_args(text: str, beside: Collection[str] = ()) -> dict[str, Any]:
 
 
 def _parts(text: str) -> list[str]:
-    """The text between the commas that are neither within quotes around a value nor within brackets."""
+    """The text between the commas that are neither within quotes around a value nor within a value's brackets."""
     parts, depth, quote = [""], 0, ""
     for char in text:
+        _, equals, value = parts[-1].partition("=")
+        first = value.lstrip()[:1]
         if quote:
             quote = "" if char == quote else quote
-        elif char in "\"'" and parts[-1].endswith("="):
+        elif char in "\"'" and equals and not first:
             quote = char
-        else:
-            depth += (char in "{[") - (char in "}]")
+        elif first in ("{", "[") or (equals and not first):
+            depth = max(0, depth + (char in "{[") - (char in "}]"))
         if char == "," and not quote and depth == 0:
             parts.append("")
         else:
@@ -106,12 +109,18 @@ def _parts(text: str) -> list[str]:
         raise ValueError(
             f"--model_args has a value that begins with {quote} and does not end with it; close the quotes."
         )
+    if depth:
+        name, _, value = parts[-1].partition("=")
+        raise ValueError(
+            f"{name.strip()} in --model_args begins with {value.lstrip()[0]}, which is not closed; close it, or put "
+            "the value into quotes."
+        )
     return [part for part in parts if part.strip()]
 
 
 def _value(text: str) -> Any:
     """A value as lmms-eval understands it, without the quotes around it."""
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+    if text[:1] in ("'", '"') and text.find(text[0], 1) == len(text) - 1:
         return text[1:-1]
     if text.lower() in ("true", "false"):
         return text.lower() == "true"

@@ -40,7 +40,8 @@ def test_sizes_and_needs_are_those_of_the_questions() -> None:
         (NOTHING, ["no", "no", "no"]),
         (Found("/data", ("VQA", "AQA"), ("VQA", "AQA"), None), ["yes", "yes", "yes"]),
         (Found("/data", ("VQA",), ("VQA",), None), ["no", "yes", "no"]),
-        (Found("/data", ("VQA", "AQA"), (), "There is no videos/."), ["no", "no", "no"]),
+        (Found("/data", ("VQA", "AQA"), (), None), ["no", "no", "no"]),
+        (Found("/data", ("VQA", "AQA"), ("VQA",), None), ["no", "yes", "no"]),
         (Found("hf://datasets/o/n", ("VQA", "AQA"), ("VQA", "AQA"), None), ["partly", "partly", "yes"]),
         (Found("hf://datasets/o/n", ("VQA", "AQA"), (), None), ["no", "no", "yes"]),
     ],
@@ -59,7 +60,11 @@ def test_data_in_a_folder_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "videos").mkdir()
     monkeypatch.setenv("HUMANSENSE_DATA", str(tmp_path))
     found = find()
-    assert (found.media, found.problem) == (("VQA",), f"There is neither audios/ nor audios.zip in {tmp_path}.")
+    assert (found.media, found.problem) == (("VQA",), None)
+    assert found.problem_of({"VQA"}) is None
+    assert found.problem_of({"VQA", "AQA"}) == f"There is neither audios/ nor audios.zip in {tmp_path}."
+    (tmp_path / "HumanSense_AQA.json").unlink()
+    assert find().problem_of({"AQA"}) == f"There is no HumanSense_AQA.json in {tmp_path}."
 
 
 def test_an_address_is_shown_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,3 +132,8 @@ def test_data_out_of_reach_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (far.verdict, "run `lmms-humansense prepare` with a network" in far.text) == ("wrong", True)
     monkeypatch.setattr(doctor, "find", lambda: Found("/data", (), (), "There is nothing."))
     assert doctor._data(hub_answers=True).text.startswith("There is nothing.")
+    monkeypatch.setattr(doctor, "find", lambda: Found("/data", ("VQA", "AQA"), ("VQA",), None))
+    part = doctor._data(hub_answers=True)
+    assert (part.verdict, part.text) == (
+        "note", "There is neither audios/ nor audios.zip in /data. The other questions can be asked.",
+    )  # fmt: skip

@@ -519,3 +519,13 @@ def test_the_progress_is_told_after_each_response(
     assert 0 < (told[-1].busy or 0) <= 1
     assert told[-1].truncated == model.truncated.total()
     assert (told[-1].failed, told[-1].recalled, told[-1].kept) == (0, 0, 0)
+
+
+def test_other_processes_than_the_first_count_their_responses(
+    model: omni.HumanSenseOmni, answer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Progress] = []
+    monkeypatch.setattr(model, "on_progress", told.append)
+    monkeypatch.setattr(model, "_rank", 1)
+    answer(Request(sample("hc")))
+    assert [each.done for each in told] == [0, 1, 1]

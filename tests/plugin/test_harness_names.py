@@ -61,6 +61,71 @@ def test_options_are_those_of_lmms_evals_parser() -> None:
     assert options["--cache_requests"].choices == ("true", "refresh", "delete")
 
 
+@pytest.fixture
+def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of another release of lmms-eval."""
+    (tmp_path / "models").mkdir()
+    monkeypatch.setattr(harness_names, "folder", lambda: tmp_path)
+    return tmp_path
+
+
+ONE = 'parser.add_argument("--limit", type=float)\n'
+
+
+def test_options_are_known_in_the_form_that_lmms_eval_uses(release: Path) -> None:
+    two = 'parser.add_argument("--all", "-a", action="store_true")\nparser.add_argument("--b", choices=["x", 1])\n'
+    (release / "__main__.py").write_text(ONE + two)
+    limit = harness_names.Option(("--limit",), kind=float)
+    all_of_them = harness_names.Option(("--all", "-a"), takes_value=False)
+    assert harness_names.known_options() == (limit, all_of_them, harness_names.Option(("--b",)))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        '"--seeds", nargs="+"',
+        '"--cache", action=argparse.BooleanOptionalAction',
+        '"--no_cache", action="store_false"',
+        '"-v", action="count"',
+        '"--limit"',
+        '"command"',
+        "NAME",
+        "*NAMES",
+        '"--name", OTHER',
+        '"--name", **MORE',
+    ],
+)
+def test_no_option_is_known_if_one_has_another_form(other: str, release: Path) -> None:
+    (release / "__main__.py").write_text(f"{ONE}parser.add_argument({other})\n")
+    assert harness_names.known_options() == ()
+
+
+SIMPLE, CHAT = "AVAILABLE_SIMPLE_MODELS = {'one': 'One'}\n", "AVAILABLE_CHAT_TEMPLATE_MODELS = {'two': 'Two'}\n"
+
+
+def test_models_and_their_aliases_are_known(release: Path) -> None:
+    (release / "models" / "__init__.py").write_text(f"{SIMPLE}{CHAT}MODEL_ALIASES: dict = {{'one': ('first',)}}\n")
+    assert set(harness_names.known_models() or ()) == {"one", "two", "first"}
+
+
+@pytest.mark.parametrize(
+    "aliases",
+    [
+        "",
+        "MODEL_ALIASES = aliases()\n",
+        "MODEL_ALIASES = {**THEIRS}\n",
+        "MODEL_ALIASES = {'first': 'one'}\n",
+        "MODEL_ALIASES = []\n",
+        "MODEL_ALIASES = {}\nMODEL_ALIASES |= more()\n",
+        "MODEL_ALIASES = {}\nAVAILABLE_SIMPLE_MODELS = more(AVAILABLE_SIMPLE_MODELS)\n",
+        "MODEL_ALIASES = {}\nAVAILABLE_SIMPLE_MODELS = 'one two'\n",
+    ],
+)
+def test_no_model_is_known_if_a_table_has_another_form(aliases: str, release: Path) -> None:
+    (release / "models" / "__init__.py").write_text(f"{SIMPLE}{CHAT}{aliases}")
+    assert harness_names.known_models() is None
+
+
 THEIRS = """
 import json
 from lmms_eval.tasks import TaskManager

@@ -91,13 +91,14 @@ def state(done: int) -> Progress:
     return Progress(done, total=9, failed=1, truncated=2, recalled=3, kept=4, busy=None)
 
 
-def test_the_progress_is_reported_now_and_then_and_at_both_ends(file: Path) -> None:
+def test_the_progress_is_reported_now_and_then_and_at_both_ends(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(10))
+    monkeypatch.setattr("time.monotonic", lambda: next(clock) / 5)
     report = run_events.progress_reporter()
     for done in range(10):
         report(state(done))
     reported = [event["done"] for event in run_events.events_in(file.read_text())]
-    assert (reported[0], reported[-1]) == (0, 9)
-    assert len(reported) < 10
+    assert reported == [0, 3, 6, 9]
     assert run_events.read(file).progress == asdict(state(9))
 
 
@@ -142,3 +143,11 @@ def test_warnings_of_a_watched_run_are_forwarded(file: Path) -> None:
             logger.remove(added)
         forwarding.forward_warnings.cache_clear()
     assert [event["text"] for event in run_events.events_in(file.read_text())] == ["a clip is odd: x.mp4"]
+
+
+def test_only_what_informs_may_fail_to_be_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(run_events.FILE, str(tmp_path / "no such folder" / "events"))
+    run_events.warned("a clip is odd")
+    run_events.progress_reporter()(state(9))
+    with pytest.raises(FileNotFoundError):
+        run_events.asking()

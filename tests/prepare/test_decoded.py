@@ -210,6 +210,8 @@ def test_other_settings_are_other_clips(release: Path, tmp_path: Path, tiny_qwen
     arguments = f"pretrained={tiny_qwen3},nframes=4,device=cpu"
     assert decode_all(TASKS, None, to, showing(arguments), Said(), 2)[1].made == 3  # the sound is the same
     assert showing(arguments).factor == 32
+    with_vllm = showing(f"{arguments},engine=vllm,max_num_seqs=8")
+    assert (with_vllm.factor, with_vllm.policy.nframes) == (32, showing(arguments).policy.nframes)
     with pytest.raises(DataError, match=r"--model-args: .*has no argument 'nframe'. Did you mean nframes\?"):
         showing("nframe=4")
     with pytest.raises(DataError, match="--model-args: pretrained=/no/such is not a checkpoint that can be read"):

@@ -1,5 +1,6 @@
 """`lmms-humansense run`: its defaults, how it judges the end of a run, and its signals."""
 
+import contextlib
 import json
 import os
 import shlex
@@ -448,7 +449,9 @@ def test_a_complete_run_says_nothing(folder: Path, capfd: pytest.CaptureFixture[
     write = f"Path({str(written)!r}).rename(place)"
     assert ran(folder, "print('what lmms-eval says')", write) == 0
     (log,) = (folder / "humansense_results" / "logs").iterdir()
-    assert capfd.readouterr() == ("", f"All messages of lmms-eval: {Path(*log.parts[-3:])}\n")
+    said, end = capfd.readouterr()
+    assert said == f"Results: {folder / 'today_results.json'}\n"
+    assert end == f"All messages of lmms-eval: {Path(*log.parts[-3:])}\n"
     assert log.read_text() == "what lmms-eval says\n"
     assert json.loads((folder / "arguments.json").read_text()) == run_arguments.with_defaults(GIVEN)
 
@@ -494,7 +497,10 @@ def test_warnings_are_shown_once(folder: Path, capfd: pytest.CaptureFixture[str]
     written = results(folder, "a").rename(folder / "written.json")
     warn = "[run_events.warned(text) for text in ('a clip is odd', 'a clip is odd', 'another')]"
     assert ran(folder, warn, f"Path({str(written)!r}).rename(place)") == 0
-    assert capfd.readouterr().out == "Warning: a clip is odd\nWarning: another\n"
+    assert (
+        capfd.readouterr().out
+        == f"Warning: a clip is odd\nWarning: another\nResults: {folder / 'today_results.json'}\n"
+    )
 
 
 def test_with_a_verbosity_everything_is_shown_and_no_file_is_written(
@@ -503,7 +509,7 @@ def test_with_a_verbosity_everything_is_shown_and_no_file_is_written(
     written = results(folder, "a").rename(folder / "written.json")
     write = f"Path({str(written)!r}).rename(place)"
     assert ran(folder, "print('what lmms-eval says')", write, [*GIVEN, "--verbosity", "INFO"]) == 0
-    assert capfd.readouterr() == ("what lmms-eval says\n", "")
+    assert capfd.readouterr() == (f"what lmms-eval says\nResults: {folder / 'today_results.json'}\n", "")
     assert not (folder / "humansense_results" / "logs").exists()
 
 
@@ -541,7 +547,7 @@ def test_another_process_than_the_first_leaves_results_and_advice_to_it(
 
 
 @pytest.mark.parametrize(
-    "given", [["--tasks", "list"], ["--tasks=list_groups"], ["--verbosity", "INFO", "--tasks", "list_tags"], ["-h"]]
+    "given", [["--tasks", "list"], ["--tasks=list_groups"], ["--verbosity", "INFO", "--tasks", "list_tags"]]
 )
 def test_a_list_is_complete_once_it_is_printed(
     folder: Path, capfd: pytest.CaptureFixture[str], given: list[str]
@@ -605,8 +611,10 @@ def test_a_file_is_written_beside_each_result(folder: Path) -> None:
     (folder / "lmms_eval").mkdir()
     (folder / "lmms_eval" / "__init__.py").touch()
     (folder / "lmms_eval" / "__main__.py").write_text(code.format(before=before, within=within))
-    assert command.run(GIVEN) == 0
-    assert (folder / "out" / "today_run.yaml").read_text() == "model: dummy\ntasks: humansense_sample_ar\n"
+    assert command.run([*GIVEN, "--max_failures", "5%"]) == 0
+    assert (folder / "out" / "today_run.yaml").read_text() == (
+        "model: dummy\ntasks: humansense_sample_ar\nmax_failures: 5%\n"
+    )
 
 
 def test_a_temporary_folder_that_cannot_be_written_is_refused_with_one_sentence(
@@ -619,3 +627,65 @@ def test_a_temporary_folder_that_cannot_be_written_is_refused_with_one_sentence(
         "",
         "\nlmms-humansense run: No temporary folder can be written (No such file or directory): set TMPDIR to one.\n",
     )
+
+
+# What is printed, and by which process
+
+
+def test_the_scores_of_other_tasks_are_printed(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    written = results(folder, "a").rename(folder / "written.json")
+    content = json.loads(written.read_text())
+    content["results"]["a"] = {"alias": "a", "acc,none": 0.25, "acc_stderr,none": 0.125}
+    written.write_text(json.dumps(content))
+    assert ran(folder, "", f"Path({str(written)!r}).rename(place)") == 0
+    said = capfd.readouterr().out.splitlines()
+    assert said == ["a: acc 0.2500 (stderr 0.1250)", f"Results: {folder / 'today_results.json'}"]
+
+
+@pytest.mark.parametrize("given", [["--tasks", "no_such_task"], ["--tasks", "list"], ["--max_failures", "few"]])
+def test_only_the_first_process_refuses_and_lists(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], given: list[str]
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    assert ran(folder, "print('no'); raise SystemExit(1)", "pass", ["--model", "humansense_server", *given]) == 2
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_first_process_of_another_machine_says_what_cannot_work_there(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RANK", "8")
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    assert command.run(["--max_failures", "few"]) == 2
+    assert "lmms-humansense run: max_failures=few" in capfd.readouterr().err
+
+
+def test_the_process_is_started_before_the_page_and_finds_no_input(tmp_path: Path) -> None:
+    entered = tmp_path / "entered"
+
+    @contextlib.contextmanager
+    def page() -> Iterator[None]:
+        assert (tmp_path / "started").exists()
+        entered.touch()
+        yield
+
+    popen = subprocess.Popen
+
+    def start(*args: Any, **more: Any) -> Any:
+        (tmp_path / "started").touch()
+        assert not entered.exists()
+        return popen(*args, **more)
+
+    printed: list[bytes] = []
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(subprocess, "Popen", start)
+        code = python("import sys; print(repr(sys.stdin.read()))")
+        assert command._run_watched(code, tmp_path / "events", printed.append, page=page()) == 0
+    assert b"".join(printed) == b"''\n"
+    assert entered.exists()
+
+
+@pytest.mark.slow
+def test_help_shows_the_options_of_an_evaluation(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert command.run(["-h"]) == 0
+    assert "--limit" in capfd.readouterr().out

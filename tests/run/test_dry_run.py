@@ -8,7 +8,7 @@ import pytest
 
 from lmms_humansense.dataset.anywhere import AnywhereSource
 from lmms_humansense.run import command, dry_run
-from lmms_humansense.run.arguments import Own
+from lmms_humansense.run.arguments import Own, read
 from lmms_humansense.tasks.humansense import data
 from lmms_humansense.tasks.humansense.messages import frame_rate
 from lmms_humansense.tasks.humansense.taxonomy import TASKS
@@ -54,12 +54,21 @@ def test_a_limit_is_that_of_lmms_eval(limit: str | None, questions: int) -> None
     assert dry_run.plan({"tasks": "humansense_sample_er", "limit": limit}).questions == questions
 
 
+def test_offset_and_repeats_are_those_of_lmms_eval() -> None:
+    one = dry_run.plan({"tasks": "humansense_sample_er", "offset": "1", "limit": "1"})
+    assert one.questions == 1
+    assert dry_run.plan({"tasks": "humansense_sample_er", "offset": "2"}).questions == 1
+    four = dry_run.plan(read(["--tasks=humansense_sample_er", "--offset", "1", "--limit", "1", "-n", "4"]))
+    assert (four.prompt_tokens, four.answer_tokens) == (4 * one.prompt_tokens, 4 * one.answer_tokens)
+
+
 def test_it_says_what_is_not_counted_and_what_it_would_cost() -> None:
-    found = dry_run.plan({"tasks": "mmmu_val,humansense_sample_tr"})
+    found = dry_run.plan({"tasks": "mmmu_val,humansense_sample_tr", "model_args": "pretrained=a/b,nframes=128"})
     assert (found.not_counted, found.tasks) == (["mmmu_val"], 1)
     found.prompt_tokens, found.answer_tokens = 2_000_000, 500_000
     said = " ".join(dry_run.sentences(found, Own(price_in=0.5, price_out=4)))
     assert "not of this package: mmmu_val" in said
+    assert "nframes in --model_args is not counted" in said
     assert "At these prices: at most 3.00 (1.00 for prompts, 2.00 for answers)." in said
 
 

@@ -102,6 +102,20 @@ def with_vllm(more: str) -> tuple[str, ...]:
     return ("--model", "humansense_omni", "--model_args", arguments, "--tasks", "humansense_sample")
 
 
+@pytest.mark.usefixtures("vllm")
+def test_vllm_needs_a_checkpoint_too() -> None:
+    given = ("--model", "humansense_omni", "--model_args", "engine=vllm,fps=2", "--tasks", "humansense_sample")
+    assert "humansense_omni needs pretrained=" in refusal(*given)
+
+
+@pytest.mark.parametrize("setting", ["HF_HOME", "XDG_CACHE_HOME"])
+def test_the_index_is_in_the_users_cache(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_HOME", raising=False)
+    monkeypatch.setenv(setting, "~/$PLACE")
+    monkeypatch.setenv("PLACE", "here")
+    assert first_checks._index().is_relative_to(Path.home() / "here")
+
+
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
@@ -144,6 +158,25 @@ def test_missing_data_are_named_and_the_sample_needs_none(tmp_path: Path, monkey
     first_checks.check((*MODEL, "humansense_sample"))
     monkeypatch.setenv("HUMANSENSE_DATA", str(ROOT))
     first_checks.check((*MODEL, "humansense"))
+
+
+def test_only_the_data_of_the_tasks_are_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "HumanSense_VQA.json").write_text("[]")
+    monkeypatch.setenv("HUMANSENSE_DATA", str(tmp_path))
+    first_checks.check((*MODEL, "humansense_ar,humansense_think_tr"))
+    assert f"There is no HumanSense_AQA.json in {tmp_path}" in refusal(*MODEL, "humansense_ar,humansense_pc")
+
+
+def test_a_pattern_without_a_task_is_refused_if_it_is_alone() -> None:
+    first_checks.check((*MODEL, "humansense_sample_er,zzz*"))
+    assert "There is no task 'zzz*'" in refusal(*MODEL, "zzz*")
+
+
+def test_files_for_answers_and_results_are_left_to_lmms_eval(tmp_path: Path) -> None:
+    (tmp_path / "answers.db").touch()
+    file = str(tmp_path / "answers.db")
+    first_checks.check((*MODEL, "humansense_sample", "--use_cache", file, "--output_path", file))
 
 
 def test_without_a_network_and_without_questions_it_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,8 +89,8 @@ def test_output_that_cannot_be_written_is_dropped_except_for_its_end(tmp_path: P
     output.take(b"first\n")
     output.file.unlink()
     output.file.mkdir()
-    output.take("bar 1\rbar 2\n\nl\u00e4st\n".encode())
-    assert output.last_lines(2) == ["bar 2", "l\u00e4st"]
+    output.take("bar 1\rbar 2\n\n\x1b[31;1ml\u00e4st\x1b[0m\r\n".encode())
+    assert output.last_lines(3) == ["first", "bar 2", "l\u00e4st"]
 
 
 @pytest.mark.parametrize(
@@ -98,3 +98,37 @@ def test_output_that_cannot_be_written_is_dropped_except_for_its_end(tmp_path: P
 )
 def test_a_duration_is_short(seconds: float, text: str) -> None:
     assert page._duration(seconds) == text
+
+
+def test_what_a_console_cannot_show_does_not_end_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events, printed = tmp_path / "events", io.BytesIO()
+    events.touch()
+    monkeypatch.setenv(run_events.FILE, str(events))
+    console = Console(file=io.TextIOWrapper(printed, encoding="ascii"), soft_wrap=True)
+    with Page(events, console, Output(tmp_path / "logs" / "log")):
+        run_events._append("of another version")
+        run_events._append("warning")
+        run_events.warned("\u4eba.mp4 is odd \udcff")
+        run_events._append("progress", **state(40))
+    console.file.flush()
+    said = printed.getvalue().decode().splitlines()
+    assert said[0] == "Warning: ?.mp4 is odd ?"
+    assert said[1].startswith("40 of 40 questions were answered")
+
+
+def test_a_console_that_is_closed_does_not_end_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events, printed = tmp_path / "events", io.StringIO()
+    events.touch()
+    monkeypatch.setenv(run_events.FILE, str(events))
+    printed.close()
+    with Page(events, Console(file=printed), Output(tmp_path / "logs" / "log")) as made:
+        run_events.warned("a clip is odd")
+        run_events._append("progress", **state(40))
+    assert made.line().startswith("Scoring: 40 of 40")
+
+
+def test_the_summary_says_whose_questions_it_counts(shown: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, report, _ = shown
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    report("progress", **state(20))
+    assert made.summary().startswith("20 of this process's 40 questions were answered in ")

@@ -97,6 +97,8 @@ def test_true_is_a_time_axis_although_it_looks_like_a_boolean() -> None:
         ("pretrained=x,batch_size=4", "batch_size is in --model_args; use --batch_size instead"),
         ("pretrained=x,fps=1,fps=2", "fps is twice in --model_args; give it once"),
         ("system_prompt='Be kind,pretrained=x", "begins with ' and does not end with it; close the quotes"),
+        ("system_prompt=[sad,pretrained=x", r"system_prompt in --model_args begins with \[, which is not closed"),
+        ("fps=1,limits={'image': [1],nframes=2", "limits in --model_args begins with {, which is not closed"),
     ],
 )
 def test_the_form_of_model_args_is_checked(text: str, sentence: str) -> None:
@@ -115,6 +117,13 @@ def test_the_form_of_model_args_is_checked(text: str, sentence: str) -> None:
         ('system_prompt=\'Say "yes", or "no".\'', {"system_prompt": 'Say "yes", or "no".'}),
         ("system_prompt=It's kind,fps=1", {"system_prompt": "It's kind", "fps": 1}),
         ('limits={"image": 2, "audio": [1, 2]},fps=1', {"limits": '{"image": 2, "audio": [1, 2]}', "fps": 1}),
+        ("system_prompt=Smile :],fps=99", {"system_prompt": "Smile :]", "fps": 99}),
+        ("system_prompt=Smile [:,fps=99", {"system_prompt": "Smile [:", "fps": 99}),
+        ("limits=[1, 2]],fps=99", {"limits": "[1, 2]]", "fps": 99}),
+        ("system_prompt='a' and 'b',fps=1", {"system_prompt": "'a' and 'b'", "fps": 1}),
+        ('system_prompt= "a, b" ,fps=1', {"system_prompt": "a, b", "fps": 1}),
+        ("system_prompt='',stop=','", {"system_prompt": "", "stop": ","}),
+        ('system_prompt=5",stop=a="b', {"system_prompt": '5"', "stop": 'a="b'}),
     ],
 )
 def test_a_comma_separates_arguments_but_not_within_quotes_or_brackets(text: str, values: dict[str, object]) -> None:
