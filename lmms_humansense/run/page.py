@@ -170,11 +170,16 @@ class Page:
     def summary(self) -> str:
         """What was done, in a sentence."""
         assert self._first is not None
-        spent, recalled = time.monotonic() - self._first, self._state.get("recalled", 0)
-        earlier = f" ({recalled:,} of them by earlier runs)" if recalled else ""
+        total, recalled = self._state["total"], self._state.get("recalled", 0)
         whose = "this process's " if int(os.environ.get("WORLD_SIZE", "1")) > 1 else ""
-        start = f"{self._state['done']:,} of {whose}{self._state['total']:,} questions were answered{earlier}"
-        return ", ".join(filter(None, [f"{start} in {_duration(spent)}", self._rate_text(), *self._counts()])) + "."
+        if recalled and recalled == total:
+            return (
+                ", ".join([f"Nothing was asked: earlier runs have all {whose}{total:,} answers", *self._counts()]) + "."
+            )
+        earlier = f" ({recalled:,} of them by earlier runs)" if recalled else ""
+        start = f"{self._state['done']:,} of {whose}{total:,} questions were answered{earlier}"
+        spent = _duration(time.monotonic() - self._first)
+        return ", ".join(filter(None, [f"{start} in {spent}", self._rate_text(), *self._counts()])) + "."
 
     def _rate(self) -> float:
         """Answers per second that this run has got itself."""

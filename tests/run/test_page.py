@@ -54,6 +54,14 @@ def test_a_line_says_how_far_the_run_is(shown: Any, monkeypatch: pytest.MonkeyPa
     )
 
 
+def test_a_run_that_asked_nothing_says_so(shown: Any) -> None:
+    made, report, _ = shown
+    report("begun")
+    report("asking")
+    report("progress", **state(40, recalled=40, busy=None))
+    assert made.summary() == "Nothing was asked: earlier runs have all 40 answers, 0 failed, 3 truncated."
+
+
 def test_the_bar_of_other_models_is_read_from_what_they_print(shown: Any) -> None:
     made, report, _ = shown
     report("begun")
