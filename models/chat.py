@@ -101,7 +101,7 @@ class ChatModel(lmms):
         remarks: The remarks of the last run, each with the files that it is about.
         truncated: How many responses of the last run were cut off, by task.
         system_prompt: The system prompt of the last run, or of the next one if there was none yet.
-        on_progress: Called after each response with the state of the run; None if nobody wants to know.
+        on_progress: Called after each response with the state of the run; None for no calls.
     """
 
     is_simple = False

@@ -1,10 +1,8 @@
 """The command `lmms-humansense demo`: asks a tiny model that has learned, with everything, without sound, and blind."""
 
-import contextlib
 import json
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +15,8 @@ from ..report.media import Media
 from ..report.table import table
 from ..report.terminal import show
 from ..results.reading import load_runs
-from ..run.command import run_shown
+from ..run.arguments import ArgumentsError
+from ..run.command import events_file, run_shown
 from ..run.page import Output
 
 HERE = Path(__file__).resolve().parent
@@ -88,16 +87,12 @@ def _ask(command: Sequence[str], output: Path) -> Path:
     except OSError as error:
         raise DemoError(f"{output} cannot be written ({error.strerror or error}); name another folder.") from None
     variables = {"TOKENIZERS_PARALLELISM": "false", "HUMANSENSE_DATA": str(WORLD)}
-    with contextlib.ExitStack() as stack:
-        try:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="lmms-humansense-"))
-            events = Path(folder) / "events.jsonl"
-            events.touch()
-        except OSError as error:
-            reason = error.strerror or error
-            raise DemoError(f"No temporary folder can be written ({reason}): set TMPDIR to one.") from None
-        # Warnings would say of each task that its questions are fewer than the paper's.
-        run_shown(command, events, taken, variables=variables, warns=False)
+    try:
+        with events_file() as events:
+            # Warnings would say of each task that its questions are fewer than the paper's.
+            run_shown(command, events, taken, variables=variables, warns=False)
+    except ArgumentsError as error:
+        raise DemoError(str(error)) from None
     return messages
 
 

@@ -91,7 +91,7 @@ def progress_reporter() -> "Callable[[Progress], None]":
         is_end = state.done in (0, state.total)
         if is_end or now - last[0] > _BETWEEN:
             last[0] = now
-            with contextlib.suppress(OSError):  # the run needs nobody who looks on
+            with contextlib.suppress(OSError):  # the run does not depend on it
                 _append("progress", **asdict(state))
 
     return report

@@ -33,7 +33,7 @@ from . import dry_run
 from .arguments import ArgumentsError, as_file, only_informs, read, with_defaults, with_file
 from .arguments import own as own_arguments
 from .first_checks import check
-from .page import Output, Page
+from .page import Output, Page, replace_unknown
 from .scores import is_humansense, of_other_tasks
 
 COMPLETE, BAD_ARGUMENTS = 0, 2
@@ -64,20 +64,17 @@ def run(arguments: Sequence[str]) -> int:
     except ArgumentsError as error:
         return _refused(str(error), first or os.environ.get("LOCAL_RANK") == "0")
     harness = with_defaults(expanded)
-    with contextlib.ExitStack() as stack:
-        try:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="lmms-humansense-"))
-            file = Path(folder) / "events.jsonl"
-            file.touch()
-        except OSError as error:
-            return _refused(f"No temporary folder can be written ({error.strerror or error}): set TMPDIR to one.")
-        try:
-            output = _output(harness)
-        except OSError as error:
-            return _refused(f"--output_path cannot be written ({error.strerror or error}); name another folder.")
-        ended = run_shown([sys.executable, "-m", "lmms_eval", *harness], file, output, first)
-        events = run_events.read(file)
-        status, sentence = judge(ended, events, first)
+    try:
+        with events_file() as file:
+            try:
+                output = _output(harness)
+            except OSError as error:
+                return _refused(f"--output_path cannot be written ({error.strerror or error}); name another folder.")
+            ended = run_shown([sys.executable, "-m", "lmms_eval", *harness], file, output, first)
+            events = run_events.read(file)
+            status, sentence = judge(ended, events, first)
+    except ArgumentsError as error:
+        return _refused(str(error))
     if status == COMPLETE and first:
         _conclude(events, whole)
         status, sentence = judge_failures(events, own.max_failures)
@@ -116,6 +113,24 @@ def _output(arguments: Sequence[str]) -> Output | None:
     rank = f"_rank{os.environ['RANK']}" if "RANK" in os.environ else ""
     name = f"{time.strftime('%Y%m%d_%H%M%S')}_{os.getpid()}{rank}.log"
     return Output(Path(given["output_path"]) / "logs" / name)
+
+
+@contextlib.contextmanager
+def events_file() -> Iterator[Path]:
+    """An empty file for the events of a run, in a temporary folder that is removed after the block.
+
+    Raises:
+        ArgumentsError: No temporary folder can be written.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="lmms-humansense-"))
+            file = Path(folder) / "events.jsonl"
+            file.touch()
+        except OSError as error:
+            reason = error.strerror or error
+            raise ArgumentsError(f"No temporary folder can be written ({reason}): set TMPDIR to one.") from None
+        yield file
 
 
 def run_shown(
@@ -185,8 +200,7 @@ def _conclude(events: RunEvents, arguments: Sequence[str]) -> None:
     from ..report.command import conclude
 
     console = Console(highlight=False, soft_wrap=True)
-    if isinstance(console.file, io.TextIOWrapper):
-        console.file.reconfigure(errors="replace")
+    replace_unknown(console)
     ended = [(tasks, Path(results)) for tasks, results in events.ended if results is not None]
     for tasks, place in ended:
         file = place.with_name(f"{place.name.removesuffix('results.json')}run.yaml")
@@ -333,7 +347,7 @@ def _run_watched(
     before = signal.signal(signal.SIGTERM, pass_on), signal.signal(signal.SIGINT, lambda number, frame: None)
     try:
         piped: dict[str, Any] = {}
-        if take is not None:  # nobody sees a question that it asks
+        if take is not None:  # a question that it asks would not be seen
             piped = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         environment = {**os.environ, **variables, run_events.FILE: str(file)}
         process = subprocess.Popen(command, env=environment, preexec_fn=ending, **piped)

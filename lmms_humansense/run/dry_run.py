@@ -1,7 +1,6 @@
 """`lmms-humansense run --dry_run`: what a run would take, from the questions alone. No model and no clip is read."""
 
 import fnmatch
-import json
 import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..dataset.anywhere import as_data_errors, install
+from ..dataset.found import repository
 from ..models.runtime.arguments import read_model_args
 from ..plugin import checks
 from ..plugin.entry_points import task_folder
@@ -159,8 +159,7 @@ def _names(tasks: str) -> Sequence[str]:
 def _load(group: str, task: Task) -> list[data.LocatedDoc]:
     if group == SAMPLE:
         return data.load(task.code, str(task_folder() / SAMPLE), complete=False)
-    (source,) = json.loads((task_folder() / "humansense" / "source.json").read_text(encoding="utf-8"))
-    return data.load(task.code, data.release_root(source["repository"]))
+    return data.load(task.code, data.release_root(repository()))
 
 
 def _limited(docs: list[data.LocatedDoc], limit: str | None, offset: int) -> list[data.LocatedDoc]:

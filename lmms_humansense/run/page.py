@@ -88,8 +88,7 @@ class Page:
         self._thread = threading.Thread(target=self._follow, daemon=True)
 
     def __enter__(self) -> "Page":
-        if isinstance(self._console.file, io.TextIOWrapper):
-            self._console.file.reconfigure(errors="replace")
+        replace_unknown(self._console)
         with contextlib.suppress(Exception):
             if self._console.is_terminal:
                 self._bar.start()
@@ -194,6 +193,12 @@ class Page:
         state = self._state
         busy = [f"model busy {state['busy']:.0%} of the time"] if state.get("busy") is not None else []
         return busy + [f"{state[name]:,} {name}" for name in ("failed", "truncated") if name in state]
+
+
+def replace_unknown(console: Console) -> None:
+    """Let a console print "?" for characters that its encoding lacks, instead of raising an error."""
+    if isinstance(console.file, io.TextIOWrapper):
+        console.file.reconfigure(errors="replace")
 
 
 def _duration(seconds: float) -> str:

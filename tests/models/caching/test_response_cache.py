@@ -212,7 +212,7 @@ def test_a_checkpoint_that_is_replaced_before_it_is_loaded_gives_no_answers(
 
 @pytest.fixture
 def survives_sigterm() -> Iterator[None]:
-    """A SIGTERM that nobody catches does not end the tests."""
+    """A SIGTERM that no handler catches does not end the tests."""
     before = signal.signal(signal.SIGTERM, lambda number, frame: None)
     yield
     signal.signal(signal.SIGTERM, before)
