@@ -21,7 +21,9 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command in the environment of this process, or in `only`, with `environment` added."""
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    environment = {**(os.environ if only is None else only), "PYTHONPATH": QUICKLY, **environment}
+    inherited = os.environ if only is None else only
+    path = os.pathsep.join(filter(None, [QUICKLY, inherited.get("PYTHONPATH")]))
+    environment = {**inherited, "PYTHONPATH": path, **environment}
     with subprocess.Popen(command, cwd=cwd, env=environment, start_new_session=True, **pipes) as process:
         try:
             out, err = process.communicate(timeout=400)

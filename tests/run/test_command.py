@@ -386,8 +386,8 @@ def watching(tmp_path: Path) -> Iterator[Any]:
 
 def test_sigterm_is_passed_on_and_waited_for(watching: Any) -> None:
     process = watching(
-        "import signal, sys, time\n"
-        "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.1), print('kept', flush=True), sys.exit(3)))\n"
+        "import os, signal, sys, time\n"  # and os.write, because SIGTERM may come while `begun` is still printed
+        "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.1), os.write(1, b'kept\\n'), sys.exit(3)))\n"
         "print('begun', flush=True)\n"
         f"time.sleep({LONG})"
     )
