@@ -5,9 +5,11 @@
 Every clip is a picture with much detail, over which a shaking camera pans while something moves through it, with the
 noise of a sensor, encoded by H.264. A sound is measured too: a voice of the sample, repeated. Each round reads all
 clips from their files, from the files into an empty store, and from the store, and checks that the frames are the same.
+It also packs the frames in other ways: by zstd alone, as they are, and as lossless pictures (WebP).
 """
 
 import argparse
+import io
 import json
 import os
 import platform
@@ -21,7 +23,10 @@ from typing import Any
 
 import av
 import numpy as np
+import pyarrow as pa
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 
 from lmms_humansense.models.inputs.conversation import VideoPart
 from lmms_humansense.models.inputs.media_cache import MediaCache
@@ -41,21 +46,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seconds", type=int, default=100, help="The duration of each clip.")
+    parser.add_argument("--sound-seconds", type=int, default=95, help="The duration of the sound.")
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        found = measured(Path(folder), given.seconds, given.rounds)
+        found = measured(Path(folder), given.seconds, given.sound_seconds, given.rounds)
     given.out.write_text(json.dumps(found, indent=1))
     print(json.dumps(found, indent=1))
 
 
-def measured(folder: Path, seconds: int, rounds: int) -> dict[str, Any]:
+def measured(folder: Path, seconds: int, sound_seconds: int, rounds: int) -> dict[str, Any]:
     """Write clips, and read them in all ways.
 
     Args:
         folder: An empty folder.
         seconds: The duration of each clip.
+        sound_seconds: The duration of the sound.
         rounds: How often each clip is read in each way.
 
     Returns:
@@ -65,6 +72,7 @@ def measured(folder: Path, seconds: int, rounds: int) -> dict[str, Any]:
     rates = {name: round(path.stat().st_size * 8 / seconds / 1e6, 2) for name, path in clips.items()}
     spent: dict[str, list[float]] = {"decoded": [], "filling": [], "stored": []}
     sizes: dict[str, int] = {}
+    packed: dict[str, dict[str, dict[str, float]]] = {}
     for number in range(rounds):
         for name, path in clips.items():
             store = folder / f"store {number} {name}"
@@ -73,7 +81,8 @@ def measured(folder: Path, seconds: int, rounds: int) -> dict[str, Any]:
             if not all(torch.equal(frames["decoded"], other) for other in frames.values()):
                 raise SystemExit(f"The frames of {path} are not the same.")
             sizes[name] = _size(store)
-    sound = _sound(seconds)
+            packed[name] = {way: pack(frames["decoded"].numpy()) for way, pack in _OTHERS.items()}
+    sound = _sound(sound_seconds)
     ClipStore(folder / "sounds").keep_sound(str(clips["indoors"]), sound, None)
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
@@ -82,11 +91,40 @@ def measured(folder: Path, seconds: int, rounds: int) -> dict[str, Any]:
         "frames": list(frames["decoded"].shape),
         "MB of raw frames": round(frames["decoded"].numel() / 1e6, 2),
         "MB of frames": {name: round(size / 1e6, 2) for name, size in sizes.items()},
+        "packed otherwise": packed,
+        "seconds of the sound": sound_seconds,
         "MB of raw sound": round(sound.samples.nbytes / 1e6, 2),
         "MB of sound": round(_size(folder / "sounds") / 1e6, 2),
         "CPU seconds for a clip": {way: round(statistics.median(times), 3) for way, times in spent.items()},
-        "GB for 1,000 clips": round(statistics.mean(sizes.values()) / 1e6, 2),
+        "GB of frames for 1,000 clips": round(statistics.mean(sizes.values()) / 1e6, 2),
+        "GB of sound for an hour": round(_size(folder / "sounds") / sound_seconds * 3600 / 1e9, 3),
     }
+
+
+def _zstd(pixels: NDArray[np.uint8]) -> dict[str, float]:
+    """The size of frames as they are, compressed by zstd at the store's level, and the CPU seconds of reading them."""
+    codec = pa.Codec("zstd", compression_level=1)
+    packed = [(codec.compress(frame.tobytes()), frame.nbytes) for frame in pixels]
+    return _read([len(one) for one, _ in packed], lambda: [codec.decompress(one, size) for one, size in packed])
+
+
+def _webp(pixels: NDArray[np.uint8]) -> dict[str, float]:
+    """The size of frames as lossless WebP, and the CPU seconds of reading them."""
+    packed = []
+    for frame in pixels:
+        file = io.BytesIO()
+        Image.fromarray(frame.transpose(1, 2, 0)).save(file, "WEBP", lossless=True, method=0, quality=0)
+        packed.append(file)
+    return _read([len(file.getvalue()) for file in packed], lambda: [np.asarray(Image.open(file)) for file in packed])
+
+
+def _read(sizes: list[int], read: Callable[[], Any]) -> dict[str, float]:
+    started = time.process_time()
+    read()
+    return {"MB": round(sum(sizes) / 1e6, 2), "CPU seconds": round(time.process_time() - started, 3)}
+
+
+_OTHERS = {"zstd": _zstd, "WebP": _webp}
 
 
 def write_clip(path: Path, seconds: int, noise: float) -> Path:

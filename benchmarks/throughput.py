@@ -63,8 +63,9 @@ def measure(compared: Compared, rounds: int) -> dict[str, list[Round]]:
     return found
 
 
-def use_own_digests(folder: Path) -> None:
-    """Let this process and its workers remember digests of files in `folder`, and not among the user's."""
+def use_nothing_of_the_user(folder: Path) -> None:
+    """Let this process and its workers remember digests of files in `folder`, and use no other store of clips."""
+    os.environ.pop("HUMANSENSE_MEDIA_CACHE", None)
     os.environ["HF_HOME"] = huggingface_hub.constants.HF_HOME = str(folder)
 
 
@@ -73,7 +74,7 @@ def main(out: Path | None = None, rounds: int = 3, questions: int = 32, gpu_size
     warnings.filterwarnings("ignore", category=FutureWarning, module="librosa")
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as temporary:
-        use_own_digests(Path(temporary) / "hf")
+        use_nothing_of_the_user(Path(temporary) / "hf")
         compared = Compared(Path(temporary), counts(questions), gpu_sized)
         found = measure(compared, rounds)
         print("memory", flush=True)

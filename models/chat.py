@@ -336,9 +336,12 @@ class ChatModel(lmms):
         known = KnownAnswers(self.reader, ledger, guard)
 
         def made() -> Iterator[Response]:
-            yield from known.responses(requests, on_response)
+            failed = 0
+            for response in known.responses(requests, on_response):
+                failed += bool(response.error)
+                yield response
             if requests and not known.left:
-                logger.info("Nothing was asked: earlier runs have all {} answers.", len(requests))
+                logger.info("{}", _nothing_asked(len(requests), failed))
             yield from self.respond(known.left, ledger, guard, on_response)
 
         yield from in_order(requests, made())
@@ -450,6 +453,13 @@ class ChatModel(lmms):
         logger.error("{} of {} requests failed and count as failed, not as answers:", len(self.failures), asked)
         for line in summary(self.failures):
             logger.error("  {}", line)
+
+
+def _nothing_asked(count: int, failed: int) -> str:
+    """Say of a run that its model was not needed. Some of its questions may have failed before they could be asked."""
+    if not failed:
+        return f"Nothing was asked: earlier runs have all {count} answers."
+    return f"Nothing was asked: earlier runs have {count - failed} of {count} answers, and the others cannot be asked."
 
 
 def _is_padding(request: Instance) -> bool:

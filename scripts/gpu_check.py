@@ -201,11 +201,15 @@ def _outcome(part: dict[str, Any]) -> str:
 
 
 def _environment(small: bool) -> dict[str, str]:
-    """The environment of a part: offline, with the project and the benchmarks before the earlier PYTHONPATH."""
+    """The environment of a part: offline, with the project and the benchmarks before the earlier PYTHONPATH.
+
+    The user's store of decoded clips is not in it.
+    """
     paths = [str(ROOT), str(ROOT / "benchmarks"), *filter(None, [os.environ.get("PYTHONPATH")])]
     offline = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     hidden = {"CUDA_VISIBLE_DEVICES": ""} if small else {}
-    return {**os.environ, **offline, **hidden, "PYTHONPATH": os.pathsep.join(paths)}
+    ours = {name: value for name, value in os.environ.items() if name != "HUMANSENSE_MEDIA_CACHE"}
+    return {**ours, **offline, **hidden, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def _has_cuda() -> bool:

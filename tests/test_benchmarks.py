@@ -1,12 +1,16 @@
 """The benchmarks behind the published figures run and have the expected outcomes, on fewer cases than the figures."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from lmms_humansense.models.media import digests
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -26,8 +30,10 @@ def test_runs_that_are_killed_lose_a_batch_at_most(tmp_path: Path) -> None:
     assert all(way["equal"] and way["asked anew"] <= way["may be anew"] for way in ways)
 
 
-def test_the_ways_of_asking_are_compared(tmp_path: Path) -> None:
+def test_the_ways_of_asking_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUMANSENSE_MEDIA_CACHE", str(tmp_path / "of the user"))
     found = measured("throughput.py", "--rounds", "1", "--questions", "2", out=tmp_path / "throughput.json")
+    assert not (tmp_path / "of the user").exists()
     assert all(ratios.keys() == {"release", "lmms_eval"} for ratios in found["ratios"].values())
     with_store = {f"{way}_{workload}" for way in ("filling", "stored") for workload in ("distinct", "shared")}
     assert found["ratios"].keys() == {"distinct", "shared", "short", *with_store}
@@ -44,6 +50,32 @@ def test_the_ways_of_asking_are_compared(tmp_path: Path) -> None:
         "model, 1 thread",
     }
     assert short.keys() == {"release", "lmms_eval", "humansense_omni"}
+
+
+def test_filling_a_store_includes_the_digests_of_the_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import bench_package
+
+    clip, store = tmp_path / "clip.mp4", tmp_path / "store"
+    clip.write_bytes(b"x" * 1000)
+    os.utime(clip, (1, 1))
+    monkeypatch.setattr(bench_package, "doc_path", str)
+    computed: list[Path] = []
+
+    def digest(path: Path) -> str:
+        computed.append(path)
+        return "0" * 64
+
+    monkeypatch.setattr(digests, "sha256_of", digest)
+    known = digests.FileDigests(tmp_path / "digests")
+    filling: Any = object.__new__(bench_package.Filling)
+    filling.omni = SimpleNamespace(settings=SimpleNamespace(media_cache_folder=store))
+    for number in range(1, 3):
+        filling.prepare({0: clip}, [0])
+        assert list(store.iterdir()) == []
+        for each in (known, known, digests.FileDigests(tmp_path / "digests")):  # the last one as in another process
+            each.digest(str(clip))
+        assert len(computed) == number
 
 
 def test_damaged_files_are_accounted_for(tmp_path: Path) -> None:

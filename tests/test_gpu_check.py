@@ -58,3 +58,11 @@ def test_parts_that_end_badly_cost_themselves_alone(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(gpu_check, "LEAST", 20)
     assert gpu_check.run_part("run", small=True, work=tmp_path, left=5)["outcome"] == "not run"
+
+
+def test_parts_do_not_use_the_store_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    import gpu_check
+
+    monkeypatch.setenv("HUMANSENSE_MEDIA_CACHE", str(tmp_path))
+    assert "HUMANSENSE_MEDIA_CACHE" not in gpu_check._environment(small=True)

@@ -17,6 +17,7 @@ from packaging.specifiers import SpecifierSet
 from rich.console import Console
 
 from ..dataset.found import PREPARE, find, is_offline
+from ..models.runtime.settings import RunSettings
 from ..plugin.checks import existing, why_unwritable
 from ..tasks.humansense.annotations import FILES
 
@@ -162,6 +163,9 @@ def _data(hub_answers: bool) -> Finding:
         return Finding("data", "wrong", f"{problem} The embedded sample (humansense_sample) needs none.")
     if problem is not None:
         return Finding("data", "note", f"{problem} The other questions can be asked.")
+    problem = found.problem_of_decoded(FILES, RunSettings().media_cache_folder)
+    if problem is not None:
+        return Finding("data", "wrong", problem)
     if found.media:
         return Finding("data", "ok", found.source)
     if found.source.startswith("hf://") and not hub_answers:

@@ -100,6 +100,7 @@ def prepare_decoded(
         The exit status: 0 if everything is decoded and whole, 1 if not, 130 after Ctrl+C.
     """
     from . import decoded  # imports torch, which fetching does not need
+    from .showing import showing
 
     started = time.monotonic()
 
@@ -107,11 +108,11 @@ def prepare_decoded(
         asked = _without_sample(tasks, console, as_json)
         if asked is None:
             return 0
-        target, shown = to and to.absolute(), decoded.showing(model_args)
+        target, shown = to and to.absolute(), showing(model_args)
         if check_only:
             planned, outcome = decoded.check_all(asked, limit, target, shown)
         else:
-            with ProgressDisplay("Decoding", console) as progress:
+            with ProgressDisplay("Fetching", console) as progress:
                 planned, outcome = decoded.decode_all(asked, limit, target, shown, progress, workers)
         folder = decoded.store_folder(target)
         if as_json:

@@ -2,125 +2,72 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
-from functools import partial
-from hashlib import sha256
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from queue import SimpleQueue
 
-import joblib
 from rich.filesize import decimal
 
 from ..dataset.anywhere import as_data_errors
-from ..models.inputs.conversation import Conversation, Turn, media_of, read_messages
+from ..dataset.found import STORE
+from ..models.inputs.conversation import AudioPart, Conversation, Turn, media_of, read_messages
 from ..models.inputs.policy import Policy
-from ..models.local.families import family_of
-from ..models.local.loading import read_config
-from ..models.local.settings import read_local_settings
-from ..models.media.digests import FileDigests, digests_folder
-from ..models.media.stand_in import StandIn, read_stand_in
-from ..models.runtime.arguments import read_model_args, read_settings
-from ..models.runtime.request import EncodingResult
-from ..models.runtime.settings import RunSettings
-from ..models.runtime.worker_pool import Worker, WorkerPool
 from ..storage import cache
-from ..storage.prepared import LIST, Files, PreparedList
+from ..storage.prepared import LIST
 from ..tasks.humansense import utils, variants
-from ..tasks.humansense.annotations import FILES, DataError
-from .decoder import ClipDecoder, Decoded
+from ..tasks.humansense.annotations import DataError
 from .links import refuse_links_out
-from .plan import Plan, joined, planned_in_place, source_of, unpacked_names
+from .plan import Plan, PlannedFile, planned_in_place, source_of
+from .pool import Decode, FileOutcome, decoding
 from .progress import ProgressDisplay
-from .work import SPARE, FilesOutcome, carry_out, with_checksums
-
-FOLDER = "decoded"
-"""The store's folder, in the folder of `--to` or in the cache."""
-
-_FACTOR = 28
-"""`frame_factor` of Qwen2.5-Omni, for which clips are decoded if no checkpoint is named."""
+from .showing import Showing
+from .stand_ins import list_of, write_list, write_stand_ins, writing
+from .work import SPARE, FilesOutcome, carry_out, missing_bytes
 
 _TRIED = 8
-"""Files that are decoded first, spread over all of them, to say how large the store will be."""
+"""Files that are fetched and decoded first, spread over all of them, to say how large the store will be."""
 
 _SENSES = {"wrapper": "humansense_omni"}
 """The task argument of lmms-eval that asks for the messages of this package's models."""
 
-_TIMEOUT = RunSettings().media_timeout
-
-
-@dataclass(frozen=True)
-class Showing:
-    """How clips are shown.
-
-    Attributes:
-        policy: What overrides the messages of the tasks.
-        factor: Height and width of frames are multiples of it, in pixels.
-    """
-
-    policy: Policy
-    factor: int
+_Jobs = dict[str, list[Conversation]]
+"""What is shown of each file, by its name. Files of both media folders have names of their own."""
 
 
 @dataclass
 class DecodingResult(FilesOutcome):
     """The outcome of decoding, or of checking. Of files that are `present`, all entries were there.
 
-    Names are `missing` only if the store was checked; `damaged` has a sentence for each file that cannot be decoded, or
-    whose entry is damaged.
+    Names are `missing` only if the store was checked; `damaged` has a sentence for each file that cannot be decoded in
+    all ways in which it is asked for, or whose entry is damaged.
 
     Attributes:
         size: Bytes of the entries of all files.
         seconds: How long all clips and sounds last.
+        unusable: The names of files of which nothing can be shown.
     """
 
     size: int = 0
     seconds: float = 0.0
+    unusable: set[str] = field(default_factory=set)
 
-    def add(self, name: str, result: EncodingResult) -> None:
+    def add(self, name: str, outcome: FileOutcome) -> None:
         """Add the outcome for one file.
 
         Args:
             name: Its name.
-            result: What a `ClipDecoder` returned for it.
+            outcome: What came of it.
         """
-        if isinstance(result.encoded, Decoded):
-            self.made += result.encoded.written > 0
-            self.present += not result.encoded.written
-            self.size += result.encoded.size
-            self.seconds += result.encoded.seconds
-        elif result.reason.startswith("MissingEntryError"):
+        self.made += outcome.written > 0
+        self.present += outcome.is_there
+        self.size += outcome.size
+        self.seconds += outcome.seconds
+        if outcome.is_missing:
             self.missing.append(name)
-        else:
-            self.damaged.append(f"{name}: {result.reason}")
-
-
-def showing(model_args: str) -> Showing:
-    """How a run with these `--model_args` shows clips.
-
-    Args:
-        model_args: The arguments of `humansense_omni`. Without `pretrained`, only those that decide what is shown.
-
-    Returns:
-        The policy, and the multiple of which frames are.
-
-    Raises:
-        DataError: They cannot be used.
-    """
-    try:
-        given = read_model_args(model_args)
-        pretrained, factor = given.get("pretrained"), _FACTOR
-        if pretrained is not None:
-            factor = family_of(str(read_config(str(pretrained))["model_type"])).frame_factor
-        if given.pop("engine", "local") == "vllm":  # whose other arguments have no effect on what is shown
-            given = {one.name: given[one.name] for one in fields(RunSettings) if one.name in given}
-        elif pretrained is not None:
-            return Showing(read_local_settings(given), factor)
-        return Showing(read_settings(RunSettings, given, {}, "prepare --model-args"), factor)
-    except ValueError as error:
-        raise DataError(f"--model-args: {error}") from error
+        if outcome.reasons:
+            self.damaged.append(f"{name}: {'; '.join(outcome.reasons)}")
+        if not outcome.is_decoded:
+            self.unusable.add(name)
 
 
 @as_data_errors()
@@ -128,6 +75,8 @@ def decode_all(
     names: str, limit: int | None, to: Path | None, shown: Showing, progress: ProgressDisplay, workers: int
 ) -> tuple[Plan, DecodingResult]:
     """Fetch what is missing, and decode the clips of some tasks that are not in the store yet, with all cores.
+
+    A few files come first, because they show how large the store will be.
 
     Args:
         names: Tasks and groups, separated by commas.
@@ -141,37 +90,26 @@ def decode_all(
         The plan and the outcome.
 
     Raises:
-        DataError: A name is no task or group, the release cannot be read, the disk is too small, or `to` was prepared
-            from other content.
+        DataError: A name is no task or group, the release cannot be read, the disk is too small or cannot be written,
+            or `to` was prepared from other content.
     """
     planned = planned_in_place(source_of(to), names, limit)
     folder = store_folder(to)
-    listed = None if to is None else _list_of(planned, to)
+    listed = None if to is None else list_of(planned, to)
     if to is not None:
         refuse_links_out(planned.release, ((file.store, file.name) for file in planned.files))
-    carry_out(planned, progress, workers)
-    jobs = _jobs(planned, names, limit, shown.policy)
-    folder.mkdir(parents=True, exist_ok=True)
-    outcome = DecodingResult()
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     lock = (to or cache.cache_folder()) / ".decode.lock"
     with cache.locked_by_command(lock, lambda: progress.say(f"Another process is filling {folder}; waiting for it.")):
         if to is not None and listed is not None:
-            _write_list(planned, to, listed)
-        with _decoding(folder, shown.factor, checking=False) as decode:
-            tried = list(jobs)[:: max(1, len(jobs) // _TRIED)]
-            for name, result in decode({name: jobs[name] for name in tried}):
-                outcome.add(name, result)
-            expected = round(outcome.size / max(1, len(tried)) * len(jobs))
-            _announce(folder, expected, outcome, len(jobs), progress)
-            progress.expect(len(jobs), max(1, expected))
-            for name, result in decode({name: job for name, job in jobs.items() if name not in tried}):
-                before = outcome.size
-                outcome.add(name, result)
-                progress.advance(outcome.size - before)
-                progress.file_done()
+            write_list(planned, to, listed)
+        with decoding(folder, shown.factor, shown.timeout) as decode:
+            work = _Work(_Asked(planned, names, limit, shown.policy), decode, progress, workers)
+            work.run(folder)
         if to is not None and listed is not None:
-            _finish(planned, to, listed, {sentence.partition(": ")[0] for sentence in outcome.damaged})
-    return planned, outcome
+            write_stand_ins(planned, to, listed, work.outcome.unusable, work.unclear)
+    return planned, work.outcome
 
 
 @as_data_errors()
@@ -194,118 +132,123 @@ def check_all(names: str, limit: int | None, to: Path | None, shown: Showing) ->
         raise DataError(f"{to} has no {LIST}: it was not prepared by this command and cannot be checked.")
     planned = planned_in_place(source_of(None) if to is None else str(to), names, limit)
     outcome = DecodingResult()
-    absent = [file.name for file in planned.files if not file.target.is_file()]
-    outcome.missing += absent
-    jobs = _jobs(planned, names, limit, shown.policy, without=frozenset(absent))
-    with _decoding(store_folder(to), shown.factor, checking=True) as decode:
-        for name, result in decode(jobs):
-            outcome.add(name, result)
+    absent = {file.name for file in planned.files if not file.target.is_file()}
+    outcome.missing += sorted(absent)
+    jobs = _Asked(planned, names, limit, shown.policy).jobs({file.name for file in planned.files} - absent)
+    with decoding(store_folder(to), shown.factor, shown.timeout, checking=True) as decode:
+        for name, found in decode(jobs):
+            outcome.add(name, found)
     return planned, outcome
 
 
 def store_folder(to: Path | None) -> Path:
     """The folder of the store for a folder of `--to`, or in the cache."""
-    return (to or cache.cache_folder()) / FOLDER
+    return (to or cache.cache_folder()) / STORE
 
 
-def _jobs(
-    planned: Plan, names: str, limit: int | None, policy: Policy, without: frozenset[str] = frozenset()
-) -> dict[str, list[Conversation]]:
-    """What is shown of each file, by its name. Files of both media folders have names of their own."""
-    jobs: dict[str, dict[Conversation, None]] = {}
-    for name in names.split(","):
-        variant, _ = variants.split(name.strip().lower().removeprefix("humansense").lstrip("_"))
-        for task in variants.tasks_of(name):
-            docs = utils.docs(f"{variant.name}_{task.code}".lstrip("_"), planned.release.address)
-            for doc in docs.select(range(min(limit or len(docs), len(docs)))):
-                if doc["file"] in without:
-                    continue
-                messages = utils.doc_to_messages(doc, _SENSES)
-                media = [part for turn in read_messages(messages, policy) for part in media_of((turn,))]
-                if media:
-                    jobs.setdefault(doc["file"], {})[(Turn("user", tuple(media)),)] = None
-    return {name: list(shown) for name, shown in jobs.items()}
+@dataclass(frozen=True)
+class _Asked:
+    """The questions of some tasks, and how their media are shown."""
+
+    planned: Plan
+    names: str
+    limit: int | None
+    policy: Policy
+
+    def jobs(self, files: Collection[str]) -> _Jobs:
+        """What is shown of some files, which are on this machine."""
+        jobs: dict[str, dict[Conversation, None]] = {}
+        for name in self.names.split(","):
+            variant, _ = variants.split(name.strip().lower().removeprefix("humansense").lstrip("_"))
+            for task in variants.tasks_of(name):
+                docs = utils.docs(f"{variant.name}_{task.code}".lstrip("_"), self.planned.release.address)
+                for doc in docs.select(range(min(self.limit or len(docs), len(docs)))):
+                    if doc["file"] not in files:
+                        continue
+                    messages = utils.doc_to_messages(doc, _SENSES)
+                    media = [part for turn in read_messages(messages, self.policy) for part in media_of((turn,))]
+                    if media:
+                        jobs.setdefault(doc["file"], {})[(Turn("user", tuple(media)),)] = None
+        return {name: list(shown) for name, shown in jobs.items()}
 
 
-@contextmanager
-def _decoding(folder: Path, factor: int, checking: bool) -> Iterator["_Decode"]:
-    """Start a process for each core. The block gets a function that decodes files with all of them."""
-    count = max(1, joblib.cpu_count())
-    pool = WorkerPool(partial(ClipDecoder, folder, factor, checking), count, _TIMEOUT)
-    try:
-        yield _Decode(pool)
-    finally:
-        pool.close()
+class _Work:
+    """Fetches and decodes files, and counts what came of them.
 
+    Attributes:
+        outcome: What came of all files.
+        unclear: The names of files whose names do not show whether they have pictures.
+    """
 
-class _Decode:
-    """Decodes files with the processes of a pool."""
+    def __init__(self, asked: _Asked, decode: Decode, progress: ProgressDisplay, workers: int) -> None:
+        self._asked, self._decode, self._progress, self._workers = asked, decode, progress, workers
+        self._places = {file.name: file.target for file in asked.planned.files}
+        self.outcome = DecodingResult()
+        self.unclear: set[str] = set()
 
-    def __init__(self, pool: WorkerPool) -> None:
-        self._idle: SimpleQueue[Worker] = SimpleQueue()
-        for _ in range(pool.count):
-            self._idle.put(pool.worker())
-        self._count = pool.count
+    def run(self, folder: Path) -> None:
+        """Do all of it.
 
-    def __call__(self, jobs: Mapping[str, Sequence[Conversation]]) -> Iterator[tuple[str, EncodingResult]]:
-        """Yield the names of files, each with its outcome, in the order in which they are done."""
-        with ThreadPoolExecutor(self._count) as threads:
-            futures = {threads.submit(self._one, job): name for name, job in jobs.items()}
-            try:
-                for future in as_completed(futures):
-                    yield futures[future], future.result()
-            finally:
-                threads.shutdown(wait=False, cancel_futures=True)
+        Args:
+            folder: The folder of the store.
+        """
+        files = self._asked.planned.files
+        first = files[:: max(1, len(files) // _TRIED)]
+        rest = [file for file in files if file not in first]
+        tried = self._fetched(first)
+        for name, found in self._decode(tried):
+            self.outcome.add(name, found)
+        self._announce(folder, len(files), rest)
+        jobs = self._fetched(rest) if rest else {}
+        self._progress.expect(len(tried) + len(jobs), self._size([*tried, *jobs]), "Decoding")
+        for name in tried:
+            self._count(name, is_new=False)
+        for name, found in self._decode(jobs):
+            self.outcome.add(name, found)
+            self._count(name, is_new=not found.is_there)
 
-    def _one(self, job: Sequence[Conversation]) -> EncodingResult:
-        worker = self._idle.get()
-        try:
-            results = worker.encode(job)
-        finally:
-            self._idle.put(worker)
-        return next((result for result in results if result.reason), results[0])
+    def _fetched(self, files: Sequence[PlannedFile]) -> _Jobs:
+        """Fetch files, and return what is shown of those that are whole."""
+        fetched = carry_out(replace(self._asked.planned, files=list(files)), self._progress, self._workers)
+        self.outcome.damaged += fetched.damaged
+        self.outcome.unusable |= fetched.unusable
+        jobs = self._asked.jobs({file.name for file in files} - fetched.unusable)
+        self.unclear |= {name for name, shown in jobs.items() if any(map(_is_unclear, shown))}
+        return jobs
 
-
-def _announce(folder: Path, expected: int, tried: DecodingResult, files: int, progress: ProgressDisplay) -> None:
-    """Say how large the store will be. Raises DataError if that does not fit on the disk."""
-    free = shutil.disk_usage(folder).free
-    there = sum(place.stat().st_size for place in folder.glob("??/*") if place.is_file())
-    progress.say(f"{files:,} clips and sounds take about {decimal(expected)} in {folder}; {decimal(free)} are free.")
-    if expected - there + SPARE > free:
-        raise DataError(
-            f"{folder} has {decimal(free)} free, but the decoded clips need about {decimal(expected - there)} more and "
-            f"{decimal(SPARE)} must remain free: free space, choose another folder with --to, or name fewer tasks."
+    def _announce(self, folder: Path, files: int, rest: Sequence[PlannedFile]) -> None:
+        """Say how large the store will be. Raises DataError if what is still to be written does not fit on the disk."""
+        tried = self.outcome.made + self.outcome.present
+        if tried == 0:
+            return
+        each = self.outcome.size / tried
+        # As many of the others as of these are taken to be there already. Entries of other ways to show them are not.
+        decoded = round(each * len(rest) * self.outcome.made / tried)
+        fetched = missing_bytes({file.target: file.content for file in rest})
+        free = shutil.disk_usage(folder).free
+        is_shared = os.stat(folder).st_dev == os.stat(cache.cache_folder()).st_dev
+        still = f" {decimal(fetched)} are still to be fetched into {cache.cache_folder()}." if fetched else ""
+        self._progress.say(
+            f"{files:,} clips and sounds take about {decimal(round(each * files))} in {folder}; {decimal(decoded)} "
+            f"are still to be written, and {decimal(free)} are free.{still}"
         )
+        needed = decoded + (fetched if is_shared else 0)
+        if needed > 0 and needed + SPARE > free:
+            beside = f" and {decimal(fetched)} of clips on the same disk" if fetched and is_shared else ""
+            raise DataError(
+                f"{folder} has {decimal(free)} free, but about {decimal(decoded)} of decoded clips{beside} are still "
+                f"to be written, and {decimal(SPARE)} must remain free: free space, choose another folder with --to, "
+                "or name fewer tasks."
+            )
+
+    def _count(self, name: str, is_new: bool) -> None:
+        self._progress.advance(self._size([name]), is_new)
+        self._progress.file_done()
+
+    def _size(self, names: Collection[str]) -> int:
+        """Bytes of files, which say best how long decoding takes."""
+        return sum(os.path.getsize(self._places[name]) for name in names)
 
 
-def _list_of(planned: Plan, to: Path) -> PreparedList:
-    """The list of a folder whose clips are replaced by small files, of which neither size nor checksum is known yet."""
-    release = planned.release
-    digests = {FILES[key]: sha256(release.annotations(key)).hexdigest() for key in release.annotation_keys}
-    media: dict[str, Files] = {
-        folder: dict.fromkeys(unpacked_names(store.names, folder).values(), (None, None))
-        for folder, store in planned.stores.items()
-    }
-    return joined(PreparedList(release.address, release.origin, digests, media), to)
-
-
-def _write_list(planned: Plan, to: Path, listed: PreparedList) -> None:
-    for key in planned.release.annotation_keys:
-        cache.write_atomically(to / FILES[key], planned.release.annotations(key))
-    cache.write_atomically(to / LIST, listed.to_json())
-
-
-def _finish(planned: Plan, to: Path, listed: PreparedList, damaged: set[str]) -> None:
-    """Put small files in the places of the clips that were decoded, and list them. Clips that are there stay."""
-    digests = FileDigests(digests_folder())
-    unpacked = {media: unpacked_names(store.names, media) for media, store in planned.stores.items()}
-    targets = []
-    for file in planned.files:
-        target = to / file.media / unpacked[file.media][file.name]
-        if file.name not in damaged:
-            targets.append(replace(file, target=target))
-            if not target.exists() or read_stand_in(target) is not None:
-                said = StandIn(digests.digest(str(file.target)), os.path.getsize(file.target))
-                cache.write_atomically(target, said.to_bytes())
-    whole = with_checksums(replace(planned, files=targets, to=to), listed)
-    cache.write_atomically(to / LIST, whole.to_json())
+def _is_unclear(conversation: Conversation) -> bool:
+    return any(isinstance(part, AudioPart) and part.clip is not None for part in media_of(conversation))

@@ -52,19 +52,24 @@ class ClipDecoder:
         return read_messages(messages)
 
     def encode(self, conversations: Sequence[Conversation]) -> list[EncodingResult]:
-        """Decode the media of all conversations, which are about one file.
+        """Decode the media of all conversations, which are about one file. If one fails, the others do not.
 
         Returns:
-            For each conversation, what the store holds of its file, as `Decoded`, or the reason why it holds nothing.
+            For each conversation, what the store holds for it that it does not hold for those before it, as `Decoded`,
+            or the reason why it holds nothing.
         """
-        store = ClipStore(self._folder, checking=self._checking)
+        store = ClipStore(self._folder, checking=self._checking, must_write=not self._checking)
         media = MediaCache(self._factor, store)
-        try:
-            parts = dict.fromkeys(part for conversation in conversations for part in media_of(conversation))
-            seconds = max((_seconds(part, media) for part in parts), default=0.0)
-        except Exception as error:  # of one file, which does not stop the others
-            return [error_result(error)] * len(conversations)
-        return [EncodingResult(Decoded(store.bytes_used, store.written, seconds))] * len(conversations)
+        return [_kept(conversation, media, store) for conversation in conversations]
+
+
+def _kept(conversation: Conversation, media: MediaCache, store: ClipStore) -> EncodingResult:
+    size, written = store.bytes_used, store.written
+    try:
+        seconds = max((_seconds(part, media) for part in media_of(conversation)), default=0.0)
+    except Exception as error:  # of one way to show one file, which does not stop the others
+        return error_result(error)
+    return EncodingResult(Decoded(store.bytes_used - size, store.written - written, seconds))
 
 
 def _seconds(part: Part, media: MediaCache) -> float:

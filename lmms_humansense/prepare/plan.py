@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib import resources
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..dataset.anywhere import as_data_errors
 from ..dataset.release import Release, open_media_store, open_release
+from ..models.media.stand_in import MOST_BYTES, read_stand_in
 from ..storage import cache, prepared
 from ..storage.prepared import LIST, PreparedList
 from ..storage.stores import MediaStore
@@ -109,7 +110,8 @@ def plan(names: str = "humansense", limit: int | None = None, to: Path | None = 
     }
     release = planned.release
     digests = {FILES[key]: sha256(release.annotations(key)).hexdigest() for key in release.annotation_keys}
-    listed = joined(PreparedList(release.address, release.origin, digests, media_files), to)
+    made = {(file.media, unpacked[file.media][file.name]) for file in planned.files}
+    listed = joined(PreparedList(release.address, release.origin, digests, media_files), to, made)
     targets = [replace(file, target=to / file.media / unpacked[file.media][file.name]) for file in planned.files]
     return replace(planned, files=targets, to=to, listed=listed)
 
@@ -214,12 +216,13 @@ def _tasks(names: str) -> Sequence[Task]:
         raise DataError(f"--tasks: {error}") from error
 
 
-def joined(new: PreparedList, to: Path) -> PreparedList:
+def joined(new: PreparedList, to: Path, made: Collection[tuple[str, str]] = ()) -> PreparedList:
     """Merge the new list of a folder with its present list, which may cover other parts of the same release.
 
     Args:
         new: The new list.
         to: The folder.
+        made: Media folder and name of each file that is to be there, also if a small file stands for it now.
 
     Returns:
         Both in one.
@@ -230,17 +233,35 @@ def joined(new: PreparedList, to: Path) -> PreparedList:
     if not (to / LIST).is_file():
         return new
     old = prepared.read(read_small(to / LIST), str(to))
+    real = {
+        folder: {name: _UNKNOWN if _stands_for(to / folder / name, known) else known for name, known in files.items()}
+        for folder, files in old.media.items()
+    }
     if old.annotations != new.annotations or any(
-        _differ(old.media[folder], new.media[folder]) for folder in old.media if folder in new.media
+        _differ(real[folder], new.media[folder]) for folder in real if folder in new.media
     ):
         raise DataError(
             f"{to} was prepared from {_named(old)}, whose files differ from {_named(new)}: choose another folder."
         )
-    media = {
-        folder: {**new.media.get(folder, {}), **{n: k for n, k in old.media.get(folder, {}).items() if None not in k}}
-        for folder in {**old.media, **new.media}
-    }
+    media = {folder: dict(files) for folder, files in {**old.media, **new.media}.items()}
+    for folder, files in old.media.items():
+        for name, known in files.items():
+            kept = real[folder][name] if (folder, name) in made else known
+            if None not in kept:
+                media[folder][name] = kept
     return replace(new, media=media)
+
+
+_UNKNOWN = (None, None)
+
+
+def _stands_for(path: Path, known: tuple[int | None, int | None]) -> bool:
+    """Whether a file in a prepared folder is a small one that stands for a decoded clip."""
+    size, _ = known
+    try:
+        return size is not None and size <= MOST_BYTES and read_stand_in(path) is not None
+    except OSError:  # it is missing
+        return False
 
 
 def _differ(old: prepared.Files, new: prepared.Files) -> bool:

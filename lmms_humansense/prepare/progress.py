@@ -19,7 +19,7 @@ class ProgressDisplay:
         self._console = console
         self._what = what
         self._lock = threading.Lock()
-        self._files = self._count = self._there = self._done = 0
+        self._files = self._count = self._there = self._found = self._done = 0
         self._started = self._last = time.monotonic()
         self._bar = Bar(
             TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
@@ -36,22 +36,32 @@ class ProgressDisplay:
         if self._console.is_terminal:
             self._bar.stop()
 
-    def expect(self, files: int, count: int) -> None:
-        """Set the totals and start the display.
+    def expect(self, files: int, count: int, what: str | None = None) -> None:
+        """Begin some work: set its totals, and count from 0.
 
         Args:
             files: The number of files.
             count: The number of bytes of all files.
+            what: What the work is called; None for the name of the work before.
         """
         with self._lock:
+            self._what = what or self._what
             self._files, self._count = files, count
-            self._bar.start_task(self._task)
+            self._there = self._found = self._done = 0
+            self._started = time.monotonic()
+            self._bar.reset(self._task, total=count, description=self._what)
             self._show()
 
-    def advance(self, count: int) -> None:
-        """Count `count` more bytes; a negative number takes bytes back."""
+    def advance(self, count: int, is_new: bool = True) -> None:
+        """Count more bytes.
+
+        Args:
+            count: The bytes; a negative number takes bytes back.
+            is_new: Whether they were made now, and not found: the remaining time follows from those that were made.
+        """
         with self._lock:
             self._there += count
+            self._found += 0 if is_new else count
             self._show()
 
     def file_done(self) -> None:
@@ -73,8 +83,8 @@ class ProgressDisplay:
             self._console.print(f"{self._what}: {self._state()}")
 
     def _state(self) -> str:
-        spent = time.monotonic() - self._started
-        left = spent * (self._count - self._there) / self._there if self._there > 0 else 0
+        spent, made = time.monotonic() - self._started, self._there - self._found
+        left = spent * (self._count - self._there) / made if made > 0 else 0
         return (
             f"{decimal(self._there)} of {decimal(self._count)}, {self._done} of {self._files} files, "
             f"about {max(1, round(left / 60))} min left"

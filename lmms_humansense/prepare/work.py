@@ -68,9 +68,11 @@ class PrepareResult(FilesOutcome):
 
     Attributes:
         fetched: The number of bytes that were fetched for the files that were made.
+        unusable: The names of the files that `damaged` has sentences about, in their stores.
     """
 
     fetched: int = 0
+    unusable: set[str] = field(default_factory=set)
 
     def add(self, other: "PrepareResult") -> None:
         """Add the outcome for other files to this one."""
@@ -79,6 +81,7 @@ class PrepareResult(FilesOutcome):
         self.fetched += other.fetched
         self.missing += other.missing
         self.damaged += other.damaged
+        self.unusable |= other.unusable
 
 
 class _Ended(Exception):
@@ -137,8 +140,8 @@ def _refuse_small_disk(plan: Plan, workers: int, keep_archives: bool) -> None:
     """Raise DataError if the missing files do not fit on the disk. Each worker needs room for one packed file too."""
     contents = {file.target: file.content for file in plan.files}
     unpacked = sorted((content.packed for content in contents.values() if content.is_compressed), reverse=True)
-    media = _missing_bytes(contents) + sum(unpacked[:workers])
-    both = media + _missing_bytes(_archives_of(plan))
+    media = missing_bytes(contents) + sum(unpacked[:workers])
+    both = media + missing_bytes(_archives_of(plan))
     needed, free = (both if keep_archives else media), shutil.disk_usage(plan.folder).free
     if needed + SPARE <= free:
         return
@@ -150,7 +153,8 @@ def _refuse_small_disk(plan: Plan, workers: int, keep_archives: bool) -> None:
     )
 
 
-def _missing_bytes(contents: Mapping[Path, FileContent]) -> int:
+def missing_bytes(contents: Mapping[Path, FileContent]) -> int:
+    """Count the bytes of files that are still to be written, by their targets."""
     return sum(
         content.size - transfer.bytes_there(target, content)
         for target, content in contents.items()
@@ -228,6 +232,7 @@ def _do(job: Sequence[PlannedFile], advance: ProgressCallback, file_done: Callab
                 fetched = _make(file, advance)
             except DamagedContent as error:
                 outcome.damaged.append(str(error))
+                outcome.unusable.add(file.name)
             else:
                 outcome.add(PrepareResult(present=1) if fetched is None else PrepareResult(made=1, fetched=fetched))
             file_done()

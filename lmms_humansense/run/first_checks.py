@@ -39,7 +39,7 @@ def check(arguments: Sequence[str]) -> None:
     _check_tasks(given["tasks"], given["include_path"])
     _check_model(given["model"])
     _check_model_args(given)
-    _check_data(given["tasks"])
+    _check_data(given)
     for option, folder in (("output_path", given["output_path"] or OUTPUT), ("use_cache", given["use_cache"])):
         place = checks.existing(Path(folder).absolute()) if folder else None
         reason = checks.why_unwritable(place) if place is not None and place.is_dir() else None  # may also be a file
@@ -192,14 +192,35 @@ def _check_checkpoint(pretrained: str) -> None:
         raise ValueError(f"pretrained={pretrained} is not a checkpoint that can be read: there is no such folder.")
 
 
-def _check_data(tasks: str) -> None:
-    """Refuse tasks whose questions are neither where the user says nor, without a network, in the cache."""
-    named = [name for name in tasks.split(",") if name.startswith(TASK_PREFIX) and not name.startswith(SAMPLE)]
+def _check_data(given: Mapping[str, Any]) -> None:
+    """Refuse tasks whose questions are neither where the user says nor, without a network, in the cache.
+
+    Also those whose clips are only there in their decoded form, for a model that would not find it.
+    """
+    named = [name for name in given["tasks"].split(",") if name.startswith(TASK_PREFIX) and not name.startswith(SAMPLE)]
     keys = {key_of(task) for name in named for _, _, task in checks.tasks_of(name)}
     if not keys:
         return
     from ..dataset.found import find
 
-    problem = find().problem_of(keys)
+    found = find()
+    problem = found.problem_of(keys)
     if problem is not None:
         raise ArgumentsError(f"{problem} (To try things without data: --tasks {SAMPLE}, which is in this package.)")
+    if not keys & set(found.decoded):
+        return
+    if given["model"] not in MODELS:
+        raise ArgumentsError(
+            f"--model {given['model']} needs the clips themselves, and {found.source} was prepared with --decoded: "
+            "`lmms-humansense prepare --to` fetches them into that folder."
+        )
+    problem = found.problem_of_decoded(keys, _media_cache(given["model_args"] or ""))
+    if problem is not None:
+        raise ArgumentsError(problem)
+
+
+def _media_cache(model_args: str) -> Path | None:
+    """The folder of decoded clips that a model of this package would use."""
+    from ..models.runtime.settings import RunSettings
+
+    return RunSettings(media_cache=read_model_args(model_args).get("media_cache")).media_cache_folder

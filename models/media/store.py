@@ -69,6 +69,7 @@ class ClipStore:
         folder: The folder. It is made when the first entry is written.
         most_bytes: Bytes of all entries, about. The least recently used are removed first. None means no limit.
         checking: Whether to change nothing, and to raise errors for missing and damaged entries.
+        must_write: Whether to raise UnwritableStoreError if an entry cannot be written.
 
     Attributes:
         folder: See above.
@@ -76,7 +77,9 @@ class ClipStore:
         written: How many entries were written.
     """
 
-    def __init__(self, folder: Path, most_bytes: int | None = None, checking: bool = False) -> None:
+    def __init__(
+        self, folder: Path, most_bytes: int | None = None, checking: bool = False, must_write: bool = False
+    ) -> None:
         # pyarrow imports pandas for its first array, in a second. Here it does so once, before workers are forked.
         pa.array(np.empty(0, np.float32))
         self.folder = folder
@@ -86,6 +89,7 @@ class ClipStore:
         self._unchecked: int | None = None
         self._checking = checking
         self._writable = not checking
+        self._must_write = must_write
 
     def frames(
         self, path: str, rule: FrameRule, factor: int, start: float | None, end: float | None
@@ -204,6 +208,8 @@ class ClipStore:
             self.written += 1
             self._count(size)
         except OSError as error:
+            if self._must_write:
+                raise UnwritableStoreError(f"{self.folder} cannot be written ({error})") from error
             self._writable = False  # of this process, so that this is said once
             logger.warning("Decoded clips are not kept in %s from here on (%s).", self.folder, error)
 
@@ -271,6 +277,10 @@ def trim(folder: Path, most_bytes: int) -> None:
 
 class MissingEntryError(Exception):
     """There is no entry. The message names the file and the folder."""
+
+
+class UnwritableStoreError(Exception):
+    """An entry cannot be written. The message begins a sentence and names the folder."""
 
 
 class DamagedEntryError(Exception):

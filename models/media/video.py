@@ -20,6 +20,7 @@ from .audio import AudioDecoder, read_waveform, stated_seconds
 from .container import open_media
 from .errors import MediaError, UnsuitableReaderError
 from .readers import DecordReader, FrameReader, PyavReader
+from .stand_in import read_stand_in
 from .types import Clip, FramePlan, FrameRule, Frames
 from .video_index import stated_start, video_stream
 
@@ -131,6 +132,9 @@ def has_pictures(path: str | Path) -> bool:
         MediaError: The file cannot be opened.
     """
     file = Path(path)
+    stands_for = read_stand_in(file) if file.is_file() else None
+    if stands_for is not None and stands_for.pictures is not None:
+        return stands_for.pictures
     with open_media(file) as container:
         try:
             return bool(video_stream(file, container))

@@ -8,9 +8,9 @@ LIMIT = 60.0
 """Seconds after which a test fails instead of hanging. It is not used for measurements."""
 
 
-def until(condition: Callable[[], object]) -> None:
-    """Return when the condition holds. Fail after `LIMIT`."""
-    deadline = time.monotonic() + LIMIT
+def until(condition: Callable[[], object], limit: float = LIMIT) -> None:
+    """Return when the condition holds. Fail after so many seconds; a program that has to start needs more of them."""
+    deadline = time.monotonic() + limit
     while not condition():
         assert time.monotonic() < deadline, "the condition that the test waits for did not become true"
         time.sleep(0.002)

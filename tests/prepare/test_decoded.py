@@ -1,111 +1,38 @@
 """`prepare --decoded`: clips are decoded beforehand, and a run from the folder needs neither videos nor archives."""
 
 import json
+import os
 import shutil
-from collections.abc import Callable
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import av
-import huggingface_hub.constants
+import psutil
 import pyarrow.parquet as pq
 import pytest
 import torch
-from rich.console import Console
 
-from lmms_humansense.models.inputs.conversation import read_messages
-from lmms_humansense.models.inputs.decoding import DecodedConversation, decode
-from lmms_humansense.models.inputs.media_cache import MediaCache
 from lmms_humansense.models.media.stand_in import read_stand_in
 from lmms_humansense.models.media.store import ClipStore
-from lmms_humansense.prepare import decoded
 from lmms_humansense.prepare.command import prepare_decoded
-from lmms_humansense.prepare.decoded import check_all, decode_all, showing
-from lmms_humansense.prepare.decoder import ClipDecoder
-from lmms_humansense.prepare.plan import plan_check
-from lmms_humansense.prepare.progress import ProgressDisplay
-from lmms_humansense.tasks.humansense import data, utils
+from lmms_humansense.prepare.decoded import check_all, decode_all
+from lmms_humansense.prepare.plan import plan, plan_check
+from lmms_humansense.prepare.showing import showing
+from lmms_humansense.prepare.work import carry_out
+from lmms_humansense.tasks.humansense import data
 from lmms_humansense.tasks.humansense.annotations import DataError
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
 from tests.helpers import releases
-from tests.helpers.releases import Content, audio_item, item
+from tests.helpers.decoded import TASKS, Said, decoded_to, shown_of
+from tests.helpers.releases import Content, item
+from tests.helpers.waits import until
 
-SENSES = {"wrapper": "humansense_omni"}
-TASKS = "ar,tr,fr2"
-CLIPS = ("gesture/clip_01.mp4", "count/park.mp4", "talk/meeting.mp4")
+from .conftest import CLIPS
 
-
-class Said(ProgressDisplay):
-    """Progress that is kept and not shown."""
-
-    def __init__(self) -> None:
-        super().__init__("", Console(quiet=True))
-        self.sentences: list[str] = []
-        self.expected = (0, 0)
-
-    def expect(self, files: int, count: int) -> None:
-        self.expected = files, count
-
-    def say(self, sentence: str) -> None:
-        self.sentences.append(sentence)
-
-
-class InThisProcess:
-    """A pool and its only worker, without processes: these take long to start. One test has real ones."""
-
-    count = 1
-
-    def __init__(self, make: Callable[[], ClipDecoder], *_: Any) -> None:
-        self.encode = make().encode
-
-    def worker(self) -> "InThisProcess":
-        return self
-
-    def close(self) -> None:
-        pass
-
-
-@pytest.fixture(autouse=True)
-def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    if request.node.get_closest_marker("slow") is None:
-        monkeypatch.setattr(decoded, "WorkerPool", InThisProcess)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("joblib.cpu_count", lambda: 1)
-
-
-@pytest.fixture(params=["unpacked", "packed"])
-def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
-    """Five questions about three clips, two of them about one with its sound, and one about a sound."""
-    sound = next(path for path in sorted((ROOT / "audios").rglob("*")) if path.is_file())
-    content = Content(
-        videos={f"some/{Path(name).name}": (ROOT / "videos" / name).read_bytes() for name in CLIPS},
-        audios={f"calls/one{sound.suffix}": sound.read_bytes()},
-        vqa=[
-            item("data/videos/some/clip_01.mp4", question="Who?"),
-            item("data/videos/some/clip_01.mp4", question="What?"),
-            item("data/videos/some/park.mp4"),
-            item("data/videos/some/meeting.mp4", task_type="Talkingperson_Recognition"),
-        ],
-        aqa=[audio_item(f"data/audios/calls/one{sound.suffix}", task_type="Fraud_Recognition")],
-    )
-    root = tmp_path / "release"
-    releases.write(root, request.param, content)
-    monkeypatch.setenv("HUMANSENSE_DATA", str(root))
-    return root
-
-
-def shown_of(root: str, store: ClipStore | None = None) -> list[DecodedConversation]:
-    """What a run shows of all questions."""
-    found = []
-    for code in TASKS.split(","):
-        for doc in utils.docs(code, root, complete=False):
-            conversation = read_messages(utils.doc_to_messages(doc, SENSES))
-            found.append(decode(conversation, 28, MediaCache(28, store)))
-    return found
-
-
-def decoded_to(to: Path | None, **options: Any) -> decoded.DecodingResult:
-    return decode_all(TASKS, None, to, showing(""), options.get("progress", Said()), 2)[1]
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def test_a_folder_runs_without_the_videos(release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,6 +80,49 @@ def test_processes_do_the_same(release: Path, tmp_path: Path) -> None:
     assert check_all(TASKS, None, tmp_path / "to", showing(""))[1].present == 4
 
 
+@pytest.mark.slow
+def test_killed_while_it_decodes_it_goes_on_without_decoding_what_is_there(home: Path, tmp_path: Path) -> None:
+    clip, to = (ROOT / "videos" / CLIPS[0]).read_bytes(), tmp_path / "to"
+    names = [f"some/{number:02}.mp4" for number in range(40)]
+    content = Content(
+        videos={name: clip + name[5:7].encode() for name in names},  # each has content of its own
+        vqa=[item(f"data/videos/{name}") for name in names],
+    )
+    releases.write(tmp_path / "release", "packed", content)
+    command = [
+        sys.executable,
+        "-m",
+        "lmms_humansense",
+        "prepare",
+        "--decoded",
+        "--tasks",
+        "humansense_ar",
+        "--to",
+        str(to),
+    ]
+    environment = {**os.environ, "HUMANSENSE_DATA": str(tmp_path / "release"), "HF_HOME": str(home)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        until(lambda: len(entries(to)) >= 2 or process.poll() is not None, 300)  # a program that has to start
+        workers = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+    assert workers
+    until(lambda: not any(worker.is_running() for worker in workers))
+    began = len(entries(to))
+    assert 2 <= began < 40
+    assert not list(to.rglob("*.mp4"))
+    there = {place: place.stat().st_ino for place in entries(to)}
+    done = subprocess.run([*command, "--json"], env=environment, capture_output=True, text=True, check=True)
+    told = json.loads(done.stdout)
+    assert (told["ok"], told["present"], told["made"]) == (True, began, 40 - began)
+    assert {place: place.stat().st_ino for place in there} == there
+    assert len(entries(to)) == len(list(to.rglob("*.mp4"))) == 40
+
+
+def entries(to: Path) -> list[Path]:
+    return list((to / "decoded").glob("??/*.parquet"))
+
+
 def test_the_cache_is_filled_without_a_folder(release: Path, tmp_path: Path) -> None:
     assert decoded_to(None).made == 4
     assert len(list((tmp_path / "home" / "humansense" / "decoded").glob("??/*.parquet"))) == 5
@@ -160,9 +130,6 @@ def test_the_cache_is_filled_without_a_folder(release: Path, tmp_path: Path) -> 
 
 
 def test_real_clips_in_the_folder_stay(release: Path, tmp_path: Path) -> None:
-    from lmms_humansense.prepare.plan import plan
-    from lmms_humansense.prepare.work import carry_out
-
     to = tmp_path / "to"
     carry_out(plan(TASKS, None, to), Said())
     clips = [path for path in (to / "videos").rglob("*") if path.is_file()]
@@ -216,16 +183,6 @@ def test_other_settings_are_other_clips(release: Path, tmp_path: Path, tiny_qwen
         showing("nframe=4")
     with pytest.raises(DataError, match="--model-args: pretrained=/no/such is not a checkpoint that can be read"):
         showing("pretrained=/no/such")
-
-
-@pytest.mark.parametrize("release", ["unpacked"], indirect=True)
-def test_a_disk_that_is_too_small_is_named_with_the_size(
-    release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(decoded, "SPARE", usage.free * 2)
-    with pytest.raises(DataError, match=r"free, but the decoded clips need about .* more and .* must remain free"):
-        decoded_to(tmp_path / "to")
 
 
 @pytest.mark.parametrize("release", ["unpacked"], indirect=True)

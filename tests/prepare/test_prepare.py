@@ -46,10 +46,10 @@ class Silent(ProgressDisplay):
         super().__init__("", Console(quiet=True))
         self.expected, self.count, self.files = (0, 0), 0, 0
 
-    def expect(self, files: int, count: int) -> None:
+    def expect(self, files: int, count: int, what: str | None = None) -> None:
         self.expected = files, count
 
-    def advance(self, count: int) -> None:
+    def advance(self, count: int, is_new: bool = True) -> None:
         self.count += count
 
     def file_done(self) -> None:

@@ -162,6 +162,19 @@ def test_known_answers_need_no_model(
     assert told["media_workers"] == 1
 
 
+def test_a_question_that_cannot_be_asked_is_not_called_known(
+    tiny_model: Path, asked: Asked, cache: Path, clip: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
+) -> None:
+    known = [request(about(clip, words), number) for number, words in enumerate(("Who?", "How?"))]
+    asked(loaded(tiny_model), cache, *known)
+    unloadable(monkeypatch)
+    model = HumanSenseOmni(str(tiny_model), device="cpu", max_failures=1)
+    model.task_dict = {"task": {"test": [None] * 100}}
+    responses = asked(model, cache, *known, request([{"role": "user", "content": [{"type": "video"}]}], 2))
+    assert [response.text.startswith("[request failed]") for response in responses] == [False, False, True]
+    assert "Nothing was asked: earlier runs have 2 of 3 answers, and the others cannot be asked." in said
+
+
 def test_a_model_is_loaded_for_the_first_new_question_and_answers_keep_their_order(
     tiny_model: Path, asked: Asked, cache: Path, clip: Path
 ) -> None:

@@ -249,6 +249,20 @@ def test_other_small_files_stand_for_nothing(tmp_path: Path, content: bytes) -> 
     assert read_stand_in(tmp_path / "small.mp4") is None
 
 
+@pytest.mark.parametrize("pictures", [None, True, False])
+def test_a_small_file_says_what_it_stands_for(tmp_path: Path, pictures: bool | None) -> None:
+    said = StandIn("0" * 64, 12, pictures)
+    (tmp_path / "small.webm").write_bytes(said.to_bytes())
+    assert read_stand_in(tmp_path / "small.webm") == said
+    (tmp_path / "small.webm").write_bytes(said.to_bytes() + b"more\n")
+    assert read_stand_in(tmp_path / "small.webm") is None
+
+
+def test_a_pipe_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    assert read_stand_in(tmp_path / "pipe.mp4") is None
+
+
 def test_checking_changes_nothing_and_raises_what_is_damaged(clip: Path, folder: Path) -> None:
     read(folder, clip)
     for entry in entries(folder):
