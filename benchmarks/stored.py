@@ -74,7 +74,9 @@ def measured(folder: Path, seconds: int, rounds: int) -> dict[str, Any]:
                 raise SystemExit(f"The frames of {path} are not the same.")
             sizes[name] = _size(store)
     sound = _sound(seconds)
-    ClipStore(folder / "sounds").keep_sound(str(clips["indoors"]), sound, None)
+    sounds = ClipStore(folder / "sounds")
+    if file := sounds.content(str(clips["indoors"])):
+        sounds.keep_sound(file, sound, None)
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "seconds of each clip": seconds,
