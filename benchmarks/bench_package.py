@@ -1,14 +1,12 @@
 """This package as a way to ask a checkpoint: with and without a store of clips, and its model alone."""
 
-import os
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from bench_systems import GENERATION, SENSES, System, doc_path, request
+from bench_systems import GENERATION, SENSES, System, request
 
 from lmms_humansense.models.local.collation import EncodedPrompt
 from lmms_humansense.models.omni import HumanSenseOmni
@@ -16,9 +14,6 @@ from lmms_humansense.tasks.humansense import utils
 
 _READY = 10
 """Inputs that `ModelAlone` has ready; each is 40 MB for a clip of 24 frames."""
-
-_SETTLED = 5
-"""Seconds after a change of a file, after which its digest is remembered for other processes; with some room."""
 
 
 class ThisPackage(System):
@@ -50,17 +45,14 @@ class ThisPackage(System):
 
 
 class Filling(ThisPackage):
-    """The same, which begins each round with an empty store of clips, whose digests are not known."""
+    """The same, which begins each round with an empty store of clips. The digests of the clips are known."""
 
     def prepare(self, docs: Any, numbers: Sequence[int]) -> None:
-        """Empty the store, and let all processes forget the digests of the clips."""
+        """Empty the store."""
         folder = self.omni.settings.media_cache_folder
         assert folder is not None
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        for path in {doc_path(docs[number]) for number in numbers}:
-            os.utime(path)  # a digest is that of a file with these times
-        time.sleep(_SETTLED)
 
 
 class ModelAlone(System):

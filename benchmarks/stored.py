@@ -83,7 +83,9 @@ def measured(folder: Path, seconds: int, sound_seconds: int, rounds: int) -> dic
             sizes[name] = _size(store)
             packed[name] = {way: pack(frames["decoded"].numpy()) for way, pack in _OTHERS.items()}
     sound = _sound(sound_seconds)
-    ClipStore(folder / "sounds").keep_sound(str(clips["indoors"]), sound, None)
+    sounds = ClipStore(folder / "sounds")
+    if file := sounds.content(str(clips["indoors"])):
+        sounds.keep_sound(file, sound, None)
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "seconds of each clip": seconds,

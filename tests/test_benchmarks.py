@@ -1,16 +1,12 @@
 """The benchmarks behind the published figures run and have the expected outcomes, on fewer cases than the figures."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-
-from lmms_humansense.models.media import digests
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -50,32 +46,6 @@ def test_the_ways_of_asking_are_compared(tmp_path: Path, monkeypatch: pytest.Mon
         "model, 1 thread",
     }
     assert short.keys() == {"release", "lmms_eval", "humansense_omni"}
-
-
-def test_filling_a_store_includes_the_digests_of_the_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import bench_package
-
-    clip, store = tmp_path / "clip.mp4", tmp_path / "store"
-    clip.write_bytes(b"x" * 1000)
-    os.utime(clip, (1, 1))
-    monkeypatch.setattr(bench_package, "doc_path", str)
-    computed: list[Path] = []
-
-    def digest(path: Path) -> str:
-        computed.append(path)
-        return "0" * 64
-
-    monkeypatch.setattr(digests, "sha256_of", digest)
-    known = digests.FileDigests(tmp_path / "digests")
-    filling: Any = object.__new__(bench_package.Filling)
-    filling.omni = SimpleNamespace(settings=SimpleNamespace(media_cache_folder=store))
-    for number in range(1, 3):
-        filling.prepare({0: clip}, [0])
-        assert list(store.iterdir()) == []
-        for each in (known, known, digests.FileDigests(tmp_path / "digests")):  # the last one as in another process
-            each.digest(str(clip))
-        assert len(computed) == number
 
 
 def test_damaged_files_are_accounted_for(tmp_path: Path) -> None:

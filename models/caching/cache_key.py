@@ -12,13 +12,13 @@ from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image as PillowImage
 
 from ..inputs.conversation import Conversation, ImagePart, Part, TextPart, VideoPart
-from ..media.digests import FileDigests, sha256_of
+from ..media.digests import FileDigests, SeenFile, sha256_of
 from ..media.environment import frame_limits as frame_limits
 from ..media.environment import versions_of as versions_of
 
@@ -27,6 +27,38 @@ _THREADS = 4
 _DECIDING = ("media", "inputs")
 """The folders whose code decides what every model is shown. Answers do not depend on `runtime`, `caching` and the
 modules that lmms-eval sees: these decide when and where something is done, but not what."""
+
+
+class Digests(Protocol):
+    """Knows the digests of files: `FileDigests`, or `NotedDigests`."""
+
+    def digest(self, path: str) -> str:
+        """SHA-256 of a file, as hexadecimal digits.
+
+        Raises:
+            OSError: The file cannot be read.
+        """
+
+
+class NotedDigests:
+    """Digests of files, with a note of what each file held.
+
+    Args:
+        files: Computes and remembers the digests.
+
+    Attributes:
+        contents: What the files held whose digests were asked for.
+    """
+
+    def __init__(self, files: FileDigests) -> None:
+        self._files = files
+        self.contents: list[SeenFile] = []
+
+    def digest(self, path: str) -> str:
+        """SHA-256 of a file, as `Digests.digest` says."""
+        content = self._files.content(path)
+        self.contents.append(content)
+        return content.sha256
 
 
 class UnknownContentError(Exception):
@@ -48,12 +80,12 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no digest.")
 
 
-def describe(conversation: Conversation, files: FileDigests) -> list[Any]:
+def describe(conversation: Conversation, files: Digests) -> list[Any]:
     """Describe everything that a conversation shows and says, with media by their content.
 
     Args:
         conversation: What `read_messages` returns.
-        files: Computes and remembers the digests of its files.
+        files: Knows the digests of its files.
 
     Returns:
         The role and the parts of each turn, in a form that JSON can hold. Equal for equal media in any folder.
@@ -67,7 +99,7 @@ def describe(conversation: Conversation, files: FileDigests) -> list[Any]:
     return [[turn.role, [_part(part, files) for part in turn.parts]] for turn in conversation]
 
 
-def _part(part: Part, files: FileDigests) -> list[Any]:
+def _part(part: Part, files: Digests) -> list[Any]:
     if isinstance(part, TextPart):
         return ["text", part.text]
     if isinstance(part, ImagePart):
@@ -78,7 +110,7 @@ def _part(part: Part, files: FileDigests) -> list[Any]:
     return ["sound", _medium(part.source, files), clip]
 
 
-def _medium(source: Any, files: FileDigests) -> Any:
+def _medium(source: Any, files: Digests) -> Any:
     """Describe the content of an image, video or sound, and the extension of its name, which decoders use."""
     if isinstance(source, (str, os.PathLike)):
         name = os.fspath(source).removeprefix("file://")

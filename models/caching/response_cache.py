@@ -12,7 +12,7 @@ one database for the whole folder, into which a finished run is merged. The diff
   any order. lmms-eval keeps up to 256 answers on the local disk of a node, and these are lost if the node is.
 - At its start, a run reads what all other runs have written into the folder, including runs that were killed. It writes
   into files of its own. So the number of processes may change, and several runs may share a folder at the same time.
-- Empty answers are stored. Failures are not.
+- Empty answers are stored. Failures are not, and neither are answers about files that changed after their look-up.
 """
 
 import contextlib
@@ -26,6 +26,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,11 @@ from loguru import logger
 from ..inputs.conversation import Conversation, paths_of
 from ..inputs.generation import arguments_used
 from ..inputs.stats import MediaStats
-from ..media.digests import FileDigests, digests_folder
+from ..media.digests import FileDigests, SeenFile, digests_folder, is_unchanged
 from ..runtime.ledger import KeepingError, Recalled
 from ..runtime.request import Request, Response
-from ..runtime.timeouts import within
-from .cache_key import UnknownContentError, describe, digest_of
+from ..runtime.timeouts import StalledError, within
+from .cache_key import NotedDigests, UnknownContentError, describe, digest_of
 
 _REQUEST_TYPE = "generate_until"
 _RUN_NAME = "LMMS_CACHE_RUN_ID"
@@ -67,6 +68,7 @@ class AnswerCache(ResponseCache):
     _known_arguments: frozenset[str]
     _media_timeout: float
     _files: FileDigests
+    _shown: dict[Request, list[SeenFile]]
     _lock: threading.Lock
     _audit_file: Any
     _remote_rank_audit: str | None
@@ -99,6 +101,7 @@ class AnswerCache(ResponseCache):
         cache._adopted = {}
         cache._identity = ""
         cache._files = FileDigests(digests_folder())
+        cache._shown = {}
         cache._lock = threading.Lock()
         return cache
 
@@ -126,7 +129,7 @@ class AnswerCache(ResponseCache):
     def recall(self, request: Request, conversation: Conversation) -> Recalled:
         """Look up the answer that an earlier run gave to a request, as `Ledger.recall` says."""
         media = tuple(paths_of([conversation]))
-        key = self._key(request, conversation, media)
+        key, contents = self._key(request, conversation, media)
         found = self._earlier.find(key) if key else None
         response = _restored(request, found, media, key) if found is not None else None
         with self._lock:
@@ -136,15 +139,17 @@ class AnswerCache(ResponseCache):
             self._skipped += key is None
             if found is not None and response is not None and key:
                 self._adopted[key] = request, found
+            elif key is not None:
+                self._shown[request] = contents
         return Recalled(key, response)
 
     def keep(self, response: Response) -> None:
-        """Write a response. It is on disk when this returns.
+        """Write a response. It is on disk when this returns. If its files have changed, no later run uses it.
 
         Raises:
             KeepingError: The response cannot be written.
         """
-        request, key, stored = response.request, response.key, _stored(response)
+        request, key, stored = response.request, self._key_to_keep(response), _stored(response)
         arguments = dict(request.generation_kwargs)
         try:
             self._log_to_audit(
@@ -156,6 +161,22 @@ class AnswerCache(ResponseCache):
         except (OSError, sqlite3.Error) as error:
             raise KeepingError(f"Answers can no longer be written to {self.folder}: {error}.") from error
         self.kept += key is not None
+
+    def _key_to_keep(self, response: Response) -> str | None:
+        """The key of a response; None if it may be about other files than those that were looked up for the key."""
+        with self._lock:
+            contents = self._shown.pop(response.request, [])
+        for content in contents:
+            try:
+                same = within(self._media_timeout, partial(is_unchanged, content), f"Reading {content.path}")
+            except StalledError:
+                same = False
+            if not same:
+                logger.warning(
+                    "{} changed while {} was asked: the answer counts, but is not kept.", content.path, response.request
+                )
+                return None
+        return response.key
 
     def finalize(self, *, success: bool, **options: Any) -> None:
         """Merge this run into the folder's database. Errors are only logged: every answer is on disk already.
@@ -199,21 +220,23 @@ class AnswerCache(ResponseCache):
         if owner.get("hostname") == socket.gethostname() and not _is_running(owner.get("pid")):
             shutil.rmtree(lock, ignore_errors=True)
 
-    def _key(self, request: Request, conversation: Conversation, media: tuple[str, ...]) -> str | None:
-        """The key of the answer to a request; None if the answer is sampled, or the content of its media is unknown."""
+    def _key(
+        self, request: Request, conversation: Conversation, media: tuple[str, ...]
+    ) -> tuple[str | None, list[SeenFile]]:
+        """The key of the answer to a request, and what its files held; no key if it is sampled, or they are unknown."""
         arguments = arguments_used(request.generation_kwargs, self._known_arguments)
         if arguments["do_sample"]:
-            return None
-        work = f"Reading {', '.join(media)}"
+            return None, []
+        work, files = f"Reading {', '.join(media)}", NotedDigests(self._files)
         try:
-            content = within(self._media_timeout, lambda: digest_of(describe(conversation, self._files)), work)
+            content = within(self._media_timeout, lambda: digest_of(describe(conversation, files)), work)
         except (UnknownContentError, OSError, TypeError, ValueError):
-            return None  # asking the request reports what is wrong
+            return None, []  # asking the request reports what is wrong
         question = digest_of([content, arguments])
         key: str = compute_cache_key(
             _REQUEST_TYPE, "", "", arguments, content_hash=question, model_fingerprint_hash=self._identity
         )
-        return key
+        return key, files.contents
 
 
 class EarlierRuns:

@@ -3,7 +3,6 @@
 All of them send what `inputs.decoding` returns, which is also what a local model gets.
 """
 
-import os
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,6 +19,7 @@ from ..inputs.media_cache import MediaCache
 from ..inputs.omni_families import QWEN2_5_OMNI
 from ..inputs.policy import Policy, system_prompt_text
 from ..inputs.stats import MediaStats
+from ..media.digests import FileState, state_of
 from ..runtime.request import NOTHING_SHOWN, EncodingResult, error_result
 from .payload import (
     Payload,
@@ -130,13 +130,12 @@ class EndpointEncoder:
         return self._last[1:]
 
 
-def _state(path: str) -> tuple[int, int] | None:
-    """Return the size and the modification time of a file; None if there is no such file."""
+def _state(path: str) -> FileState | None:
+    """Return the state of a file; None if there is no such file."""
     try:
-        stat = os.stat(path)
+        return state_of(path)
     except OSError:
         return None
-    return stat.st_size, stat.st_mtime_ns
 
 
 class _PackedParts:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable
 
 from ..media.audio import read_waveform, sound_seconds
+from ..media.digests import SeenFile
 from ..media.store import ClipStore, StoredFrames
 from ..media.types import Clip, Waveform
 from ..media.video import read_clip
@@ -15,7 +16,8 @@ _Heard = tuple[str, float | None, float | None, float | None]
 class MediaCache:
     """Decoded clips and sounds. The keys are the file, the part of it, and the rule that chooses its frames.
 
-    With a store, what is there is not decoded, and what is decoded is written there.
+    With a store, what is there is not decoded, and what is decoded is written there, unless the file has changed since
+    it was first asked for.
 
     Everything is kept until the object is dropped, except media that could not be decoded. Callers share the returned
     clips and sounds, and must not change them.
@@ -28,6 +30,7 @@ class MediaCache:
         self._clips: dict[Hashable, Clip] = {}
         self._clip_sounds: dict[_Heard, Waveform] = {}
         self._sounds: dict[str, tuple[Waveform, float | None]] = {}
+        self._contents: dict[str, SeenFile | None] = {}
 
     def clip(self, video: VideoPart, hears: Callable[[float | None], bool]) -> Clip:
         """Read the frames of a video and, if wanted, its sound.
@@ -44,7 +47,7 @@ class MediaCache:
         """
         shown = (video.path, video.rule, video.start, video.end)
         if shown not in self._clips:
-            self._clips[shown] = self._stored(video) or self._decoded(video, hears)
+            self._clips[shown] = self._seen(video, hears)
         clip = self._clips[shown]
         heard = _heard(video, clip)
         if not hears(clip.sound_seconds):
@@ -66,40 +69,49 @@ class MediaCache:
             self._sounds[path] = self._whole_sound(path)
         return self._sounds[path]
 
-    def _stored(self, video: VideoPart) -> Clip | None:
-        """The frames of a clip from the store, without its sound."""
-        found = self._store and self._store.frames(video.path, video.rule, self._frame_factor, video.start, video.end)
-        return Clip(found.frames, None, found.sound_seconds) if found else None
+    def _content(self, path: str) -> SeenFile | None:
+        """What a file held when it was first asked for; None without a store, or if the file cannot be read."""
+        if self._store is None:
+            return None
+        if path not in self._contents:
+            self._contents[path] = self._store.content(path)
+        return self._contents[path]
 
-    def _decoded(self, video: VideoPart, hears: Callable[[float | None], bool]) -> Clip:
-        """The frames of a clip from its file, and its sound if it is wanted."""
+    def _seen(self, video: VideoPart, hears: Callable[[float | None], bool]) -> Clip:
+        """The frames of a clip. If they are not in the store, also its sound, if it is wanted: in the same pass."""
+        store, file = self._store, self._content(video.path)
+        shown = (video.rule, self._frame_factor, video.start, video.end)
+        found = store.frames(file, *shown) if store and file else None
+        if found:
+            return Clip(found.frames, None, found.sound_seconds)
         clip = read_clip(video.path, video.rule, self._frame_factor, video.start, video.end, hears, video.true_time)
-        if self._store:
-            frames = StoredFrames(clip.frames, clip.sound_seconds)
-            self._store.keep_frames(video.path, video.rule, self._frame_factor, video.start, video.end, frames)
+        if store and file:
+            store.keep_frames(file, *shown, StoredFrames(clip.frames, clip.sound_seconds))
         if clip.sound is not None:
             heard = _heard(video, clip)
             self._clip_sounds[heard] = clip.sound
-            if self._store:
-                self._store.keep_sound(heard[0], clip.sound, clip.sound_seconds, *heard[1:])
+            if store and file:
+                store.keep_sound(file, clip.sound, clip.sound_seconds, *heard[1:])
         return clip
 
     def _waveform(self, heard: _Heard) -> Waveform:
-        found = self._store and self._store.sound(*heard)
+        store, file = self._store, self._content(heard[0])
+        found = store.sound(file, *heard[1:]) if store and file else None
         if found:
             return found[0]
         sound = read_waveform(*heard)
-        if self._store:
-            self._store.keep_sound(heard[0], sound, sound_seconds(heard[0]), *heard[1:])
+        if store and file:
+            store.keep_sound(file, sound, sound_seconds(heard[0]), *heard[1:])
         return sound
 
     def _whole_sound(self, path: str) -> tuple[Waveform, float | None]:
-        found = self._store and self._store.sound(path)
+        store, file = self._store, self._content(path)
+        found = store.sound(file) if store and file else None
         if found:
             return found
         sound, seconds = read_waveform(path), sound_seconds(path)
-        if self._store:
-            self._store.keep_sound(path, sound, seconds)
+        if store and file:
+            store.keep_sound(file, sound, seconds)
         return sound, seconds
 
 

@@ -69,7 +69,8 @@ def _check_file(path: Path) -> None:
     if read_stand_in(path) is not None:
         raise MediaError(
             f"{path} was decoded beforehand, and media_cache does not hold it as it is asked for here, or was written "
-            "by another release: name the prepared folder of clips, or prepare it again with the same --model-args."
+            "by another release, by other versions of libraries or on another kind of processor: name the prepared "
+            "folder of clips, or prepare it again with the same --model-args."
         )
 
 

@@ -6,21 +6,20 @@ import json
 import os
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import huggingface_hub.constants
 
-from .publishing import published
+from .publishing import published, sweep_once
 from .stand_in import read_stand_in
 
 _BLOCK = 1 << 20
 
-_YOUNG_NS = 3 * 10**9
-"""Nanoseconds. A file that changed less than this before it was read may change again without getting another time:
-FAT keeps times in steps of 2 s, NFS and HFS+ in steps of 1 s."""
-
-_State = tuple[int, int, int, int]
-"""Size, time of the content, time of the last change of any kind (both in ns), and inode."""
+_YOUNG_NS = 30 * 10**9
+"""Nanoseconds. A file that changed less than this before it was read may change again without getting another time: FAT
+keeps times in steps of 2 s, NFS and HFS+ in steps of 1 s, and the clock of a file server may be some seconds behind."""
 
 
 def digests_folder() -> Path:
@@ -28,8 +27,41 @@ def digests_folder() -> Path:
     return Path(huggingface_hub.constants.HF_HOME) / "humansense" / "digests"
 
 
+class FileState(NamedTuple):
+    """What shows that a file was changed.
+
+    Attributes:
+        size: Bytes of its content.
+        written: When its content was written, in ns.
+        touched: When anything about it was changed, such as its name or its rights, in ns.
+        inode: The number of the file in its file system. A file that replaces another has another number.
+    """
+
+    size: int
+    written: int
+    touched: int
+    inode: int
+
+
+@dataclass(frozen=True)
+class SeenFile:
+    """What a file held at a moment.
+
+    Attributes:
+        path: Its absolute path.
+        sha256: The digest of its content, as hexadecimal digits. For a file that stands for a clip, that of the clip.
+        state: Its state before it was read.
+        settled: Whether any later change gives it another state.
+    """
+
+    path: str
+    sha256: str
+    state: FileState
+    settled: bool
+
+
 class FileDigests:
-    """Digests of the content of files. A file is read again only if it changed. Thread-safe.
+    """Digests of the content of files. A file is read again only if it may have changed. Thread-safe.
 
     Args:
         folder: Where digests are remembered for other processes and later runs, one small file for each; None to
@@ -38,7 +70,7 @@ class FileDigests:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
-        self._known: dict[tuple[str, _State], str] = {}
+        self._known: dict[tuple[str, FileState], str] = {}
         self._lock = threading.Lock()
 
     def digest(self, path: str) -> str:
@@ -47,29 +79,45 @@ class FileDigests:
         Raises:
             OSError: The file cannot be read.
         """
+        return self.content(path).sha256
+
+    def content(self, path: str) -> SeenFile:
+        """What a file holds now. Later, `is_unchanged` says whether it held that all the time.
+
+        Raises:
+            OSError: The file cannot be read.
+        """
         name = os.path.abspath(path)
+        state = state_of(name)
+        settled = _is_settled(state, time.time_ns())
         stands_for = read_stand_in(name)
         if stands_for is not None:
-            return stands_for.sha256
-        state = _state(name)
+            return SeenFile(name, stands_for.sha256, state, settled)
         with self._lock:
             known = self._known.get((name, state))
+        known = known or self._remembered(name, state)
         if known is None:
-            known = self._remembered(name, state) or self._computed(name, state)
+            known = sha256_of(Path(name))
+            settled = settled and state_of(name) == state
+            if settled:
+                self._remember(name, state, known)
+        else:
+            settled = True  # no other digests are remembered
+        if settled:
             with self._lock:
                 self._known[name, state] = known
-        return known
+        return SeenFile(name, known, state, settled)
 
-    def _computed(self, name: str, state: _State) -> str:
-        started = time.time_ns()
-        digest = sha256_of(Path(name))
-        if self._folder is not None and _is_settled(state, started) and _state(name) == state:
-            content = json.dumps({"path": name, "state": state, "sha256": digest})
-            with contextlib.suppress(OSError), published(self._place(self._folder, name)) as file:
-                file.write_text(content, encoding="utf-8")  # if it fails, the digest is computed again next time
-        return digest
+    def _remember(self, name: str, state: FileState, digest: str) -> None:
+        if self._folder is None:
+            return
+        content = json.dumps({"path": name, "state": state, "sha256": digest})
+        with contextlib.suppress(OSError):  # then the digest is computed again next time
+            sweep_once(self._folder)
+            with published(self._place(self._folder, name)) as file:
+                file.write_text(content, encoding="utf-8")
 
-    def _remembered(self, name: str, state: _State) -> str | None:
+    def _remembered(self, name: str, state: FileState) -> str | None:
         if self._folder is None:
             return None
         try:
@@ -86,6 +134,32 @@ class FileDigests:
         return folder / key[:2] / f"{key[2:32]}.json"
 
 
+def is_unchanged(content: SeenFile) -> bool:
+    """Whether a file still holds what it held, and held it all the time in between.
+
+    A file that was young when it was read may have changed without getting another state, and one that was only touched
+    (renamed, linked, given other rights) has another. Both are read again.
+
+    Args:
+        content: What `FileDigests.content` returned.
+
+    Returns:
+        False also if the file can no longer be read.
+    """
+    try:
+        state = state_of(content.path)
+        if state == content.state and content.settled:
+            return True
+        return state._replace(touched=0) == content.state._replace(touched=0) and _read(content.path) == content.sha256
+    except OSError:
+        return False
+
+
+def _read(name: str) -> str:
+    stands_for = read_stand_in(name)
+    return sha256_of(Path(name)) if stands_for is None else stands_for.sha256
+
+
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file, as hexadecimal digits.
 
@@ -99,12 +173,16 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _state(name: str) -> _State:
-    stat = os.stat(name)
-    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino
+def state_of(path: str) -> FileState:
+    """The state of a file. Links are followed.
+
+    Raises:
+        OSError: There is no such file.
+    """
+    stat = os.stat(path)
+    return FileState(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
 
 
-def _is_settled(state: _State, started: int) -> bool:
+def _is_settled(state: FileState, started: int) -> bool:
     """Whether any later change of the file will give it another time than it had when reading `started` (in ns)."""
-    _, changed, touched, _ = state
-    return max(changed, touched) + _YOUNG_NS < started
+    return max(state.written, state.touched) + _YOUNG_NS < started

@@ -1,57 +1,58 @@
 """A store of decoded clips: frames as a model's reader gives them, and waveforms, so that no file is decoded twice.
 
-An entry is a Parquet file, compressed by zstd, whose pages have checksums: one row for each frame (its bytes, in the
-order C, H, W, as differences; see `differences`), or one for each sample of a sound. The facts about it stand in the
-metadata of its schema, as JSON. Its name is a digest of the content of the file, of what is shown of it, and of
-everything else that decides how it is decoded, so an entry never gets stale. Any number of processes may use a folder,
-also a read-only one.
+An entry is a Parquet file (see `entries`), compressed by zstd: one row for each frame (its bytes, in the order C, H, W,
+as differences; see `entries.differences`), or one for each sample of a sound. Its name is a digest of the content of
+the file, of what is shown of it, and of everything else that decides how it is decoded, so an entry never gets stale.
+Any number of processes may use a folder, also a read-only one.
 """
 
 import contextlib
 import hashlib
 import json
 import logging
-import math
 import os
-import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
-from numpy.typing import NDArray
 
-from .digests import FileDigests, digests_folder
+from .digests import FileDigests, SeenFile, digests_folder, is_unchanged
+from .entries import (
+    ENDING,
+    OF,
+    DamagedEntryError,
+    Facts,
+    UnreadableEntryError,
+    differences,
+    read_entry,
+    sum_up,
+    write_entry,
+)
 from .environment import decoders
-from .publishing import published
-from .types import FrameRule, Frames, Waveform
+from .publishing import published, sweep_once
+from .trimming import trim
+from .types import SAMPLE_RATE, FrameRule, Frames, Waveform
 
 logger = logging.getLogger(__name__)
-
-ENDING = ".parquet"
-
-_FACTS, _OF = b"humansense", "of"
-"""The key of an entry's facts in the metadata of its schema, and the fact that says what it is an entry of."""
-
-_LEVEL = 1
-"""zstd's level. Level 3 makes entries 2 % smaller, and takes twice the time."""
-
-_TRIMMED_TO = 15 / 16
-"""The share of the bound that is left after the least recently used entries are removed."""
 
 _CHECKED_EVERY = 1 / 256
 """The share of the bound that one process writes before it looks how large the folder is. Looking takes long on network
 folders, and up to 16 processes together do not write more than the room that was made."""
 
-_ABANDONED = 3600.0
-"""Seconds after which a half-written file is one of a process that was killed."""
+_FORM_OF_FRAMES = {
+    "order": "rows: frames; bytes of a row: colours (red, green, blue), lines, columns",
+    "encoding": "red and blue less green, then each line less the line above it; all modulo 256",
+}
+"""The facts that say how to read frames without this code."""
 
-_SPLIT = {"samples": "BYTE_STREAM_SPLIT"}
-"""Parquet's encoding of numbers whose first bytes are alike. Sounds become a fifth smaller by it."""
+_FORM_OF_SOUNDS = {"order": "samples", "encoding": "full scale at -1 and 1", "rate": SAMPLE_RATE, "channels": 1}
+
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,18 @@ class StoredFrames:
     sound_seconds: float | None
 
 
+class MissingEntryError(Exception):
+    """There is no entry. The message names the file and the folder."""
+
+
+class UnwritableStoreError(Exception):
+    """No entry can be written. The message begins a sentence and names the folder."""
+
+
+class NotKeptError(Exception):
+    """An entry was not written, for a reason that concerns its file only. The message is a sentence about the file."""
+
+
 class ClipStore:
     """Decoded clips and sounds in a folder.
 
@@ -69,7 +82,7 @@ class ClipStore:
         folder: The folder. It is made when the first entry is written.
         most_bytes: Bytes of all entries, about. The least recently used are removed first. None means no limit.
         checking: Whether to change nothing, and to raise errors for missing and damaged entries.
-        must_write: Whether to raise UnwritableStoreError if an entry cannot be written.
+        must_write: Whether to raise UnwritableStoreError or NotKeptError if an entry is not written.
 
     Attributes:
         folder: See above.
@@ -91,127 +104,138 @@ class ClipStore:
         self._writable = not checking
         self._must_write = must_write
 
+    def content(self, path: str) -> SeenFile | None:
+        """What a file holds now; None if it cannot be read. What is decoded after this call may be kept as its own."""
+        try:
+            return self._digests.content(path)
+        except OSError:  # decoding says what is wrong with the file
+            if self._must_write:
+                raise
+            return None
+
     def frames(
-        self, path: str, rule: FrameRule, factor: int, start: float | None, end: float | None
+        self, clip: SeenFile, rule: FrameRule, factor: int, start: float | None, end: float | None
     ) -> StoredFrames | None:
         """Read the frames of a clip, shown as `video.read_clip` would show them; None if they are not here."""
-        found = self._read(path, _frames_key(rule, factor, start, end))
-        if found is None:
-            return None
-        facts, columns = found
-        pixels = columns["pixels"].reshape(facts.pop("shape"))
-        sum_up(pixels.numpy())
-        seconds = facts.pop("sound_seconds")
-        facts |= {"indices": tuple(facts["indices"]), "remarks": tuple(facts["remarks"])}
-        return StoredFrames(Frames(pixels=pixels, **facts), seconds)
+        return self._read(clip, _frames_key(rule, factor, start, end), _frames_of)
 
     def keep_frames(
-        self, path: str, rule: FrameRule, factor: int, start: float | None, end: float | None, clip: StoredFrames
+        self,
+        clip: SeenFile,
+        rule: FrameRule,
+        factor: int,
+        start: float | None,
+        end: float | None,
+        decoded: StoredFrames,
     ) -> None:
-        """Write the frames of a clip.
+        """Write the frames of a clip, unless its file has changed meanwhile.
 
         Args:
-            path: The file that they were decoded from.
+            clip: What its file held before it was decoded.
             rule: As for `video.read_clip`.
             factor: As for `video.read_clip`.
             start: As for `video.read_clip`.
             end: As for `video.read_clip`.
-            clip: What was decoded.
+            decoded: What was decoded.
         """
-        facts = {name: value for name, value in vars(clip.frames).items() if name != "pixels"}
-        pixels = differences(clip.frames.pixels.numpy())
-        rows = pa.array([frame.tobytes() for frame in pixels], pa.binary())
-        facts |= {"shape": list(pixels.shape), "sound_seconds": clip.sound_seconds}
-        self._write(path, _frames_key(rule, factor, start, end), pa.table({"pixels": rows}), facts)
+        self._write(clip, _frames_key(rule, factor, start, end), partial(_entry_of_frames, decoded))
 
     def sound(
-        self, path: str, start: float | None = None, end: float | None = None, begin: float | None = None
+        self, file: SeenFile, start: float | None = None, end: float | None = None, begin: float | None = None
     ) -> tuple[Waveform, float | None] | None:
         """Read a sound, as `audio.read_waveform` would with these arguments, and what `keep_sound` got beside it.
 
         Returns:
             The sound and its stated seconds; None if it is not here.
         """
-        found = self._read(path, _sound_key(start, end, begin))
-        if found is None:
-            return None
-        facts, columns = found
-        return Waveform(columns["samples"].numpy()), facts["seconds"]
+        return self._read(file, _sound_key(start, end, begin), _sound_of)
 
     def keep_sound(
         self,
-        path: str,
+        file: SeenFile,
         sound: Waveform,
         seconds: float | None,
         start: float | None = None,
         end: float | None = None,
         begin: float | None = None,
     ) -> None:
-        """Write a sound.
+        """Write a sound, unless its file has changed meanwhile.
 
         Args:
-            path: The file that it was decoded from.
+            file: What its file held before it was decoded.
             sound: What `audio.read_waveform` returned.
             seconds: The stated seconds of the whole sound of the file; None if it states none.
             start: As for `audio.read_waveform`.
             end: As for `audio.read_waveform`.
             begin: As for `audio.read_waveform`.
         """
-        table = pa.table({"samples": np.ascontiguousarray(sound.samples)})
-        self._write(path, _sound_key(start, end, begin), table, {"seconds": seconds})
+        self._write(file, _sound_key(start, end, begin), partial(_entry_of_sound, sound, seconds))
 
-    def _place(self, path: str, shown: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:
-        """The entry of a file, and what it is of. Raises OSError if the file cannot be read."""
+    def _place(self, file: SeenFile, shown: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:
+        """The entry of a file, and what it is of."""
         what = {
-            "sha256": self._digests.digest(path),
-            "ending": os.path.splitext(path)[1].lower(),  # decoders use it
+            "sha256": file.sha256,
+            "ending": os.path.splitext(file.path)[1].lower(),  # decoders use it
             **shown,
             "decoders": decoders(),
         }
         key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
         return self.folder / key[:2] / f"{key[2:40]}{ENDING}", what
 
-    def _read(self, path: str, shown: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, torch.Tensor]] | None:
+    def _read(
+        self, file: SeenFile, shown: Mapping[str, Any], make: Callable[[Facts, torch.Tensor], _Made]
+    ) -> _Made | None:
+        place, what = self._place(file, shown)
         try:
-            place, what = self._place(path, shown)
-            if not place.exists():
-                if self._checking:
-                    raise MissingEntryError(f"{path} has no entry in {self.folder}")
-                return None
-        except OSError:  # decoding says what is wrong with the file
+            found, size = read_entry(place, what, make)
+        except FileNotFoundError:
+            if self._checking:
+                raise MissingEntryError(f"{file.path} has no entry in {self.folder}") from None
             return None
-        try:
-            found = read_entry(place, what)
-        except DamagedEntryError as error:
+        except (DamagedEntryError, UnreadableEntryError) as error:
             if self._checking:
                 raise
-            logger.warning("%s: %s, and is decoded anew.", path, error)
-            with contextlib.suppress(OSError):
-                place.unlink()
+            # It stays until `keep_frames` or `keep_sound` replace it, so that nothing is lost if that is not possible.
+            logger.warning("%s: %s, and is decoded anew.", file.path, error)
             return None
-        with contextlib.suppress(OSError):
-            self.bytes_used += place.stat().st_size
+        self.bytes_used += size
         if not self._checking:
             with contextlib.suppress(OSError):
                 os.utime(place)  # when it was last used
         return found
 
-    def _write(self, path: str, shown: Mapping[str, Any], table: pa.Table, facts: Mapping[str, Any]) -> None:
+    def _write(
+        self, file: SeenFile, shown: Mapping[str, Any], make: Callable[[], tuple[pa.Table, dict[str, Any]]]
+    ) -> None:
         if not self._writable:
             return
+        if not is_unchanged(file):
+            self._not_kept(f"{file.path} changed while it was decoded, so what was decoded is not kept.")
+            return
+        place, what = self._place(file, shown)
         try:
-            place, what = self._place(path, shown)
-            with published(place) as file:
-                write_entry(file, table, {**facts, _OF: what})
-                size = file.stat().st_size
-            self.bytes_used += size
-            self.written += 1
-            self._count(size)
+            sweep_once(self.folder)
+            with published(place) as entry:
+                table, facts = make()
+                write_entry(entry, table, {**facts, OF: what})
+                size = entry.stat().st_size
         except OSError as error:
             if self._must_write:
                 raise UnwritableStoreError(f"{self.folder} cannot be written ({error})") from error
             self._writable = False  # of this process, so that this is said once
             logger.warning("Decoded clips are not kept in %s from here on (%s).", self.folder, error)
+            return
+        except (MemoryError, pa.ArrowException) as error:  # of this entry; the next one may be smaller
+            self._not_kept(f"What was decoded of {file.path} is not kept ({error}).")
+            return
+        self.bytes_used += size
+        self.written += 1
+        self._count(size)
+
+    def _not_kept(self, why: str) -> None:
+        if self._must_write:
+            raise NotKeptError(why)
+        logger.warning("%s", why)
 
     def _count(self, size: int) -> None:
         """Count bytes that were written, and look from time to time how large the folder is."""
@@ -219,128 +243,45 @@ class ClipStore:
             return
         before, self._unchecked = self._unchecked, (self._unchecked or 0) + size
         if before is None or self._unchecked > self._most_bytes * _CHECKED_EVERY:
-            trim(self.folder, self._most_bytes)
             self._unchecked = 0
+            self._trim(self._most_bytes)
 
-
-def differences(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Replace pixels by what is new in them: red and blue less green, then each line less the line above it.
-
-    zstd makes less than half of that what it makes of the pixels, and summing up takes 2 ms for 10 MB.
-
-    Args:
-        pixels: uint8 of shape (T, 3, H, W), RGB.
-
-    Returns:
-        uint8 of the same shape, modulo 256.
-    """
-    colours = pixels.copy()
-    colours[:, 0] -= pixels[:, 1]
-    colours[:, 2] -= pixels[:, 1]
-    made = colours.copy()
-    made[:, :, 1:] -= colours[:, :, :-1]
-    return made
-
-
-def sum_up(made: NDArray[np.uint8]) -> None:
-    """Turn differences back into the pixels, in place."""
-    for line in range(1, made.shape[2]):  # numpy's own running sum takes four times as long
-        made[:, :, line] += made[:, :, line - 1]
-    made[:, 0] += made[:, 1]
-    made[:, 2] += made[:, 1]
-
-
-def trim(folder: Path, most_bytes: int) -> None:
-    """Remove the least recently used entries of a folder that has become too large.
-
-    Args:
-        folder: The folder of a store.
-        most_bytes: Bytes that all entries together may have.
-    """
-    entries = []
-    for place in folder.glob("??/*"):
-        with contextlib.suppress(OSError):  # another process removed it
-            stat = place.stat()
-            if place.suffix == ENDING:
-                entries.append((stat.st_mtime_ns, stat.st_size, place))
-            elif stat.st_mtime + _ABANDONED < time.time():
-                place.unlink()
-    size = sum(size for _, size, _ in entries)
-    if size <= most_bytes:
-        return
-    for _, bytes_of_entry, place in sorted(entries):
-        if size <= most_bytes * _TRIMMED_TO:
+    def _trim(self, most_bytes: int) -> None:
+        try:
+            left = trim(self.folder, most_bytes)
+        except OSError as error:
+            logger.warning("%s cannot be kept below %d bytes (%s).", self.folder, most_bytes, error)
             return
-        place.unlink(missing_ok=True)
-        size -= bytes_of_entry
+        if left > most_bytes:
+            logger.warning(
+                "%s holds %d bytes, more than the %d of media_cache_gb: some entries cannot be removed by this user.",
+                self.folder, left, most_bytes,
+            )  # fmt: skip
 
 
-class MissingEntryError(Exception):
-    """There is no entry. The message names the file and the folder."""
+def _entry_of_frames(decoded: StoredFrames) -> tuple[pa.Table, dict[str, Any]]:
+    frames = decoded.frames
+    pixels = differences(frames.pixels.numpy())
+    rows = pa.array([frame.tobytes() for frame in pixels], pa.binary())
+    facts = {one.name: getattr(frames, one.name) for one in fields(frames) if one.name != "pixels"}
+    facts |= {"shape": list(pixels.shape), "sound_seconds": decoded.sound_seconds, **_FORM_OF_FRAMES}
+    return pa.table({"pixels": rows}), facts
 
 
-class UnwritableStoreError(Exception):
-    """An entry cannot be written. The message begins a sentence and names the folder."""
+def _frames_of(facts: Facts, numbers: torch.Tensor) -> StoredFrames:
+    pixels = numbers.reshape(facts["shape"])
+    sum_up(pixels.numpy())
+    told = {one.name: facts[one.name] for one in fields(Frames) if one.name != "pixels"}
+    told |= {"indices": tuple(told["indices"]), "remarks": tuple(told["remarks"])}
+    return StoredFrames(Frames(pixels=pixels, **told), facts["sound_seconds"])
 
 
-class DamagedEntryError(Exception):
-    """An entry cannot be read. The message begins a sentence and names the entry."""
+def _entry_of_sound(sound: Waveform, seconds: float | None) -> tuple[pa.Table, dict[str, Any]]:
+    return pa.table({"samples": np.ascontiguousarray(sound.samples)}), {"seconds": seconds, **_FORM_OF_SOUNDS}
 
 
-def write_entry(place: Path, table: pa.Table, facts: Mapping[str, Any]) -> None:
-    """Write an entry.
-
-    Args:
-        place: The file to write.
-        table: Its columns.
-        facts: What stands in the metadata of its schema. JSON can represent it.
-    """
-    said = table.replace_schema_metadata({_FACTS: json.dumps(facts).encode()})
-    encoding = {name: kind for name, kind in _SPLIT.items() if name in table.column_names}
-    pq.write_table(
-        said, place, compression="zstd", compression_level=_LEVEL, use_dictionary=False, write_statistics=False,
-        write_page_checksum=True, column_encoding=encoding or None, data_page_version="2.0",
-    )  # fmt: skip
-
-
-def read_entry(place: Path, what: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """Read an entry.
-
-    Args:
-        place: Its file.
-        what: What it has to be an entry of.
-
-    Returns:
-        Its other facts, and for each column one tensor of all its numbers: uint8 of the bytes of "pixels", float32 of
-        "samples".
-
-    Raises:
-        DamagedEntryError: It is not whole.
-    """
-    try:
-        with pq.ParquetFile(place, page_checksum_verification=True, pre_buffer=False) as file:
-            table = file.read(use_threads=False)
-        facts = json.loads(table.schema.metadata[_FACTS])
-        if facts.pop(_OF) != what:
-            raise ValueError("it is one of something else")
-        columns = {name: _tensor(table[name]) for name in table.column_names}
-        if columns.keys() == {"pixels"} and columns["pixels"].numel() != math.prod(facts["shape"]):
-            raise ValueError("it has another size than it says")
-        return facts, columns
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise DamagedEntryError(f"its entry {place} in the store of decoded clips is damaged ({reason})") from error
-
-
-def _tensor(column: Any) -> torch.Tensor:
-    """All numbers of a column, in memory of their own."""
-    if pa.types.is_binary(column.type):
-        parts = [np.frombuffer(row.as_buffer(), np.uint8) for row in column]
-    else:
-        parts = [chunk.to_numpy(zero_copy_only=False) for chunk in column.chunks]
-    made = np.empty(sum(map(len, parts)), parts[0].dtype if parts else np.float32)
-    np.concatenate(parts, out=made)
-    return torch.from_numpy(made)
+def _sound_of(facts: Facts, numbers: torch.Tensor) -> tuple[Waveform, float | None]:
+    return Waveform(numbers.numpy()), facts["seconds"]
 
 
 def _frames_key(rule: FrameRule, factor: int, start: float | None, end: float | None) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from lmms_humansense.models.caching.response_cache import AnswerCache, EarlierRu
 from lmms_humansense.models.chat import FAILURE_MARK
 from lmms_humansense.models.local import description as descriptions
 from lmms_humansense.models.local import engine as engines
-from lmms_humansense.models.media.digests import FileDigests
+from lmms_humansense.models.media.digests import FileDigests, SeenFile
 from lmms_humansense.models.omni import HumanSenseOmni
 from lmms_humansense.models.runtime.request import Request, Response
 from lmms_humansense.models.runtime.signals import RunStopped
@@ -240,17 +240,17 @@ def test_sigterm_during_the_look_up_ends_the_run_at_once_and_loses_nothing(
     requests = [request(about(clip)), request(about(MEETING, "How?"), 1), request(about(clip, "When?"), 2)]
     known = requests[: 3 - new]
     first = asked(loaded(tiny_model), cache, *known)
-    digest, ended = FileDigests.digest, threading.Event()
+    content, ended = FileDigests.content, threading.Event()
 
-    def held(files: FileDigests, path: str) -> str:
+    def held(files: FileDigests, path: str) -> SeenFile:
         if path == str(MEETING):
             os.kill(os.getpid(), signal.SIGTERM)
             assert ended.wait(LIMIT)
-        return digest(files, path)
+        return content(files, path)
 
     with monkeypatch.context() as patched:
         unloadable(patched)
-        patched.setattr(FileDigests, "digest", held)
+        patched.setattr(FileDigests, "content", held)
         model = loaded(tiny_model)
         with pytest.raises(RunStopped, match=r"The run was ended by SIGTERM\. Answers kept by this process in .*: 1\."):
             asked(model, cache, *requests, success=False)
@@ -259,6 +259,38 @@ def test_sigterm_during_the_look_up_ends_the_run_at_once_and_loses_nothing(
     again = asked(loaded(tiny_model), cache, *requests)
     assert asked.questions == new
     assert [one.text for one in again[: len(known)]] == [one.text for one in first]
+
+
+@pytest.mark.parametrize("change", ["replaced", "written again", "removed", "linked"])
+def test_an_answer_is_not_kept_if_its_clip_changed_after_the_look_up(
+    change: str, model: HumanSenseOmni, asked: Asked, cache: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be about the new content, and its key names the old one. A file that is only linked has not changed."""
+    content = clip.read_bytes()
+    encode = model.engine.encoder.encode
+
+    def changing(conversations: Any) -> Any:
+        if change == "replaced":
+            Path(shutil.copy(MEETING, clip.with_name("other.mp4"))).replace(clip)
+        elif change == "linked":
+            os.link(clip, clip.with_name("other.mp4"))
+        results = encode(conversations)
+        if change == "written again":
+            before = clip.stat()
+            clip.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+            os.utime(clip, ns=(before.st_atime_ns, before.st_mtime_ns))
+        elif change == "removed":
+            clip.unlink()
+        return results
+
+    with monkeypatch.context() as patched:
+        patched.setattr(model.engine.encoder, "encode", changing)
+        (first,) = asked(model, cache, request(about(clip)))
+        assert asked.questions == 1
+        assert first.text is not None and not first.text.startswith(FAILURE_MARK)
+    clip.write_bytes(content)
+    asked(model, cache, request(about(clip)))
+    assert asked.questions == (0 if change == "linked" else 1)
 
 
 def test_the_way_of_generating_decides_and_not_its_spelling(

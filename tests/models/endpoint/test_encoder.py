@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import os
 import wave
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,55 @@ def test_packed_parts_are_kept_while_questions_are_about_the_same_unchanged_file
     (changed,) = sent(encoder, messages)
     assert parts_of(changed)[0] == parts_of(sent(encoder_for(), messages)[0])[0]
     assert body_of(changed).pieces[1][:1000] != first[:1000]
+
+
+def test_packed_parts_are_made_again_after_a_change_that_neither_size_nor_time_shows(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    content = Path(messages_of("ar")[0]["content"][0]["url"]).read_bytes()
+    clip.write_bytes(content)
+    messages = [{"role": "user", "content": [{"type": "video", "url": str(clip)}, {"type": "text", "text": "What?"}]}]
+    encoder = encoder_for()
+    body_of(sent(encoder, messages)[0])
+    times = clip.stat()
+    other = tmp_path / "other"
+    other.write_bytes(bytes(len(content)))
+    os.utime(other, ns=(times.st_atime_ns, times.st_mtime_ns))
+    other.replace(clip)
+    (changed,) = sent(encoder, messages)
+    assert "is not an audio or video file" in changed.reason
+
+
+@pytest.mark.parametrize("media", ["frames", "frames-only", "vllm"])
+def test_requests_are_the_same_with_and_without_a_store(
+    media: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes = [code for code in CODES if media != "frames-only" or code in ("hc", "blind_tr", "think_hc")]
+
+    def bodies(**arguments: Any) -> list[tuple[Any, ...]]:
+        encoder = encoder_for(media, **arguments)
+        results = [result for code in codes for result in sent(encoder, messages_of(code))]
+        assert not any(result.reason for result in results)
+        return [(body_of(one).messages, body_of(one).fields, one.stats, one.remarks) for one in results]
+
+    plain = bodies()
+    filling = bodies(media_cache=str(tmp_path))
+    entries = len(list(tmp_path.glob("??/*.parquet")))
+    assert entries > 0
+    monkeypatch.setattr(av, "open", only_writing(av.open))
+    stored = bodies(media_cache=str(tmp_path))
+    assert filling == plain
+    assert stored == plain
+    assert len(list(tmp_path.glob("??/*.parquet"))) == entries
+
+
+def only_writing(av_open: Any) -> Any:
+    """PyAV's `open`, which reads no file: media=vllm writes clips with it."""
+
+    def opened(file: Any, mode: str = "r", **options: Any) -> Any:
+        assert mode == "w", "a file was opened"
+        return av_open(file, mode, **options)
+
+    return opened
 
 
 def test_media_in_memory_are_not_kept_for_the_next_question() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lmms_humansense.models.media import digests
-from lmms_humansense.models.media.digests import FileDigests, sha256_of
+from lmms_humansense.models.media.digests import FileDigests, FileState, is_unchanged, sha256_of
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def clip(tmp_path: Path) -> Path:
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files were written long ago."""
     now = time.time_ns
-    monkeypatch.setattr(time, "time_ns", lambda: now() + 60 * 10**9)
+    monkeypatch.setattr(time, "time_ns", lambda: now() + 120 * 10**9)
 
 
 def entries(memory: Path) -> list[Path]:
@@ -56,6 +56,44 @@ def test_a_file_that_was_just_written_is_not_remembered(clip: Path, memory: Path
     assert entries(memory) == []
     FileDigests(memory).digest(str(clip))
     assert read == ["clip.mp4"] * 2
+
+
+@pytest.mark.parametrize("behind", [0, 10])
+@pytest.mark.parametrize("other_process", [False, True])
+def test_a_file_that_changes_within_a_step_of_its_clock_is_read_again(
+    behind: int, other_process: bool, clip: Path, memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "time_ns", lambda: 1_000_000_000 * 10**9)
+    first = FileState(8, (1_000_000_000 - behind) * 10**9, (1_000_000_000 - behind) * 10**9, 7)
+    monkeypatch.setattr(digests, "state_of", lambda path: first)  # the same after the change
+    files = FileDigests(memory)
+    before = files.content(str(clip))
+    assert is_unchanged(before)
+    clip.write_bytes(b"pictureS")
+    assert not is_unchanged(before)
+    assert (FileDigests(memory) if other_process else files).digest(str(clip)) == sha256_of(clip) != before.sha256
+
+
+@pytest.mark.usefixtures("settled")
+def test_what_is_unchanged_is_not_read_again(clip: Path, read: list[str]) -> None:
+    files = FileDigests()
+    content = files.content(str(clip))
+    assert content.settled and is_unchanged(content)
+    assert files.content(str(clip)) == content
+    assert read == ["clip.mp4"]
+    os.link(clip, clip.with_name("link.mp4"))
+    assert is_unchanged(content), "it was touched, and holds the same"
+    assert read == ["clip.mp4"] * 2
+
+
+@pytest.mark.usefixtures("settled")
+def test_what_killed_processes_left_is_removed(clip: Path, memory: Path) -> None:
+    left = memory / "ab" / f".{'0' * 32}.part"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half")
+    os.utime(left, (0, 0))
+    FileDigests(memory).digest(str(clip))
+    assert not left.exists()
 
 
 @pytest.mark.usefixtures("settled")

@@ -1,28 +1,41 @@
 """The store of decoded clips: what comes back is what was decoded, whatever happens to its folder."""
 
+import errno
 import logging
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
+from lmms_humansense.models.inputs import media_cache
 from lmms_humansense.models.inputs.conversation import VideoPart
 from lmms_humansense.models.inputs.media_cache import MediaCache
-from lmms_humansense.models.media import environment, store
+from lmms_humansense.models.media import environment, publishing, store, trimming
 from lmms_humansense.models.media.digests import FileDigests
+from lmms_humansense.models.media.entries import DamagedEntryError, UnreadableEntryError, read_entry, write_entry
 from lmms_humansense.models.media.errors import MediaError
 from lmms_humansense.models.media.stand_in import StandIn, read_stand_in
 from lmms_humansense.models.media.store import ClipStore
 from lmms_humansense.models.media.types import Clip, FrameRule
+from lmms_humansense.models.media.video import read_clip
+from lmms_humansense.tasks.humansense_sample.utils import ROOT
+from tests.helpers import clips
+from tests.helpers.waits import LIMIT
 
 RULE = FrameRule(nframes=6)
+PARK = ROOT / "videos" / "count" / "park.mp4"
 
 
 def always(seconds: float | None) -> bool:
@@ -46,6 +59,26 @@ def read(folder: Path | None, clip: Path, rule: FrameRule = RULE, factor: int = 
 
 def entries(folder: Path) -> list[Path]:
     return sorted(folder.glob("??/*.parquet"))
+
+
+@contextmanager
+def unwritable(folder: Path) -> Iterator[None]:
+    """Within this context, nobody can write the folder, not even root."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        places = [folder, *(place for place in folder.iterdir() if place.is_dir())]
+        for place in places:
+            place.chmod(0o500)
+        yield
+        for place in places:
+            place.chmod(0o700)
+        return
+    if subprocess.run(["mount", "--bind", folder, folder], check=False).returncode:
+        pytest.skip("needs the right to mount a file system")
+    subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def assert_equal(one: Clip, other: Clip) -> None:
@@ -109,9 +142,113 @@ def test_whatever_decides_what_is_decoded_is_another_entry(
     frames_of()
     monkeypatch.setattr(environment, "_versions", lambda: {"av": "99"})
     frames_of()
+    monkeypatch.setattr(environment, "_ffmpeg", lambda: {"libswscale": "99.1.0"})
+    frames_of()
+    monkeypatch.setattr(environment, "processor", lambda: ["x86_64", "DEFAULT"])
+    frames_of()
     monkeypatch.setattr("qwen_omni_utils.v2_5.vision_process.MODEL_SEQ_LEN", 1000)
     frames_of()
-    assert counts == [2, 3, 4, 6, 7, 9, 11, 13, 15]
+    assert counts == [2, 3, 4, 6, 7, 9, 11, 13, 15, 17, 19]
+
+
+@pytest.mark.parametrize(
+    ("capability", "kind"), [("DEFAULT", "DEFAULT"), ("AVX2", "AVX2 or AVX512"), ("AVX512", "AVX2 or AVX512")]
+)
+def test_processors_are_alike_where_torch_resizes_alike(
+    capability: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    environment.processor.cache_clear()
+    assert environment.processor() == [platform.machine(), kind]
+    environment.processor.cache_clear()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(torch.backends.cpu.get_cpu_capability() != "AVX512", reason="needs a processor with AVX512")
+def test_frames_are_the_same_with_avx2_and_avx512(clip: Path) -> None:
+    """The entries of one are used by the other. In processes of their own, as torch looks only once."""
+    code = f"""
+import hashlib, torch
+from pathlib import Path
+from tests.models.media.test_store import read
+frames = read(None, Path({str(clip)!r})).frames.pixels
+print(torch.backends.cpu.get_cpu_capability(), hashlib.sha256(frames.numpy().tobytes()).hexdigest())
+"""
+    found = {}
+    for wanted in ("avx2", "avx512"):
+        said = subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True, text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "ATEN_CPU_CAPABILITY": wanted},
+        ).stdout.split()  # fmt: skip
+        found[said[0]] = said[1]
+    assert found.keys() == {"AVX2", "AVX512"}
+    assert len(set(found.values())) == 1
+
+
+def replaced(clip: Path) -> None:
+    """Put another clip in its place, as rsync does: by renaming."""
+    other = clips.write_video(clip.with_name("other.mp4"), frames=60)
+    other.replace(clip)
+
+
+def written_again(clip: Path) -> None:
+    """Write another clip into the same file, within one step of the clock, and with the same size."""
+    before = clip.stat()
+    with clip.open("r+b") as file:
+        file.seek(-20, os.SEEK_END)
+        file.write(bytes(20))
+    os.utime(clip, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("change", [replaced, written_again, Path.unlink])
+@pytest.mark.parametrize("what", ["clip", "its sound", "a sound"])
+def test_what_was_decoded_of_a_file_that_changed_meanwhile_is_not_kept(
+    change: Callable[[Path], None], what: str, clip: Path, folder: Path, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    """It would stand under the key of the new content, or that of the old one, for all later runs."""
+    store = ClipStore(folder)
+    media = MediaCache(28, store)
+    if what == "its sound":
+        media.clip(VideoPart(str(clip), RULE), lambda seconds: False)
+    before = len(entries(folder))
+
+    def changing(name: str, whose: Any = media_cache) -> None:
+        decode = getattr(whose, name)
+
+        def changed(path: str, *rest: Any) -> Any:
+            try:
+                return decode(path, *rest)
+            finally:
+                change(clip)
+
+        monkeypatch.setattr(whose, name, changed)
+
+    changing("read_clip")
+    changing("read_waveform")
+    monkeypatch.setattr(media_cache, "sound_seconds", lambda path: None)
+    if what == "a sound":
+        media.sound(str(clip))
+    else:
+        media.clip(VideoPart(str(clip), RULE), always)
+    assert len(entries(folder)) == before
+    assert f"{clip} changed while it was decoded, so what was decoded is not kept." in caplog.text
+    monkeypatch.undo()
+    other = Path(shutil.copy(PARK, clip.with_name("park.mp4")))
+    MediaCache(28, store).clip(VideoPart(str(other), RULE), lambda seconds: False)
+    assert len(entries(folder)) == before + 1, "the others are still kept"
+
+
+def test_a_clip_that_is_only_touched_while_it_is_decoded_is_kept(
+    clip: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def linked(*arguments: Any) -> Clip:
+        os.link(clip, clip.with_name("link.mp4"))
+        return read_clip(*arguments)
+
+    monkeypatch.setattr(media_cache, "read_clip", linked)
+    read(folder, clip)
+    assert len(entries(folder)) == 2
 
 
 @pytest.mark.parametrize("damage", ["cut off", "empty", "one bit", "another entry"])
@@ -138,20 +275,113 @@ def test_a_damaged_entry_is_named_and_decoded_anew(
     assert opened == ["heard.mp4"] * 2
 
 
-def test_a_folder_that_cannot_be_written_is_read(
-    clip: Path, folder: Path, read_only: Path, opened: list[str], caplog: pytest.LogCaptureFixture
+def test_a_folder_that_cannot_be_written_is_no_error(
+    clip: Path, read_only: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     decoded = read(read_only, clip)
     assert caplog.text.count("Decoded clips are not kept in") == 1
     assert_equal(read(None, clip), decoded)
 
 
-@pytest.mark.parametrize("shape", [(2, 3, 28, 56), (1, 3, 1, 1), (3, 3, 2, 5)])
-def test_differences_sum_up_to_the_pixels(shape: tuple[int, ...]) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    made = store.differences(pixels)
-    store.sum_up(made)
-    assert np.array_equal(made, pixels)
+def test_a_folder_that_cannot_be_written_is_read(
+    clip: Path, folder: Path, opened: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """What it holds comes from it, and of what it does not hold nothing is lost."""
+    decoded = read(folder, clip)
+    with unwritable(folder):
+        before = {place: (place.read_bytes(), place.stat().st_mtime_ns) for place in entries(folder)}
+        assert_equal(read(folder, clip), decoded)
+        assert (opened, caplog.text) == (["heard.mp4"], "")
+        other = FrameRule(nframes=4)
+        assert_equal(read(folder, clip, rule=other), read(None, clip, rule=other))
+        assert caplog.text.count("Decoded clips are not kept in") == 1
+        assert {place: (place.read_bytes(), place.stat().st_mtime_ns) for place in entries(folder)} == before
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.EMFILE, "Too many open files"), OSError(errno.EIO, "Input/output error"), PermissionError("no"),
+     pa.ArrowMemoryError("malloc of size 64 failed")],
+    ids=["EMFILE", "EIO", "EACCES", "memory"],
+)  # fmt: skip
+def test_an_entry_that_cannot_be_read_now_stays(
+    error: Exception, clip: Path, folder: Path, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    """The folder cannot be written either, so that what is decoded anew does not take its place."""
+    decoded = read(folder, clip)
+    before = {place: place.read_bytes() for place in entries(folder)}
+
+    def failing(*_: Any, **__: Any) -> Any:
+        raise error
+
+    with monkeypatch.context() as patched:
+        if isinstance(error, OSError):
+            patched.setattr(Path, "read_bytes", failing)
+        else:
+            patched.setattr(pq, "ParquetFile", failing)
+        patched.setattr(store, "write_entry", failing)
+        assert_equal(read(folder, clip), decoded)
+        with pytest.raises(UnreadableEntryError, match="cannot be read"):
+            MediaCache(28, ClipStore(folder, checking=True)).clip(VideoPart(str(clip), RULE), always)
+    assert {place: place.read_bytes() for place in entries(folder)} == before
+    assert "in the store of decoded clips cannot be read" in caplog.text and "is damaged" not in caplog.text
+
+
+def test_an_entry_that_is_removed_meanwhile_is_none(
+    clip: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As `trim` of another process does."""
+    decoded = read(folder, clip)
+
+    def removed(place: Path, *rest: Any) -> Any:
+        place.unlink()
+        return read_entry(place, *rest)
+
+    monkeypatch.setattr(store, "read_entry", removed)
+    assert_equal(read(folder, clip), decoded)
+    assert caplog.text == ""
+
+
+def test_a_full_disk_ends_keeping_and_no_question(
+    clip: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    decoded = read(folder, clip)
+    tried: list[Path] = []
+
+    def full(place: Path, table: pa.Table, facts: Any) -> None:
+        tried.append(place)
+        write_entry(place, table, facts)
+        os.truncate(place, 1000)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store, "write_entry", full)
+    full_store = ClipStore(folder)
+    for count in (4, 8, 10):
+        rule = FrameRule(nframes=count)
+        shown = MediaCache(28, full_store).clip(VideoPart(str(clip), rule), always)
+        assert torch.equal(shown.frames.pixels, read(None, clip, rule=rule).frames.pixels)
+    assert len(tried) == 1
+    assert caplog.text.count("No space left on device") == 1
+    assert len(list(folder.glob("??/*"))) == 2, "nothing half is left"
+    assert_equal(read(folder, clip), decoded)
+
+
+def test_an_entry_for_which_there_is_no_memory_is_not_kept_and_others_are(
+    clip: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tried: list[Path] = []
+
+    def failing(place: Path, table: pa.Table, facts: Any) -> None:
+        tried.append(place)
+        if len(tried) == 1:
+            raise pa.ArrowMemoryError("malloc of size 64 failed")
+        write_entry(place, table, facts)
+
+    monkeypatch.setattr(store, "write_entry", failing)
+    assert_equal(read(folder, clip), read(None, clip))
+    assert f"What was decoded of {clip} is not kept (malloc of size 64 failed)." in caplog.text
+    assert len(entries(folder)) == 1  # of the sound, which came after the frames
 
 
 @pytest.mark.slow
@@ -179,7 +409,7 @@ read(Path({str(folder)!r}), Path({str(clip)!r}))
     assert_equal(read(folder, clip), read(None, clip))
     (left,) = [path for path in folder.glob("??/*") if path.suffix == ".part"]
     os.utime(left, (0, 0))
-    store.trim(folder, 10**9)
+    trimming.trim(folder, 10**9)
     assert not left.exists()
     assert len(entries(folder)) == 2
 
@@ -198,6 +428,72 @@ def test_threads_that_fill_one_folder_agree(clip: Path, folder: Path) -> None:
     assert len(entries(folder)) == 2
 
 
+@pytest.mark.slow
+def test_processes_that_fill_one_folder_agree(clip: Path, folder: Path, tmp_path: Path) -> None:
+    """Each waits for the other before every entry, and decodes what the other decodes."""
+    code = f"""
+import sys, time
+from pathlib import Path
+from lmms_humansense.models.inputs import media_cache
+from lmms_humansense.models.media.types import FrameRule
+from tests.helpers.waits import until
+from tests.models.media.test_store import read
+own, other, read_clip, met = sys.argv[1], sys.argv[2], media_cache.read_clip, 0
+def together(*arguments):
+    global met
+    met += 1
+    Path({str(tmp_path)!r}, f"{{own}}{{met}}").touch()
+    until(lambda: Path({str(tmp_path)!r}, f"{{other}}{{met}}").exists())
+    return read_clip(*arguments)
+media_cache.read_clip = together
+for count in (4, 6, 8):
+    read(Path({str(folder)!r}), Path({str(clip)!r}), rule=FrameRule(nframes=count))
+assert met == 3
+"""
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    running = [subprocess.Popen([sys.executable, "-c", code, *names], env=environ) for names in ("ab", "ba")]
+    assert [process.wait(3 * LIMIT) for process in running] == [0, 0]
+    assert len(entries(folder)) == 4  # of frames; the three have one sound
+    assert not [place for place in folder.glob("??/*") if place.suffix == ".part"]
+    for count in (4, 6, 8):
+        rule = FrameRule(nframes=count)
+        assert_equal(read(folder, clip, rule=rule), read(None, clip, rule=rule))
+
+
+def test_what_killed_processes_left_goes_with_the_first_entry_of_a_process(clip: Path, folder: Path) -> None:
+    read(folder, clip)
+    old, new, foreign = (folder / "ab" / name for name in (f".{'0' * 32}.part", f".{'1' * 32}.part", "film.part"))
+    old.parent.mkdir(exist_ok=True)
+    for path in (old, new, foreign):
+        path.write_bytes(b"half")
+    for path in (old, foreign):
+        os.utime(path, (0, 0))
+    publishing.sweep_once.cache_clear()
+    read(folder, clip, rule=FrameRule(nframes=4))
+    assert [path.exists() for path in (old, new, foreign)] == [False, True, True]
+    old.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    read(folder, clip, rule=FrameRule(nframes=8))
+    assert old.exists(), "looking again for each entry would take long"
+
+
+def test_files_that_are_no_entries_are_left_alone(clip: Path, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Also a folder that has the name of one, and ends neither trimming nor filling."""
+    read(folder, clip)
+    foreign = [folder / "ab" / "table.parquet", folder / "ab" / "film.mp4", folder / "notes.parquet"]
+    odd = folder / "ab" / f"{'0' * 38}.parquet"
+    odd.mkdir(parents=True)
+    for path in foreign:
+        path.write_bytes(bytes(1000))
+        os.utime(path, (0, 0))
+    media = MediaCache(28, ClipStore(folder, most_bytes=1))
+    for count in (4, 8):
+        media.clip(VideoPart(str(clip), FrameRule(nframes=count)), always)
+    assert all(path.exists() for path in (*foreign, odd))
+    assert [place for place in entries(folder) if place.is_file() and place not in foreign] == []
+    assert "some entries cannot be removed by this user" in caplog.text
+
+
 def test_the_least_recently_used_entries_go_first(clip: Path, folder: Path) -> None:
     rules = [FrameRule(nframes=count) for count in (4, 6, 8)]
     media = MediaCache(28, ClipStore(folder))
@@ -208,7 +504,7 @@ def test_the_least_recently_used_entries_go_first(clip: Path, folder: Path) -> N
         os.utime(made, (1000 + age, 1000 + age))
     oldest, middle, newest = sorted(entries(folder), key=lambda place: place.stat().st_mtime)
     MediaCache(28, ClipStore(folder)).clip(VideoPart(str(clip), rules[0]), lambda seconds: False)  # used again
-    store.trim(folder, oldest.stat().st_size + newest.stat().st_size + 1)
+    trimming.trim(folder, oldest.stat().st_size + newest.stat().st_size + 1)
     assert not middle.exists()
     # The bound leaves some room for what other processes write meanwhile, so only one of the two may stay.
     assert oldest.exists()
@@ -268,6 +564,6 @@ def test_checking_changes_nothing_and_raises_what_is_damaged(clip: Path, folder:
     for entry in entries(folder):
         entry.write_bytes(entry.read_bytes()[:-20])
     before = {place: place.stat().st_mtime_ns for place in entries(folder)}
-    with pytest.raises(store.DamagedEntryError, match="in the store of decoded clips is damaged"):
+    with pytest.raises(DamagedEntryError, match="in the store of decoded clips is damaged"):
         MediaCache(28, ClipStore(folder, checking=True)).clip(VideoPart(str(clip), RULE), always)
     assert {place: place.stat().st_mtime_ns for place in entries(folder)} == before

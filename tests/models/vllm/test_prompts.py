@@ -3,13 +3,16 @@
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 import torch
 
 from lmms_humansense.models.local.collation import IDS, MEL, MEL_MASK, SECONDS, EncodedPrompt
 from lmms_humansense.models.local.settings import read_local_settings
+from lmms_humansense.models.runtime.request import EncodingResult
 from lmms_humansense.models.vllm.encoder import VllmEncoder
 from lmms_humansense.models.vllm.prompts import AUDIO, IMAGE, VIDEO, MediaDigests, VllmPrompt, placed
+from lmms_humansense.tasks.humansense import utils
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
 
 TOKENS = {IMAGE: 1, VIDEO: 2, AUDIO: 3}
@@ -157,3 +160,40 @@ def test_sounds_are_placed_without_pictures(tiny_qwen2_audio: Path) -> None:
     (result,) = encoder.encode([encoder.read(said)])
     assert isinstance(result.encoded, VllmPrompt), result.reason
     assert [(one.kind, one.tokens) for one in result.encoded.media] == [(AUDIO, None)] * 2  # two windows
+
+
+def test_prompts_are_the_same_with_and_without_a_store(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clips, heard and silent, and a sound."""
+    docs = [utils.docs(code, str(ROOT), complete=False)[0] for code in ("ar", "tr", "fr2")]
+
+    def prompts(**arguments: Any) -> list[EncodingResult]:
+        encoder = VllmEncoder(read_local_settings({"pretrained": str(tiny_model), **arguments}), "qwen2_5_omni")
+        said = [encoder.read(utils.doc_to_messages(doc, {"wrapper": "humansense_omni"})) for doc in docs]
+        return encoder.encode(said)
+
+    plain = prompts()
+    filling = prompts(media_cache=str(tmp_path))
+
+    def refused(*_: Any, **__: Any) -> Any:
+        raise AssertionError("a file was opened")
+
+    monkeypatch.setattr(av, "open", refused)
+    stored = prompts(media_cache=str(tmp_path))
+    assert {medium.kind for one in plain for medium in prompt_of(one).media} == {VIDEO, AUDIO}
+    for results in (filling, stored):
+        for one, expected in zip(results, plain, strict=True):
+            assert (one.stats, one.remarks) == (expected.stats, expected.remarks)
+            assert [each.identity for each in prompt_of(one).media] == [
+                each.identity for each in prompt_of(expected).media
+            ]
+            tensors = prompt_of(expected).prompt.tensors
+            assert prompt_of(one).prompt.tensors.keys() == tensors.keys()
+            for name, tensor in tensors.items():
+                assert torch.equal(prompt_of(one).prompt.tensors[name], tensor), name
+
+
+def prompt_of(result: EncodingResult) -> VllmPrompt:
+    assert isinstance(result.encoded, VllmPrompt), result.reason
+    return result.encoded
