@@ -226,15 +226,15 @@ class _Work:
         decoded = round(each * len(rest) * self.outcome.made / tried)
         fetched = missing_bytes({file.target: file.content for file in rest})
         free = shutil.disk_usage(folder).free
-        is_shared = os.stat(folder).st_dev == os.stat(cache.cache_folder()).st_dev
         still = f" {decimal(fetched)} are still to be fetched into {cache.cache_folder()}." if fetched else ""
+        is_shared = fetched > 0 and os.stat(folder).st_dev == os.stat(cache.cache_folder()).st_dev
         self._progress.say(
             f"{files:,} clips and sounds take about {decimal(round(each * files))} in {folder}; {decimal(decoded)} "
             f"are still to be written, and {decimal(free)} are free.{still}"
         )
         needed = decoded + (fetched if is_shared else 0)
         if needed > 0 and needed + SPARE > free:
-            beside = f" and {decimal(fetched)} of clips on the same disk" if fetched and is_shared else ""
+            beside = f" and {decimal(fetched)} of clips on the same disk" if is_shared else ""
             raise DataError(
                 f"{folder} has {decimal(free)} free, but about {decimal(decoded)} of decoded clips{beside} are still "
                 f"to be written, and {decimal(SPARE)} must remain free: free space, choose another folder with --to, "
