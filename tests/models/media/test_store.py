@@ -27,7 +27,7 @@ from lmms_humansense.models.media.digests import FileDigests
 from lmms_humansense.models.media.entries import DamagedEntryError, UnreadableEntryError, read_entry, write_entry
 from lmms_humansense.models.media.errors import MediaError
 from lmms_humansense.models.media.stand_in import StandIn, read_stand_in
-from lmms_humansense.models.media.store import ClipStore
+from lmms_humansense.models.media.store import ClipStore, NotKeptError
 from lmms_humansense.models.media.types import Clip, FrameRule
 from lmms_humansense.models.media.video import read_clip
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
@@ -237,6 +237,26 @@ def test_what_was_decoded_of_a_file_that_changed_meanwhile_is_not_kept(
     other = Path(shutil.copy(PARK, clip.with_name("park.mp4")))
     MediaCache(28, store).clip(VideoPart(str(other), RULE), lambda seconds: False)
     assert len(entries(folder)) == before + 1, "the others are still kept"
+
+
+def test_a_store_that_must_be_written_says_that_a_file_was_not_kept(
+    clip: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`prepare --decoded` would count it as present, and its clip could be deleted."""
+    store = ClipStore(folder, must_write=True)
+
+    def changed(*arguments: Any) -> Clip:
+        decoded = read_clip(*arguments)
+        written_again(clip)
+        return decoded
+
+    monkeypatch.setattr(media_cache, "read_clip", changed)
+    with pytest.raises(NotKeptError, match="changed while it was decoded"):
+        MediaCache(28, store).clip(VideoPart(str(clip), RULE), lambda seconds: False)
+    monkeypatch.undo()
+    clip.unlink()
+    with pytest.raises(FileNotFoundError):
+        store.content(str(clip))
 
 
 def test_a_clip_that_is_only_touched_while_it_is_decoded_is_kept(
