@@ -1,7 +1,9 @@
 """The command `lmms-humansense`. Each of its commands imports the heavy modules that it needs."""
 
+import difflib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
@@ -70,9 +72,16 @@ def path() -> None:
 def tiny_model(
     directory: Annotated[Path, typer.Argument(help="Where to write the checkpoint.")],
     seed: Annotated[int, typer.Option(help="Seed of the random weights.")] = 0,
-    family: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}.")] = DEFAULT_FAMILY,
+    family: Annotated[
+        str, typer.Option(help=f"One of {', '.join(RECIPES)}.", autocompletion=lambda: list(RECIPES))
+    ] = DEFAULT_FAMILY,
 ) -> None:
     """Write a checkpoint with random weights and under a million parameters, to try things out."""
+    if family not in RECIPES:
+        close = difflib.get_close_matches(family, RECIPES, 1)
+        meant = f"did you mean {close[0]}? " if close else ""
+        _stop(f"--family {family} is not known; {meant}There are {', '.join(RECIPES)}.")
+    _refuse_unwritable(directory)
     try:
         typer.echo(write_tiny_model(directory, seed, family))
     except (OSError, ValueError) as error:
@@ -114,7 +123,9 @@ def run(
 
 @app.command(epilog="Example: lmms-humansense prepare --tasks humansense_l1 --limit 20 --to /shared/humansense")
 def prepare(
-    tasks: Annotated[str, typer.Option(help="Tasks or groups to prepare, separated by commas.")] = "humansense",
+    tasks: Annotated[
+        str, typer.Option(help="Tasks or groups to prepare, separated by commas.", autocompletion=run_help.tasks)
+    ] = "humansense",
     limit: Annotated[int | None, typer.Option(min=1, help="Only this many first questions of each task.")] = None,
     to: Annotated[Path | None, typer.Option(help="A folder for HUMANSENSE_DATA, instead of the cache.")] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Files to fetch at the same time.")] = 8,
@@ -156,6 +167,7 @@ def check_media(
 
     Prints for each file whether it is equal, differs (how) or is refused (why). Ends with status 1 if one is refused.
     """
+    _refuse_missing([folder])
     from .check_media.command import check_media as check
 
     raise typer.Exit(check(folder, out, timeout))
@@ -176,6 +188,12 @@ def check_senses(
     Ends with status 0 if what is sent arrives or nothing can be concluded, and with 2 if the model is deaf or blind. A
     run with humansense_server does the same before its first question, unless senses=off is among its arguments.
     """
+    from .run.model_checks import check_model_args
+
+    try:
+        check_model_args(model, model_args, {})
+    except ValueError as error:
+        _stop(str(error))
     from .check_senses.command import check_senses as check
 
     raise typer.Exit(check(model, model_args))
@@ -192,10 +210,11 @@ def report(
     terminal: Annotated[bool, typer.Option("--terminal", help="Only print a table.")] = False,
 ) -> None:
     """Show results beside the paper's: a page with every answer, and tables for papers and scripts."""
-    from .report.command import report as write_report
-
+    _refuse_missing(results)
     if not terminal:
         _refuse_unwritable(out)
+    from .report.command import report as write_report
+
     raise typer.Exit(write_report(results, out, paper, media, terminal))
 
 
@@ -211,9 +230,10 @@ def rescore(
     out: Annotated[Path | None, typer.Option(help="Folder for a report, and results for other commands.")] = None,
 ) -> None:
     """Score responses that the release's own scripts have gathered, by both metrics, without running a model."""
+    _refuse_missing(files)
+    _refuse_unwritable(out)
     from .report.rescore_command import rescore as rescore_files
 
-    _refuse_unwritable(out)
     raise typer.Exit(rescore_files(files, model, think, out))
 
 
@@ -224,9 +244,10 @@ def export_release(
     model: Annotated[str, typer.Option(help="The name by which the release's scripts find the responses.")],
 ) -> None:
     """Write results in the form of the release's own scripts, so that these can score them."""
+    _refuse_missing(results)
+    _refuse_unwritable(folder)
     from .paper.export import export_release as export
 
-    _refuse_unwritable(folder)
     raise typer.Exit(export(results, folder, model))
 
 
@@ -238,6 +259,7 @@ def parity(
     ] = None,
 ) -> None:
     """Compare scores with the paper's, task by task with intervals, and list the settings that differ."""
+    _refuse_missing(results)
     from .paper.parity import parity as show_parity
 
     raise typer.Exit(show_parity(results, against))
@@ -248,12 +270,23 @@ def demo(
     output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("humansense_demo"),
 ) -> None:
     """Ask a tiny model that has learned a small world: with everything, without sound, blind; in a minute, on a CPU."""
+    _refuse_unwritable(output)
     from .demo.command import DemoError, run_demo
 
     try:
         run_demo(output)
     except DemoError as error:
-        _stop(str(error))
+        _stop(str(error), error.status)
+
+
+def _refuse_missing(places: Iterable[Path]) -> None:
+    """Stop before any work if a file or folder that is to be read is not there."""
+    for place in places:
+        if not place.exists():
+            beside = [each.name for each in place.parent.glob("*")] if place.parent.is_dir() else []
+            close = difflib.get_close_matches(place.name, beside, 1)
+            meant = f"; did you mean {place.with_name(close[0])}?" if close else "."
+            _stop(f"There is no file or folder {place}{meant}")
 
 
 def _refuse_unwritable(folder: Path | None) -> None:
@@ -265,6 +298,6 @@ def _refuse_unwritable(folder: Path | None) -> None:
         _stop(f"{folder} cannot be written ({reason}); name another folder.")
 
 
-def _stop(message: str) -> None:
+def _stop(message: str, status: int = 2) -> NoReturn:
     typer.secho(message, err=True, fg=typer.colors.RED)
-    raise typer.Exit(1)
+    raise typer.Exit(status)

@@ -1,7 +1,11 @@
 """The commands work, and their errors are sentences."""
 
+import json
 import platform
 import re
+import shlex
+import signal
+import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -93,7 +97,7 @@ def test_tiny_model_writes_a_checkpoint(tmp_path: Path) -> None:
 def test_tiny_model_refuses_a_folder_that_is_not_its_own(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     result = runner.invoke(app, ["tiny-model", str(tmp_path)])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert str(tmp_path) in result.output.replace("\n", "")
 
 
@@ -114,19 +118,72 @@ def test_a_demo_that_writes_no_results_fails_with_a_sentence(tmp_path: Path, mon
 def test_a_demo_whose_folder_cannot_be_made_fails_with_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     result = runner.invoke(app, ["demo", "--output", str(tmp_path / "out")])
-    assert result.exit_code == 1
-    assert f"{tmp_path / 'out'} cannot be written (Not a directory); name another folder." in result.output
+    assert result.exit_code == 2
+    assert f"{tmp_path / 'out'} cannot be written (File exists); name another folder." in result.output
+    assert "small world" not in result.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_demo_that_is_interrupted_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    from lmms_humansense.demo import command
+
+    ending = f"import os, signal; signal.signal({int(number)}, signal.SIG_DFL); os.kill(os.getpid(), {int(number)})"
+    monkeypatch.setattr(command, "command_of", lambda output: [sys.executable, "-c", ending])
+    result = runner.invoke(app, ["demo", "--output", str(tmp_path / "out")])
+    assert result.exit_code == 3
+    shown = {"SIGINT": "Ctrl-C"}.get(number.name, number.name)
+    assert f"The demo was interrupted ({shown}). It keeps no answers: the same command begins anew." in result.output
+
+
+def test_the_command_that_the_demo_prints_can_be_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lmms_humansense.demo import command
+
+    monkeypatch.setattr(command, "run_shown", lambda *_, **__: 0)
+    result = runner.invoke(app, ["demo", "--output", str(tmp_path / "a folder")])
+    (line,) = [line for line in result.output.splitlines() if "-m lmms_eval" in line]
+    variable, *words = shlex.split(line)
+    assert variable == f"HUMANSENSE_DATA={command.WORLD}"
+    assert words == command.command_of(tmp_path / "a folder")
+
+
+def test_what_cannot_be_used_is_refused_before_anything_heavy_is_imported(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    nope = str(tmp_path / "resultss")
+    commands = {
+        ("report", nope): "did you mean",
+        ("rescore", nope): "did you mean",
+        ("parity", nope): "did you mean",
+        ("check-media", nope): "There is no file or folder",
+        ("export-release", nope, "out", "--model", "M"): "There is no file or folder",
+        ("report", ".", "--out", "/proc/x"): "/proc/x cannot be written",
+        ("demo", "--output", "/proc/x"): "/proc/x cannot be written",
+        ("tiny-model", "/proc/x"): "/proc/x cannot be written",
+        ("tiny-model", "x", "--family", "qwen2"): "did you mean qwen2_audio?",
+        ("check-senses", "--model_args", "base_ur=x"): "no argument 'base_ur'. Did you mean base_url?",
+    }
+    code = (
+        "import json, sys\nfrom lmms_humansense.cli import app\nfor command in json.loads(sys.argv[1]):\n"
+        "    try:\n        app(command)\n    except SystemExit as ending:\n        print(ending.code)\n"
+        "print({'torch', 'lmms_eval', 'transformers', 'numpy', 'pandas', 'rich.table'} & set(sys.modules))"
+    )
+    asked = json.dumps(list(commands))
+    done = subprocess.run([sys.executable, "-c", code, asked], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["2"] * len(commands) + ["set()"]
+    for said, expected in zip(done.stderr.splitlines(), commands.values(), strict=True):
+        assert expected in said
 
 
 @pytest.mark.parametrize(
-    "command", [["report", "results", "--out"], ["rescore", "file", "--out"], ["export-release", "r", "--model", "M"]]
+    "command", [["report", ".", "--out"], ["rescore", ".", "--out"], ["export-release", ".", "--model", "M"]]
 )
 def test_a_place_that_is_no_folder_is_refused_before_any_work(command: list[str], tmp_path: Path) -> None:
     taken = tmp_path / "taken"
     taken.write_text("a file")
     for place in (taken, taken / "below"):
         done = CliRunner().invoke(app, [*command, str(place)])
-        assert done.exit_code == 1
+        assert done.exit_code == 2
         assert f"{place} cannot be written (" in done.output
         assert "nothing" not in done.output
     assert taken.read_text() == "a file"

@@ -194,5 +194,5 @@ def doctor(as_json: bool, look: Callable[[], Iterator[Finding]] = findings) -> i
     for finding in found:
         console.print(f"[{_STYLES[finding.verdict]}]{finding.verdict:<5}[/] {finding.what:<20} ", end="")
         console.print(finding.text, markup=False)
-    console.print("Runs can work here." if not wrong else f"{wrong} of these stop runs.")
+    console.print("Runs can work here." if not wrong else f"{wrong} of these {'stops' if wrong == 1 else 'stop'} runs.")
     return int(wrong > 0)

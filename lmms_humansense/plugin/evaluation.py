@@ -132,13 +132,15 @@ def _check(lm: Any, tasks: Mapping[Any, Any], arguments: Mapping[str, Any]) -> N
 def _asked(evaluate: Callable[..., Any], lm: Any, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
     """Let lmms-eval ask and score, and note the failed requests however it ends."""
     _begin_to_ask()
+    reporter = run_events.ProgressReporter()
     if run_events.is_watched() and is_ours(lm):
-        lm.on_progress = run_events.progress_reporter()
+        lm.on_progress = reporter
     complete = False
     try:
         results: dict[str, Any] | None = evaluate(lm, *args, **kwargs)
         complete = True
     finally:
+        reporter.flush()
         _note_failures(lm, complete)
     return results
 

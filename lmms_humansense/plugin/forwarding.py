@@ -5,8 +5,11 @@ from typing import Any
 
 from . import run_events
 
-_REPEATED = "lmms_eval.__main__"
-"""A module whose warnings and errors the end of a run repeats."""
+_REPEATED = (("lmms_eval.__main__", None), ("lmms_humansense.models.chat", "_all_results"))
+"""Modules whose warnings and errors the end of a run repeats: those of all functions (None), or of one."""
+
+_EXPECTED = "generation_kwargs specified through cli"
+"""The beginning of a message of lmms-eval about `--gen_kwargs`, which says what its user wants."""
 
 
 @cache  # once for each process
@@ -28,4 +31,6 @@ def is_new(record: Any) -> bool:
     Returns:
         Whether the user has to see it during the run.
     """
-    return record["name"] != _REPEATED and not record["extra"].get("said_at_end")
+    places = ((record["name"], None), (record["name"], record["function"]))
+    is_repeated = any(place in _REPEATED for place in places) or record["extra"].get("said_at_end")
+    return not is_repeated and not record["message"].startswith(_EXPECTED)

@@ -82,19 +82,27 @@ def is_watched() -> bool:
     return bool(os.environ.get(FILE))
 
 
-def progress_reporter() -> "Callable[[Progress], None]":
-    """A function that reports the progress of a model, now and then."""
-    last = [float("-inf")]
+class ProgressReporter:
+    """Reports the progress of a model, now and then."""
 
-    def report(state: "Progress") -> None:
+    def __init__(self) -> None:
+        self._last = float("-inf")
+        self._held: Progress | None = None
+
+    def __call__(self, state: "Progress") -> None:
+        """Report a state: at once if it is the first, the last or some time after the one before it."""
         now = time.monotonic()
-        is_end = state.done in (0, state.total)
-        if is_end or now - last[0] > _BETWEEN:
-            last[0] = now
+        self._held = state
+        if state.done in (0, state.total) or now - self._last > _BETWEEN:
+            self._last = now
+            self.flush()
+
+    def flush(self) -> None:
+        """Report the last state, if it is not reported yet. For the end of a run."""
+        state, self._held = self._held, None
+        if state is not None:
             with contextlib.suppress(OSError):  # the run does not depend on it
                 _append("progress", **asdict(state))
-
-    return report
 
 
 def warned(text: str) -> None:

@@ -60,7 +60,7 @@ def page(
         pictures=pictures,
         problems=problems,
         alarms=[alarm for run in runs for alarm in run.alarms],
-        explanation=EXPLANATION,
+        explanation=f"Below each score: {EXPLANATION}",
         style=here.joinpath("page.css").read_text(encoding="utf-8"),
         script=script,
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

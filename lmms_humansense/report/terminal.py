@@ -1,6 +1,6 @@
 """The table in a terminal: the levels, and the paper's average."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -8,29 +8,30 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from ..results.runs import METRICS, SHARES, Run
-from ..tasks.humansense.taxonomy import LEVELS
+from ..tasks.humansense.taxonomy import LEVELS, TASKS
 from .table import COLUMNS, Row, Table, table
 
-_SHOWN = ("Avg.", *LEVELS, "FR2", "PC")
+SHOWN = ("Avg.", *LEVELS, "FR2", "PC")
+"""The columns of a table in a terminal."""
+_OF_A_NAME, _OF_A_SCORE = 26, 7
+"""The widths that a row's name and each of its scores may take, in characters."""
 _STYLES = {"run": "bold", "paper": "", "human": "dim", "chance": "dim"}
 
 
-def show(tables: Sequence[Table], runs: Sequence[Run], console: Console) -> None:
+def show(tables: Sequence[Table], runs: Sequence[Run], console: Console, shown: Sequence[str] = SHOWN) -> None:
     """Print the tables, and below them the notes of the runs and what went wrong in them.
 
     Args:
         tables: A table for each metric.
         runs: The runs of the tables.
         console: Where to print.
+        shown: The columns.
     """
     for each in tables:
-        grid = Grid(title=f"HumanSense, {each.metric}, %", title_justify="left")
-        grid.add_column("")
-        for column in _SHOWN:
-            grid.add_column(column, justify="right")
+        grid = _grid(f"HumanSense, {each.metric}, %", shown)
         for row in each.rows:
             grid.add_row(
-                Text(row.name), *(_shown(row, column, each.blank) for column in _SHOWN), style=_STYLES[row.kind]
+                Text(row.name), *(_shown(row, column, each.blank) for column in shown), style=_STYLES[row.kind]
             )
         console.print(grid)
     _say(tables, runs, console)
@@ -44,20 +45,48 @@ def show_short(tables: Sequence[Table], runs: Sequence[Run], console: Console) -
         runs: The runs of the tables.
         console: Where to print.
     """
-    grid = Grid(title="HumanSense, %", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    grid.add_column("", no_wrap=True)
-    for column in _SHOWN:
-        grid.add_column(column, justify="right")
-    for kind in ("run", "paper", "human", "chance"):
-        for each in tables:
-            for row in (row for row in each.rows if row.kind == kind and _is_told(each, row)):
-                name = f"{row.name}, {each.metric}" if kind == "run" else row.name
-                grid.add_row(Text(name), *(_shown(row, column, each.blank) for column in _SHOWN), style=_STYLES[kind])
-    console.print(grid)
+    for number, columns in enumerate(_in_parts(_columns(tables), console.width)):
+        grid = _grid(None if number else "HumanSense, %", columns)
+        for each, row in _told(tables, columns):
+            name = f"{row.name}, {each.metric}" if row.kind == "run" else row.name
+            grid.add_row(Text(name), *(_shown(row, column, each.blank) for column in columns), style=_STYLES[row.kind])
+        console.print(grid)
     marked = any(cell.marks for each in tables for row in each.rows for cell in row.cells.values())
     if marked:
         console.print("!: not comparable with other rows; the report says why.")
     _say(tables, runs, console)
+
+
+def _grid(title: str | None, columns: Iterable[str]) -> Grid:
+    """A table without rows. Names are folded where there is little room, and scores are never cut."""
+    grid = Grid(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    grid.add_column("", overflow="fold")
+    for column in columns:
+        grid.add_column(column, justify="right", no_wrap=True)
+    return grid
+
+
+def _columns(tables: Sequence[Table]) -> list[str]:
+    """The columns in which a run has a score or was asked: the usual ones, and the tasks of levels that none has."""
+    rows = [row for each in tables for row in each.rows if row.kind == "run"]
+    told = {column for row in rows for column in (*row.cells, *row.unscored)}
+    alone = {task.code for task in TASKS if task.level not in told}
+    return [column for column in COLUMNS if column in told and (column in SHOWN or column in alone)]
+
+
+def _in_parts(columns: Sequence[str], width: int) -> Iterator[Sequence[str]]:
+    """The columns that fit beside each other, for a width in characters."""
+    count = max(4, (width - _OF_A_NAME) // _OF_A_SCORE)
+    yield from (columns[start : start + count] for start in range(0, max(1, len(columns)), count))
+
+
+def _told(tables: Sequence[Table], columns: Sequence[str]) -> Iterator[tuple[Table, Row]]:
+    """The rows of the short table, each with the table from which it comes; of others only those with a score there."""
+    for kind in ("run", "paper", "human", "chance"):
+        for each in tables:
+            for row in (row for row in each.rows if row.kind == kind and _is_told(each, row)):
+                if kind == "run" or not row.cells.keys().isdisjoint(columns):
+                    yield each, row
 
 
 def _is_told(each: Table, row: Row) -> bool:

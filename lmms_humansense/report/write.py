@@ -40,18 +40,21 @@ def markdown(tables: Sequence[Table], runs: Sequence[Run] = ()) -> str:
                 "| " + " | ".join([_escape(row.name), *(_plain(row, column, table.blank) for column in COLUMNS)]) + " |"
             )
         noted = [f"- {_escape(row.name)}: {_escape('; '.join(row.notes))}" for row in table.rows if row.notes]
-        parts.append("\n".join([f"## Metric `{table.metric}`", "", *lines, "", *noted, "", EXPLANATION]))
+        parts.append(
+            "\n".join([f"## Metric `{table.metric}`", "", *lines, "", *noted, "", f"In brackets: {EXPLANATION}"])
+        )
     return "# HumanSense\n\n" + "\n\n".join(parts) + "\n"
 
 
 EXPLANATION = (
-    "In brackets: 95 % intervals in percentage points, clustered by clip. Avg. is the unweighted mean of the 13 video "
+    "95 % intervals in percentage points, clustered by clip. Avg. is the unweighted mean of the 13 video "
     "tasks, as in the paper; levels are means of their tasks. A mean is given only if there is a score for each of its "
     "tasks; –: no response could be scored. The paper's rows are by the release's scorer for both metrics; people "
     "answered a subset. `truncated` is the share of responses that were cut off at max_new_tokens; – where the model "
     "does not say, or was not asked. `empty` is the share of responses that are empty, which `acc` counts as wrong and "
     "the release's scorer leaves out; – where the results do not say."
 )
+"""What the table has, in Markdown, from where its intervals stand."""
 
 
 def _escape(text: str) -> str:

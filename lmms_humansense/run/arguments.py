@@ -4,10 +4,11 @@ import argparse
 import difflib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ..models.inputs.generation import KNOWN
 from ..models.runtime.failure_limit import read_limit
 from ..plugin import harness_names
 from ..plugin.harness_names import Option
@@ -26,6 +27,7 @@ _OWN = ("--max_failures", "--dry_run", "--price_in", "--price_out")
 _READ = (
     *(Option((f"--{name}",)) for name in ("model", "model_args", "tasks", "device", "output_path", "include_path")),
     *(Option((f"--{name}",)) for name in ("gen_kwargs", "limit", "offset", "verbosity", "config")),
+    Option(("--system_instruction",)),
     Option(("--batch_size", "-b")),
     Option(("--use_cache", "-c")),
     Option(("--repeats", "--num_samples", "-n")),
@@ -151,11 +153,29 @@ def check_options(arguments: Sequence[str]) -> None:
         parser.add_argument(*option.names, action="store" if option.takes_value else "store_true", **more)
     _, unknown = parser.parse_known_args(arguments)
     if unknown:
-        name = unknown[0].partition("=")[0]
         names = [*(name for option in options for name in option.names), *_OWN, "--help"]
-        similar = difflib.get_close_matches(name, names, 1) if name.startswith("-") else []
-        hint = f"; did you mean {similar[0]}?" if similar else ". A value with spaces has to be in quotes."
-        raise ArgumentsError(f"{unknown[0]} is not an option of run or of lmms-eval{hint}")
+        raise ArgumentsError(f"{unknown[0]} is not an option of run or of lmms-eval{_hint(unknown, names)}")
+
+
+def _hint(unknown: Sequence[str], names: Sequence[str]) -> str:
+    """What was probably meant by options that there are not."""
+    name, equals, value = unknown[0].partition("=")
+    if not name.startswith("-"):
+        return ". A value with spaces has to be in quotes."
+    argument, value = name.lstrip("-").replace("-", "_"), value if equals else "".join(unknown[1:2]) or "VALUE"
+    for option, arguments in (("--gen_kwargs", KNOWN), ("--model_args", _arguments_of_models())):
+        if argument in arguments:
+            return f"; did you mean {option} {argument}={value}?"
+    similar = difflib.get_close_matches(name, names, 1)
+    return f"; did you mean {similar[0]}?" if similar else "."
+
+
+def _arguments_of_models() -> frozenset[str]:
+    """The arguments of this package's models."""
+    from ..models.endpoint.settings import EndpointSettings
+    from ..models.local.settings import LocalSettings
+
+    return frozenset(each.name for kind in (EndpointSettings, LocalSettings) for each in fields(kind))
 
 
 def only_informs(arguments: Sequence[str]) -> bool:
@@ -205,6 +225,36 @@ def with_file(arguments: Sequence[str]) -> list[str]:
     if not isinstance(content, dict):
         raise ArgumentsError(f"--config {given.config} is no list of arguments such as `tasks: humansense`.")
     return [part for name, value in content.items() for part in _typed(str(name), value)] + others
+
+
+def evaluations(arguments: Sequence[str]) -> list[list[str]]:
+    """The arguments of each evaluation in a file that lmms-eval reads itself.
+
+    Args:
+        arguments: Arguments with `--config`. Those beside it win over those of the file.
+
+    Returns:
+        The arguments by evaluation; none if the file sets environment variables, because then it is not known before
+        what an evaluation finds.
+
+    Raises:
+        ArgumentsError: The file has an argument that lmms-eval does not have.
+    """
+    import yaml
+
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config")
+    given, others = parser.parse_known_args(arguments)
+    content = yaml.safe_load(Path(given.config).read_text(encoding="utf-8"))
+    listed = content if isinstance(content, list) else [content]
+    if not all(isinstance(each, dict) and "env" not in each for each in listed):
+        return []
+    known = {name.lstrip("-").replace("-", "_") for option in harness_names.known_options() for name in option.names}
+    for name in (str(name) for each in listed for name in each if known and str(name) not in known):
+        close = difflib.get_close_matches(name, known, 1)
+        meant = f"; did you mean {close[0]}?" if close else "."
+        raise ArgumentsError(f"{name} in --config {given.config} is not an option of lmms-eval{meant}")
+    return [[part for name, value in each.items() for part in _typed(str(name), value)] + others for each in listed]
 
 
 def _typed(name: str, value: Any) -> list[str]:

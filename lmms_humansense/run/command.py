@@ -33,12 +33,13 @@ from . import dry_run
 from .arguments import ArgumentsError, as_file, only_informs, read, with_defaults, with_file
 from .arguments import own as own_arguments
 from .first_checks import check
-from .page import Output, Page, replace_unknown
+from .page import Output, Page, counted, replace_unknown
 from .scores import is_humansense, of_other_tasks
 
 COMPLETE, BAD_ARGUMENTS = 0, 2
 
-_INTERRUPTED = "The run was interrupted (Ctrl-C)."
+INTERRUPTIONS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+"""The signals that interrupt a run, as its user knows them."""
 
 _SHOWN = 12
 """How many of the last lines of lmms-eval's messages are shown after an end that they may explain."""
@@ -57,7 +58,7 @@ def run(arguments: Sequence[str]) -> int:
             expanded, own = own_arguments(whole)
             if only_informs(expanded):
                 return _inform(expanded, first)
-            check(expanded)
+            check(expanded, loads=not own.dry_run)
             if own.dry_run:
                 dry_run.show(read(expanded), own)
                 return COMPLETE
@@ -69,7 +70,8 @@ def run(arguments: Sequence[str]) -> int:
             try:
                 output = _output(harness)
             except OSError as error:
-                return _refused(f"--output_path cannot be written ({error.strerror or error}); name another folder.")
+                place = read(harness)["output_path"]
+                return _refused(f"--output_path {place} cannot be written ({error.strerror or error}); name another.")
             ended = run_shown([sys.executable, "-m", "lmms_eval", *harness], file, output, first)
             events = run_events.read(file)
             status, sentence = judge(ended, events, first)
@@ -152,7 +154,8 @@ def run_shown(
         warns: Whether the page has its warnings.
 
     Returns:
-        The exit status; negative is the signal that ended the command.
+        The exit status; negative is the signal that ended the command, or that was passed on to it and let it end
+        incomplete.
     """
     if output is None:
         return _run_watched(command, events, variables=variables)
@@ -168,16 +171,32 @@ def _say_the_end(
     """Say how a run ended that is not complete: why, what is kept, and how to go on."""
     if sentence:
         print(f"\nlmms-humansense run: {sentence}", file=sys.stderr)
+    is_interrupted = sentence in map(_interrupted, INTERRUPTIONS)
     if output is not None and first:
         is_known = any(reason is not None for reason in (events.refused, events.stopped, events.broken))
-        for line in [] if is_known or sentence in ("", _INTERRUPTED) else output.last_lines(_SHOWN):
+        for line in [] if is_known or is_interrupted or not sentence else output.last_lines(_SHOWN):
             print(f"    {line}", file=sys.stderr)
         print(f"All messages of lmms-eval: {output.file}", file=sys.stderr)
     if status == INCOMPLETE and first:
-        kept = events.progress.get("kept", 0) + events.progress.get("recalled", 0)
-        if kept and events.stopped is None:
-            print(f"At least {kept:,} answers are kept.", file=sys.stderr)
+        if is_interrupted or events.stopped is None:
+            for line in kept(events):
+                print(line, file=sys.stderr)
         print(f"To go on where it stopped:\n    {resume_command(typed)}", file=sys.stderr)
+
+
+def kept(events: RunEvents) -> list[str]:
+    """Say how many answers are kept of a run that is not complete.
+
+    Args:
+        events: What the run reported.
+
+    Returns:
+        A sentence; none if this is not known, as with models of lmms-eval itself.
+    """
+    if events.progress:
+        count = events.progress.get("kept", 0) + events.progress.get("recalled", 0)
+        return [f"At least {counted(count, 'answer', ' is', ' are')} kept." if count else "No answer is kept yet."]
+    return [] if events.asking else ["No question was asked yet."]
 
 
 def _refused(sentence: str, says: bool = True) -> int:
@@ -228,8 +247,8 @@ def judge(ended: int, events: RunEvents, first: bool = True) -> tuple[int, str]:
     if events.refused is not None:
         return BAD_ARGUMENTS, events.refused.removeprefix("HumanSense: ")
     if ended < 0:
-        if -ended == signal.SIGINT:
-            return INCOMPLETE, _INTERRUPTED
+        if -ended in INTERRUPTIONS:
+            return INCOMPLETE, _interrupted(-ended)
         return INCOMPLETE, f"lmms-eval was ended by signal {-ended} ({signal.strsignal(-ended)})."
     if not events.begun:
         return BAD_ARGUMENTS, "lmms-eval did not begin to evaluate; its last messages say why."
@@ -243,6 +262,10 @@ def judge(ended: int, events: RunEvents, first: bool = True) -> tuple[int, str]:
         return INCOMPLETE, f"lmms-eval ended with status {ended} before all answers were there."
     missing = [trouble for tasks, results in events.ended if (trouble := _missing(tasks, results))] if first else []
     return (INCOMPLETE, " ".join(missing)) if missing else (COMPLETE, "")
+
+
+def _interrupted(number: int) -> str:
+    return f"The run was interrupted ({INTERRUPTIONS[signal.Signals(number)]})."
 
 
 def judge_failures(events: RunEvents, limit: str | None) -> tuple[int, str]:
@@ -331,7 +354,7 @@ def _run_watched(
             `preexec_fn` beside threads.
 
     Returns:
-        The exit status; negative is the signal that ended it.
+        The exit status; negative is the signal that ended it, or that was passed on to it and let it end incomplete.
     """
     process: subprocess.Popen[bytes] | None = None
     arrived: list[int] = []
@@ -355,12 +378,17 @@ def _run_watched(
             process.send_signal(arrived[-1])
         with page or contextlib.nullcontext():
             if take is None:
-                return process.wait()
+                return _ended(process.wait(), arrived)
             pump = threading.Thread(target=_pump, args=(process.stdout, take), daemon=True)
             pump.start()
             status = process.wait()
             pump.join(_LAST_OUTPUT)  # processes that it has started may keep the pipe open
-            return status
+            return _ended(status, arrived)
     finally:
         signal.signal(signal.SIGTERM, before[0])
         signal.signal(signal.SIGINT, before[1])
+
+
+def _ended(status: int, arrived: Sequence[int]) -> int:
+    """The exit status of a process, or the signal for which it ended incomplete, as a negative number."""
+    return -arrived[-1] if arrived and status == INCOMPLETE else status

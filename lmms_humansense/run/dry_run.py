@@ -21,6 +21,7 @@ from ..tasks.humansense.messages import MAX_PIXELS, frame_rate
 from ..tasks.humansense.taxonomy import Task
 from ..tasks.humansense.variants import Variant
 from .arguments import ArgumentsError, Own
+from .page import counted
 
 _PAIR = MAX_PIXELS // 28**2
 """Tokens of two frames of the largest size, as Qwen2.5-Omni counts them: one for 28 x 28 pixels of both."""
@@ -95,13 +96,15 @@ def sentences(found: Forecast, own: Own) -> Iterator[str]:
     Yields:
         A sentence for each kind of count.
     """
-    yield f"{found.questions:,} questions in {found.tasks} tasks."
+    questions, tasks = counted(found.questions, "question"), counted(found.tasks, "task")
+    yield f"{questions} in {tasks}."
     if found.not_counted:
         yield f"Not counted, because they are not of this package: {', '.join(found.not_counted)}."
     known = [seconds for seconds in found.seconds.values() if seconds is not None]
     unknown = len(found.seconds) - len(known)
     more = f" and {unknown:,} sounds whose length is not known before they are there" if unknown else ""
-    yield f"{len(found.seconds):,} clips and sounds, {sum(known):,.0f} seconds of media{more}."
+    media = "1 clip or sound" if len(found.seconds) == 1 else f"{len(found.seconds):,} clips and sounds"
+    yield f"{media}, {sum(known):,.0f} seconds of media{more}."
     size = sum(count or 0 for count in found.absent.values()) / 1e9
     yield f"To fetch first: {len(found.absent):,} of them, {size:.2f} GB."
     yield (

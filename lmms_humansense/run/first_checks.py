@@ -5,28 +5,35 @@ Only what certainly cannot work is refused here. Everything else is checked by l
 
 import difflib
 import fnmatch
-import importlib.util
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from ..models.inputs.policy import system_prompt_text
 from ..models.runtime.arguments import read_model_args
 from ..plugin import checks, harness_names
 from ..plugin.entry_points import task_folder
 from ..plugin.names import MODELS, SAMPLE, TASK_PREFIX
 from ..tasks.humansense.annotations import key_of
-from .arguments import OUTPUT, ArgumentsError, check_options, read
-from .engine_names import engine_arguments
+from .arguments import OUTPUT, ArgumentsError, check_options, evaluations, read
+from .generation_checks import check_generation
+from .model_checks import check_model_args, checkpoint_to_fetch
+from .reach import why_out_of_reach
+from .wrapper_arguments import check_wrapper_args
+
+_LEVELS = ("TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL")
+"""The levels of messages, as loguru names them."""
 
 
-def check(arguments: Sequence[str]) -> None:
+def check(arguments: Sequence[str], loads: bool = True) -> None:
     """Refuse what cannot work.
 
     Args:
         arguments: The arguments for lmms-eval.
+        loads: Whether the model will be loaded, or its server asked, on this machine now.
 
     Raises:
         ArgumentsError: An option, a task, a model or one of its arguments is not known, data are missing, or a folder
@@ -34,17 +41,38 @@ def check(arguments: Sequence[str]) -> None:
     """
     check_options(arguments)
     given = read(arguments)
-    if given["config"] is not None:
+    if given["config"] is None:
+        _check(given, OUTPUT, loads)
         return
+    for number, each in enumerate(evaluations(arguments), 1):
+        try:
+            _check(read(each), None, loads)
+        except ArgumentsError as error:
+            raise ArgumentsError(f"--config {given['config']}, evaluation {number}: {error}") from None
+
+
+def _check(given: Mapping[str, Any], output: str | None, loads: bool) -> None:
+    """Refuse an evaluation that cannot work. Its results go into the folder `output` if it names none."""
+    _check_verbosity(given["verbosity"])
     _check_tasks(given["tasks"], given["include_path"])
     _check_model(given["model"])
-    _check_model_args(given)
+    _check_ours(given)
+    _check_arguments(given, loads)
     _check_data(given)
-    for option, folder in (("output_path", given["output_path"] or OUTPUT), ("use_cache", given["use_cache"])):
+    for option, folder in (("output_path", given["output_path"] or output), ("use_cache", given["use_cache"])):
         place = checks.existing(Path(folder).absolute()) if folder else None
         reason = checks.why_unwritable(place) if place is not None and place.is_dir() else None  # may also be a file
         if reason is not None:
             raise ArgumentsError(f"--{option} {folder} cannot be written ({reason}); name another folder.")
+    if loads:
+        _check_checkpoint_is_within_reach(given)
+
+
+def _check_verbosity(level: str | None) -> None:
+    if level is not None and level not in _LEVELS:
+        close = difflib.get_close_matches(level.upper(), _LEVELS, 1)
+        meant = f"; did you mean {close[0]}?" if close else "."
+        raise ArgumentsError(f"--verbosity {level}: the levels are {', '.join(_LEVELS)}{meant}")
 
 
 def unknown_tasks(tasks: str | None, include_path: str | None) -> str | None:
@@ -75,7 +103,10 @@ def unknown_tasks(tasks: str | None, include_path: str | None) -> str | None:
             missing = [name for name in missing if not _is_pattern(name)]
         if not missing:
             return None
-    similar = _similar(missing[0], ours, ours | included | (theirs or frozenset()))
+    known = ours | included | (theirs or frozenset())
+    if missing[0].strip() in known:
+        return f"There is no task {missing[0]!r}: leave out the space; only a comma stands between names."
+    similar = _similar(missing[0], ours, known)
     return f"There is no task {missing[0]!r}; {similar}`lmms-humansense list` has those of HumanSense."
 
 
@@ -96,7 +127,16 @@ def _is_pattern(name: str) -> bool:
 
 def _similar(name: str, ours: Iterable[str], known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, ours, 2, 0.75) or difflib.get_close_matches(name, known, 2)
-    return f"did you mean {' or '.join(close)}? " if close else ""
+    near = [each for each in close if _likeness(each, name) > _likeness(close[0], name) - _ABOUT_AS_LIKE]
+    return f"did you mean {' or '.join(near)}? " if near else ""
+
+
+_ABOUT_AS_LIKE = 0.05
+"""How much less like a name the second suggestion may be than the first."""
+
+
+def _likeness(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one, other).ratio()
 
 
 def _others(group: str) -> bool:
@@ -116,7 +156,7 @@ def _check_model(model: str | None) -> None:
     known = harness_names.known_models()
     if model in MODELS or known is None or model in known:
         return
-    if os.environ.get("LMMS_EVAL_PLUGINS") or _others("lmms_eval.models"):
+    if _has_other_models():
         return
     similar = difflib.get_close_matches(model, {*MODELS, *known}) or list(MODELS)
     raise ArgumentsError(
@@ -124,99 +164,78 @@ def _check_model(model: str | None) -> None:
     )
 
 
-def _check_model_args(given: Mapping[str, Any]) -> None:
-    if given["model"] not in MODELS:
-        return
+def _named(tasks: str) -> set[str]:
+    """The names of this package's tasks and groups in `--tasks`, also those that a pattern matches."""
+    given = tasks.split(",")
+    patterns = list(filter(_is_pattern, given))
+    ours = frozenset(harness_names.names_in(task_folder())) if patterns else frozenset()
+    matched = {name for pattern in patterns for name in fnmatch.filter(ours, pattern)}
+    return {name for name in matched.union(given) if name.startswith(TASK_PREFIX)}
+
+
+def _check_ours(given: Mapping[str, Any]) -> None:
+    """Refuse this package's tasks if they are named twice, or left without a question."""
+    asked = Counter(found for name in _named(given["tasks"]) for found in checks.tasks_of(name))
+    twice = next((found for found, count in asked.items() if count > 1), None)
+    if twice is not None and given["include_path"] is None:  # a task of that folder may have the same name
+        group, variant, task = twice
+        name = "_".join(filter(None, (group, variant.name, task.code.lower())))
+        raise ArgumentsError(
+            f"--tasks names {name} more than once, alone or in groups (a wildcard names both), so its questions "
+            "would be asked again; name the group or its tasks."
+        )
+    if asked and given["limit"] in ("0", "0.0"):
+        raise ArgumentsError("--limit 0 leaves no question; leave it out, or give the number of questions.")
+
+
+def _check_arguments(given: Mapping[str, Any], loads: bool) -> None:
+    """Refuse arguments that the model cannot use."""
     beside = {name: given[name] for name in ("batch_size", "device") if given[name] is not None}
     try:
-        arguments = {**read_model_args(given["model_args"] or "", beside), **beside}
-        _read_settings(given["model"], arguments)
+        if given["model"] in MODELS:
+            check_generation(given["gen_kwargs"] or "")
+            if given["system_instruction"]:
+                system_prompt_text(given["system_instruction"], "--system_instruction")
+            check_model_args(given["model"], given["model_args"], beside, loads)
+        elif not _has_other_models():
+            check_wrapper_args(given["model"], given["model_args"] or "")
     except ValueError as error:
         raise ArgumentsError(str(error)) from None
 
 
-def _read_settings(model: str, arguments: dict[str, Any]) -> None:
-    """Read the arguments of a model of this package as the model does.
-
-    Raises:
-        ValueError: One cannot be used.
-    """
-    if model == "humansense_server":
-        from ..models.endpoint.settings import read_endpoint_settings
-
-        arguments.pop("device", None)
-        arguments.pop("batch_size", None)
-        read_endpoint_settings(arguments)
-        return
-    from ..models.local.settings import read_local_settings
-
-    engine = arguments.pop("engine", "local")
-    if engine == "local":
-        _check_checkpoint(read_local_settings(arguments).pretrained)
-    elif engine == "vllm":
-        if importlib.util.find_spec("vllm") is None:
-            raise ValueError("engine=vllm needs vLLM, which is not installed: pip install 'lmms-humansense[vllm]'.")
-        _check_engine_arguments(arguments)
-        if not arguments.get("pretrained"):
-            raise ValueError("humansense_omni needs pretrained=, the folder or Hub name of a checkpoint.")
-        _check_checkpoint(str(arguments["pretrained"]))
-    else:
-        raise ValueError(f"engine={engine}: humansense_omni knows the engines local and vllm.")
-
-
-def _check_engine_arguments(arguments: Mapping[str, Any]) -> None:
-    """Refuse names that neither this package nor the engine of the installed vLLM has."""
-    from ..models.vllm.settings import VllmSettings
-
-    theirs = engine_arguments()
-    if theirs is None:
-        return
-    ours = [each.name for each in fields(VllmSettings) if each.name != "engine_args"]
-    known = {*ours, *theirs, "batch_size", "device"}
-    unknown = sorted(name for name in arguments if name not in known)
-    if unknown:
-        close = difflib.get_close_matches(unknown[0], known, n=1)
-        hint = f" Did you mean {close[0]}?" if close else ""
-        raise ValueError(
-            f"humansense_omni with engine=vllm has no argument {unknown[0]!r}.{hint} It takes {', '.join(ours)}, and "
-            "the arguments of vLLM's engine."
-        )
-
-
-def _check_checkpoint(pretrained: str) -> None:
-    """Refuse what can only be a folder, and is none with a checkpoint."""
-    place = Path(pretrained).expanduser()
-    if place.is_dir() and not (place / "config.json").is_file():
-        raise ValueError(f"pretrained={pretrained} is not a checkpoint: the folder has no config.json.")
-    if not place.exists() and (pretrained.startswith((".", "/", "~")) or pretrained.count("/") > 1):
-        raise ValueError(f"pretrained={pretrained} is not a checkpoint that can be read: there is no such folder.")
+def _has_other_models() -> bool:
+    """Whether other packages may have models, which lmms-eval may prefer to its own."""
+    return bool(os.environ.get("LMMS_EVAL_PLUGINS")) or _others("lmms_eval.models")
 
 
 def _check_data(given: Mapping[str, Any]) -> None:
-    """Refuse tasks whose questions are neither where the user says nor, without a network, in the cache.
+    """Refuse tasks whose questions are neither where the user says, nor in the cache, nor within reach.
 
     Also those whose clips are only there in their decoded form, for a model that would not find it.
     """
-    named = [name for name in given["tasks"].split(",") if name.startswith(TASK_PREFIX) and not name.startswith(SAMPLE)]
+    named = [name for name in _named(given["tasks"]) if not name.startswith(SAMPLE)]
     keys = {key_of(task) for name in named for _, _, task in checks.tasks_of(name)}
-    if not keys:
-        return
+    said = _missing_questions(keys) if keys else None
+    if said is not None:
+        raise ArgumentsError(f"{said} (To try things without data: --tasks {SAMPLE}, which is in this package.)")
+    said = _why_decoded_is_not_found(given, keys) if keys else None
+    if said is not None:
+        raise ArgumentsError(said)
+
+
+def _why_decoded_is_not_found(given: Mapping[str, Any], keys: set[str]) -> str | None:
+    """Why the model cannot use clips that are only there in their decoded form; None if it can, or if none are."""
     from ..dataset.found import find
 
     found = find()
-    problem = found.problem_of(keys)
-    if problem is not None:
-        raise ArgumentsError(f"{problem} (To try things without data: --tasks {SAMPLE}, which is in this package.)")
     if not keys & set(found.decoded):
-        return
+        return None
     if given["model"] not in MODELS:
-        raise ArgumentsError(
+        return (
             f"--model {given['model']} needs the clips themselves, and {found.source} was prepared with --decoded: "
             "`lmms-humansense prepare --to` fetches them into that folder."
         )
-    problem = found.problem_of_decoded(keys, _media_cache(given["model_args"] or ""))
-    if problem is not None:
-        raise ArgumentsError(problem)
+    return found.problem_of_decoded(keys, _media_cache(given["model_args"] or ""))
 
 
 def _media_cache(model_args: str) -> Path | None:
@@ -224,3 +243,41 @@ def _media_cache(model_args: str) -> Path | None:
     from ..models.runtime.settings import RunSettings
 
     return RunSettings(media_cache=read_model_args(model_args).get("media_cache")).media_cache_folder
+
+
+def _check_checkpoint_is_within_reach(given: Mapping[str, Any]) -> None:
+    wanted = checkpoint_to_fetch(given["model"], given["model_args"])
+    reason = _why_hub_is_out_of_reach() if wanted is not None else None
+    if reason is not None:
+        raise ArgumentsError(f"pretrained={wanted} is no folder and not in the Hub's cache, and {reason}.")
+
+
+def _missing_questions(keys: set[str]) -> str | None:
+    """Why the questions of these annotation files cannot be read; None if they can, or if it is not certain."""
+    from ..dataset.found import PREPARE, find
+
+    found = find()
+    problem = found.problem_of(keys)
+    if problem is not None or keys <= set(found.questions) or not _is_benchmark_on_the_hub(found.source):
+        return problem
+    reason = _why_hub_is_out_of_reach()
+    return None if reason is None else f"The questions are not in the Hub's cache, and {reason}: {PREPARE}."
+
+
+def _is_benchmark_on_the_hub(source: str) -> bool:
+    """Whether the data come from the benchmark's repository, and not from an address of the user's."""
+    from ..dataset.found import repository
+
+    return source == f"hf://datasets/{repository()}"
+
+
+def _why_hub_is_out_of_reach() -> str | None:
+    """Why nothing can be fetched from the Hub; None if it can, or if this is not certain."""
+    from huggingface_hub import constants
+
+    from ..dataset.found import is_offline
+
+    if is_offline():
+        return "HF_HUB_OFFLINE is set"
+    reason = why_out_of_reach(constants.ENDPOINT)
+    return None if reason is None else f"{constants.ENDPOINT} cannot be reached ({reason})"

@@ -32,8 +32,15 @@ class RunCommand(TyperCommand):
         return typed
 
 
-def _tasks(incomplete: str) -> list[str]:
-    """Complete the last of the names of `--tasks`."""
+def tasks(incomplete: str) -> list[str]:
+    """Complete the last of the names of `--tasks`.
+
+    Args:
+        incomplete: What was typed.
+
+    Returns:
+        The whole values that begin with it.
+    """
     from ..plugin.entry_points import task_folder
     from ..plugin.harness_names import names_in
 
@@ -83,7 +90,7 @@ ModelArgs = Annotated[
 ]
 Tasks = Annotated[
     str | None,
-    _theirs("--tasks", "NAMES", "Names with commas between; `lmms-humansense list` has them.", autocompletion=_tasks),
+    _theirs("--tasks", "NAMES", "Names with commas between; `lmms-humansense list` has them.", autocompletion=tasks),
 ]
 Limit = Annotated[str | None, _theirs("--limit", "N", "Only the first N questions of each task.")]
 BatchSize = Annotated[str | None, _theirs("--batch_size", "N", "Requests at once, for humansense_omni. Default: 1.")]

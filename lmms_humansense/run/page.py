@@ -18,8 +18,9 @@ from ..plugin import run_events
 _LOOK = 0.25
 """Seconds between two looks at the events."""
 
-_EVERY = 30.0
-"""Seconds between two lines in a log."""
+_FIRST, _GROWTH, _LONGEST = 30.0, 1.5, 900.0
+"""Seconds between the first two lines in a log, by how much the time to the next one grows, and the most seconds: 10
+hours are 50 lines."""
 
 _BAR_OF_OTHERS = re.compile(r"Model Responding:\s*\d+%[^\r\n]*?(\d+)/(\d+)")
 """The bar of lmms-eval's own models, in what they print."""
@@ -81,7 +82,7 @@ class Page:
         self._read, self._said, self._ended = 0, set[str](), threading.Event()
         self._first: float | None = None
         self._state: dict[str, Any] = {}
-        self._last = time.monotonic()
+        self._last, self._pause, self._printed = time.monotonic(), _FIRST, ""
         self._phase = "Loading lmms-eval, the model and the questions"
         self._bar = Bar(TextColumn("{task.description}"), BarColumn(), console=console, transient=True)
         self._task = self._bar.add_task(self._phase, total=None)
@@ -152,9 +153,10 @@ class Page:
         if self._console.is_terminal:
             done, total = self._state.get("done", 0), self._state.get("total")
             self._bar.update(self._task, description=self.line(), completed=done, total=total)
-        elif time.monotonic() - self._last > _EVERY:
-            self._last = time.monotonic()
-            self._console.print(self.line(), markup=False)
+        elif time.monotonic() - self._last > self._pause and self.line() != self._printed:
+            self._last, self._pause = time.monotonic(), min(_GROWTH * self._pause, _LONGEST)
+            self._printed = self.line()
+            self._console.print(self._printed, markup=False)
 
     def line(self) -> str:
         """Where the run is, in a line."""
@@ -176,7 +178,8 @@ class Page:
                 ", ".join([f"Nothing was asked: earlier runs have all {whose}{total:,} answers", *self._counts()]) + "."
             )
         earlier = f" ({recalled:,} of them by earlier runs)" if recalled else ""
-        start = f"{self._state['done']:,} of {whose}{total:,} questions were answered{earlier}"
+        asked = counted(total, "question", " was", " were")
+        start = f"{self._state['done']:,} of {whose}{asked} answered{earlier}"
         spent = _duration(time.monotonic() - self._first)
         return ", ".join(filter(None, [f"{start} in {spent}", self._rate_text(), *self._counts()])) + "."
 
@@ -199,6 +202,21 @@ def replace_unknown(console: Console) -> None:
     """Let a console print "?" for characters that its encoding lacks, instead of raising an error."""
     if isinstance(console.file, io.TextIOWrapper):
         console.file.reconfigure(errors="replace")
+
+
+def counted(count: int, what: str, one: str = "", several: str = "") -> str:
+    """A number of things in words: "1 question", "2 questions".
+
+    Args:
+        count: How many there are.
+        what: What one of them is called.
+        one: What follows if there is one.
+        several: What follows if there are none or several.
+
+    Returns:
+        The number and the noun, and what follows.
+    """
+    return f"{count:,} {what}{one}" if count == 1 else f"{count:,} {what}s{several}"
 
 
 def _duration(seconds: float) -> str:

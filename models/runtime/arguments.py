@@ -85,7 +85,7 @@ def read_model_args(text: str, beside: Collection[str] = ()) -> dict[str, Any]:
             raise ValueError(f"{name} is in --model_args; use --{name} instead.")
         if name in found:
             raise ValueError(f"{name} is twice in --model_args; give it once.")
-        found[name] = _value(value)
+        found[name] = value_of(value)
     return found
 
 
@@ -118,8 +118,15 @@ def _parts(text: str) -> list[str]:
     return [part for part in parts if part.strip()]
 
 
-def _value(text: str) -> Any:
-    """A value as lmms-eval understands it, without the quotes around it."""
+def value_of(text: str) -> Any:
+    """Read a value as lmms-eval understands it.
+
+    Args:
+        text: What was typed after the equals sign.
+
+    Returns:
+        A number or a truth value if it looks like one; else the text, without quotes around it.
+    """
     if text[:1] in ("'", '"') and text.find(text[0], 1) == len(text) - 1:
         return text[1:-1]
     if text.lower() in ("true", "false"):

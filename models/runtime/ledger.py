@@ -149,7 +149,8 @@ class Ledger:
                 "ask the failed requests again."
             )
         kept = self._answers.recalled + self._answers.kept
+        again = " and asks the failed requests again" if self.failures else ""
         return (
-            f"Answers kept by this process in {self._answers.folder}: {kept}. The same command continues from there "
-            "and asks the failed requests again."
+            f"Answers kept by this process in {self._answers.folder}: {kept}. The same command continues from there"
+            f"{again}."
         )

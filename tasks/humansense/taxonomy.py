@@ -7,7 +7,7 @@ finds their tasks.
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -283,13 +283,23 @@ def _refuse_unresolved(
 
 
 def _count_warnings(counts: Mapping[str, int], tasks: tuple[Task, ...], codes: Mapping[str, str]) -> tuple[str, ...]:
-    warnings = []
-    for task in tasks:
-        names = [name for name, code in codes.items() if code == task.code]
-        found, types = sum(counts[name] for name in names), listed([brief(name) for name in names], _MOST_NAMED)
-        if found != task.count:
-            warnings.append(
-                f"{task.code} ({task.name}) has {found} questions in these annotations, the paper has {task.count}"
-                + (f" (task_type {types})." if names else ": no task_type of the file belongs to it.")
-            )
-    return tuple(warnings)
+    """A sentence about all tasks whose number of questions is not the paper's; nothing if there are none."""
+    names = {task: [name for name, code in codes.items() if code == task.code] for task in tasks}
+    found = {task: sum(counts[name] for name in names[task]) for task in tasks}
+    differing = {task: count for task, count in found.items() if count != task.count}
+    if len(differing) > _MOST_DIFFERING:
+        shown = ", ".join(f"{task.code} {count:,} ({task.count:,})" for task, count in differing.items())
+        return (f"tasks have other numbers of questions than in the paper (in brackets): {shown}.",)
+    said = "; ".join(_differs(task, count, names[task]) for task, count in differing.items())
+    return (f"{said}.",) if differing else ()
+
+
+_MOST_DIFFERING = 2
+"""Of how many tasks with an unexpected number of questions everything is said."""
+
+
+def _differs(task: Task, count: int, names: Sequence[str]) -> str:
+    types = f" (task_type {listed([brief(name) for name in names], _MOST_NAMED)})"
+    return f"{task.code} ({task.name}) has {count} questions in these annotations, the paper has {task.count}" + (
+        types if names else ": no task_type of the file belongs to it"
+    )

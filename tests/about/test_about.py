@@ -20,8 +20,7 @@ NOTHING = Found("hf://datasets/owner/name", (), (), None)
 
 def test_the_list_has_every_name_of_the_benchmark() -> None:
     listed = {entry.name for entry in listing.entries(NOTHING)}
-    defined = {name for name in names_in(task_folder()) if not name.startswith("humansense_sample_")}
-    assert listed == defined
+    assert listed == set(names_in(task_folder()))
 
 
 def test_sizes_and_needs_are_those_of_the_questions() -> None:
@@ -47,9 +46,24 @@ def test_sizes_and_needs_are_those_of_the_questions() -> None:
     ],
 )
 def test_what_can_be_asked_offline_depends_on_questions_and_media(found: Found, offline: list[str]) -> None:
-    known = {entry.name: entry.offline for entry in listing.entries(found)}
+    known = {entry.name: listing._WORDS[entry.offline] for entry in listing.entries(found)}
     assert [known[name] for name in ("humansense", "humansense_er", "humansense_blind")] == offline
-    assert known["humansense_sample"] == "yes"
+    assert {known[name] for name in known if name.startswith("humansense_sample")} == {"yes"}
+
+
+def test_the_sample_and_a_folder_have_as_many_questions_as_they_have() -> None:
+    for found in (NOTHING, Found(str(ROOT), ("VQA", "AQA"), ("VQA", "AQA"), None)):
+        known = {entry.name: entry for entry in listing.entries(found)}
+        assert known["humansense_sample"].questions == 39
+        assert known["humansense_sample_audio"].questions == known["humansense_sample_fr2"].questions * 2 == 6
+    assert (known["humansense"].questions, known["humansense"].gigabytes) == (39, 0)
+    assert known["humansense_silent"].questions == 33
+
+
+def test_annotations_that_cannot_be_read_are_counted_as_in_the_paper(tmp_path: Path) -> None:
+    (tmp_path / "HumanSense_VQA.json").write_text("[]")
+    known = {entry.name: entry for entry in listing.entries(Found(str(tmp_path), ("VQA",), ("VQA",), None))}
+    assert known["humansense"].questions == 3882
 
 
 def test_data_in_a_folder_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,6 +98,7 @@ def test_they_load_neither_torch_nor_lmms_eval(command: tuple[str, ...]) -> None
     if "--json" in command:
         tasks = json.loads(done.stdout.rpartition("\n[")[0])["tasks"]
         assert {"name": "humansense", "questions": 3882}.items() <= tasks[0].items()
+        assert {each["offline"] for each in tasks} <= {True, False, None}
 
 
 def looks(*found: Finding) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from lmms_humansense.demo.command import CHECKPOINT, WORLD
+from lmms_humansense.demo.command import HEARD as TALKS
 from lmms_humansense.models.inputs.decoding import DecodedConversation
 from lmms_humansense.models.local.collation import EncodedPrompt
 from lmms_humansense.models.local.engine import Engine
@@ -18,7 +19,6 @@ from lmms_humansense.tasks.humansense import utils
 from lmms_humansense.tasks.humansense.taxonomy import TASKS
 
 LEARNED = tuple(task.code for task in TASKS)
-TALKS = ("TR", "FR1", "RR1", "RR2", "ES")  # clips whose answers are only heard
 HEARD = (*TALKS, "FR2", "PC")
 CHANCE = 0.28  # the mean of all tasks
 

@@ -94,7 +94,7 @@ def state(done: int) -> Progress:
 def test_the_progress_is_reported_now_and_then_and_at_both_ends(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(10))
     monkeypatch.setattr("time.monotonic", lambda: next(clock) / 5)
-    report = run_events.progress_reporter()
+    report = run_events.ProgressReporter()
     for done in range(10):
         report(state(done))
     reported = [event["done"] for event in run_events.events_in(file.read_text())]
@@ -102,9 +102,19 @@ def test_the_progress_is_reported_now_and_then_and_at_both_ends(file: Path, monk
     assert run_events.read(file).progress == asdict(state(9))
 
 
+def test_the_last_progress_is_reported_at_the_end_of_a_run(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.monotonic", lambda: 0.0)
+    report = run_events.ProgressReporter()
+    for done in range(3):
+        report(state(done))
+    report.flush()
+    report.flush()
+    assert [event["done"] for event in run_events.events_in(file.read_text())] == [0, 2]
+
+
 def test_the_progress_of_the_last_evaluation_counts(file: Path) -> None:
     with run_events.reported(["a"], lambda: None):
-        run_events.progress_reporter()(state(9))
+        run_events.ProgressReporter()(state(9))
     with run_events.reported(["b"], lambda: None):
         assert run_events.read(file).progress == {}
 
@@ -116,19 +126,32 @@ def test_warnings_are_reported_and_are_no_reason(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "extra", "is_new"),
+    ("name", "function", "extra", "is_new"),
     [
-        ("lmms_humansense.models.chat", {}, True),
-        ("lmms_humansense.models.chat", {"said_at_end": True}, False),
-        ("lmms_humansense.plugin.evaluation", {}, True),
-        ("lmms_eval.__main__", {}, False),
-        ("lmms_eval.evaluator", {}, True),
+        ("lmms_humansense.models.chat", "_log_summary", {}, True),
+        ("lmms_humansense.models.chat", "_log_summary", {"said_at_end": True}, False),
+        ("lmms_humansense.models.chat", "_all_results", {}, False),
+        ("lmms_humansense.plugin.evaluation", "_say", {}, True),
+        ("lmms_eval.__main__", "cli_evaluate", {}, False),
+        ("lmms_eval.evaluator", "simple_evaluate", {}, True),
     ],
 )
-def test_a_warning_that_the_report_repeats_is_not_shown_during_the_run(
-    name: str, extra: dict[str, bool], is_new: bool
+def test_a_warning_that_the_end_or_the_report_repeats_is_not_shown_during_the_run(
+    name: str, function: str, extra: dict[str, bool], is_new: bool
 ) -> None:
-    assert forwarding.is_new({"name": name, "extra": extra}) is is_new
+    assert forwarding.is_new({"name": name, "function": function, "extra": extra, "message": "Look."}) is is_new
+
+
+def test_the_reason_of_an_end_is_logged_where_it_is_expected() -> None:
+    source = Path(forwarding.__file__).parents[1] / "models" / "chat.py"
+    _, _, after = source.read_text(encoding="utf-8").partition("def _all_results(")
+    assert 'logger.error("{}", stopped.reason)' in after.partition("    def ")[0]
+
+
+def test_that_generation_arguments_win_is_not_said_to_who_gave_them() -> None:
+    said = "generation_kwargs specified through cli, these settings will be used over set parameters in yaml tasks."
+    record = {"name": "lmms_eval.evaluator", "function": "simple_evaluate", "extra": {}, "message": said}
+    assert not forwarding.is_new(record)
 
 
 def test_warnings_of_a_watched_run_are_forwarded(file: Path) -> None:
@@ -148,6 +171,6 @@ def test_warnings_of_a_watched_run_are_forwarded(file: Path) -> None:
 def test_only_what_informs_may_fail_to_be_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(run_events.FILE, str(tmp_path / "no such folder" / "events"))
     run_events.warned("a clip is odd")
-    run_events.progress_reporter()(state(9))
+    run_events.ProgressReporter()(state(9))
     with pytest.raises(FileNotFoundError):
         run_events.asking()

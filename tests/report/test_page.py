@@ -283,6 +283,16 @@ def test_a_preview_needs_no_decoder_for_the_sound(tmp_path: Path) -> None:
     assert len(preview(clips.without_decoder(readable, tmp_path / "ac4.mp4"))) > 200
 
 
+def test_the_explanation_of_the_table_fits_the_page(tmp_path: Path) -> None:
+    logged.write(tmp_path, logged.mostly_right(0.6), count=2)
+    html = made(tmp_path).read_text(encoding="utf-8")
+    (hint,) = re.findall(r'<p class="hint">(Below each score.*)</p>', html)
+    assert hint.startswith("Below each score: 95 % intervals in percentage points")
+    assert "<code>truncated</code> is the share" in hint
+    assert "`" not in hint
+    assert "In brackets: 95 % intervals" in (tmp_path / "report" / "table.md").read_text(encoding="utf-8")
+
+
 def test_the_page_needs_nothing_but_itself(large: Path) -> None:
     html = large.read_text(encoding="utf-8")
     outside = re.findall(r"(?:src|href|url)\s*[=(]\s*[\"']?(?:https?:)?//[^\"')\s]+", html.partition('id="data"')[0])

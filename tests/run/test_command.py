@@ -191,7 +191,7 @@ def test_with_an_offset_the_number_of_samples_is_unknown_but_not_zero(tmp_path: 
         (2, RunEvents(), 2, "lmms-eval did not begin to evaluate; its last messages say why."),
         (-9, RunEvents(begun=1), 3, "lmms-eval was ended by signal 9 (Killed)."),
         (-2, RunEvents(begun=1), 3, "The run was interrupted (Ctrl-C)."),
-        (-15, RunEvents(), 3, "lmms-eval was ended by signal 15 (Terminated)."),
+        (-15, RunEvents(), 3, "The run was interrupted (SIGTERM)."),
         (
             0,
             RunEvents(begun=1, broken="ValueError: no"),
@@ -393,7 +393,7 @@ def test_sigterm_is_passed_on_and_waited_for(watching: Any) -> None:
     )
     process.terminate()
     printed, _ = process.communicate(timeout=LIMIT)
-    assert printed.splitlines() == ["kept", "ended 3"]
+    assert printed.splitlines() == ["kept", "ended -15"]
     assert process.returncode == 0
 
 
@@ -480,6 +480,36 @@ def test_a_run_that_was_killed_says_how_many_answers_are_kept_and_what_was_said_
     assert said.rstrip().endswith("model busy 50% of the time, 1 failed, 2 truncated.")
     assert end.splitlines()[1:3] == ["lmms-humansense run: lmms-eval was ended by signal 9 (Killed).", "    the end"]
     assert "At least 4 answers are kept." in end
+
+
+@pytest.mark.parametrize(
+    ("progress", "asking", "said"),
+    [
+        ({"kept": 3, "recalled": 1}, True, ["At least 4 answers are kept."]),
+        ({"kept": 1, "recalled": 0}, True, ["At least 1 answer is kept."]),
+        ({"kept": 0, "recalled": 0}, True, ["No answer is kept yet."]),
+        ({}, False, ["No question was asked yet."]),
+        ({}, True, []),
+    ],
+)
+def test_an_end_says_what_is_kept(progress: dict[str, int], asking: bool, said: list[str]) -> None:
+    assert command.kept(RunEvents(begun=1, asking=asking, progress=progress)) == said
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_both_interruptions_are_told_in_the_same_way(
+    folder: Path, capfd: pytest.CaptureFixture[str], name: str
+) -> None:
+    stop = (
+        f"run_events.asking(); run_events._append('progress', done=0, total=9, kept=0, recalled=0); "
+        f"run_events.warned('a clip is odd'); os.kill(os.getpid(), signal.{name})"
+    )
+    assert ran(folder, "signal.signal(signal.SIGINT, signal.SIG_DFL)", stop) == 3
+    said, end = capfd.readouterr()
+    shown = {"SIGINT": "Ctrl-C"}.get(name, name)
+    assert end.splitlines()[1] == f"lmms-humansense run: The run was interrupted ({shown})."
+    assert end.splitlines()[3] == "No answer is kept yet."
+    assert said.count("a clip is odd") == 1
 
 
 @pytest.mark.parametrize(

@@ -105,4 +105,4 @@ def test_the_command_starts_nothing(
     assert list(tmp_path.iterdir()) == []
     asked = [*model, "--tasks", "humansense_sample", "--dry-run", "--gen_kwargs", "max_new_tokens=many"]
     assert command.run(asked) == 2
-    assert "max_new_tokens=many: it takes a whole number" in capfd.readouterr().err
+    assert "max_new_tokens='many' cannot be used: it has to be a whole number" in capfd.readouterr().err

@@ -1,5 +1,6 @@
 """What cannot work is answered before lmms-eval is started, with one sentence that says what was meant."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -7,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from lmms_humansense.plugin import harness_names
-from lmms_humansense.run import first_checks
+from lmms_humansense.run import device_checks, first_checks, generation_checks, model_checks, wrapper_arguments
 from lmms_humansense.run.arguments import ArgumentsError
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
 
 MODEL = ("--model", "humansense_omni", "--model_args", "pretrained=owner/name", "--tasks")
+SAMPLE = (*MODEL, "humansense_sample")
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +22,14 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     for name in ("HUMANSENSE_DATA", "LMMS_EVAL_PLUGINS"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    reach(monkeypatch, None)
+
+
+def reach(monkeypatch: pytest.MonkeyPatch, reason: str | None) -> None:
+    """Let all servers be out of reach for a reason; None for within reach."""
+    for module in (first_checks, model_checks):
+        monkeypatch.setattr(module, "why_out_of_reach", lambda _: reason)
 
 
 def refusal(*arguments: str) -> str:
@@ -28,14 +38,27 @@ def refusal(*arguments: str) -> str:
     return str(raised.value)
 
 
-SAMPLE = (*MODEL, "humansense_sample")
-
-
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
         ((*MODEL, "humansense_thin"), "There is no task 'humansense_thin'; did you mean humansense_think"),
-        ((*MODEL, "humansense_sample,humansense_er "), "There is no task 'humansense_er '; did you mean humansense_er"),
+        ((*MODEL, "humansense_sample, humansense_er"), "There is no task ' humansense_er': leave out the space"),
+        ((*MODEL, "humansence"), "did you mean humansense? `lmms"),
+        ((*MODEL, "humansense_sample,humansense_sample_er"), "--tasks names humansense_sample_er more than once"),
+        ((*MODEL, "humansense_sample_think*"), "--tasks names humansense_sample_think_"),
+        ((*SAMPLE, "--limit", "0"), "--limit 0 leaves no question"),
+        ((*SAMPLE, "--verbosity", "debug"), "--verbosity debug: the levels are TRACE, DEBUG"),
+        ((*SAMPLE, "--verbosity", "debug"), "did you mean DEBUG?"),
+        ((*SAMPLE, "--verbosity", "FOO"), "ERROR, CRITICAL."),
+        ((*SAMPLE, "--gen_kwargs", "max_new_tokens=abc"), "max_new_tokens='abc' cannot be used: it has to be a whole"),
+        ((*SAMPLE, "--gen_kwargs", "max_new_tokens"), "contains 'max_new_tokens', which is not of the form name=value"),
+        ((*SAMPLE, "--gen_kwargs", "max_new_token=3"), "no argument 'max_new_token'; did you mean max_new_tokens?"),
+        ((*SAMPLE, "--gen_kwargs", "top_p=1,temperture=1"), "no argument 'temperture'; did you mean temperature?"),
+        ((*SAMPLE, "--max_new_tokens", "5"), "did you mean --gen_kwargs max_new_tokens=5?"),
+        ((*SAMPLE, "--max-new-tokens=5"), "did you mean --gen_kwargs max_new_tokens=5?"),
+        ((*SAMPLE, "--pretrained", "DIR"), "did you mean --model_args pretrained=DIR?"),
+        ((*SAMPLE, "--device", "cdua"), "device=cdua: there is no such device; did you mean cuda?"),
+        ((*SAMPLE, "--system_instruction", "no/system.txt"), "--system_instruction=no/system.txt is neither a file"),
         ((*MODEL, "mmmu_vall"), "There is no task 'mmmu_vall'; did you mean mmmu_val"),
         ((*MODEL, "humansense_nope*"), "There is no task 'humansense_nope*'"),
         (MODEL[:-1], "--tasks is missing"),
@@ -63,6 +86,14 @@ def test_what_cannot_work_is_refused_with_what_was_meant(given: tuple[str, ...],
         ("omni", "pretrained=/no/such/folder", "there is no such folder"),
         ("omni", "pretrained=.", "the folder has no config.json"),
         ("omni", "pretrained=owner/name,system_prompt=a, b", "a comma separates arguments"),
+        (
+            "omni",
+            "pretrained=owner/name,system_prompt=sytem.txt",
+            "system_prompt=sytem.txt is neither a file nor a text",
+        ),
+        ("omni", "pretrained=owner/name,attn_implementation=sdpaa", "no such implementation; did you mean sdpa?"),
+        ("omni", "pretrained=owner/name,device=gpu", "device=gpu: there is no such device; did you mean cuda?"),
+        ("omni", "pretrained=owner/name,media_cache=/proc/no/such", "media_cache=/proc/no/such cannot be made"),
         ("server", "base_url=http://localhost:1/v1,model=m,media=vlm", "media=vlm: the value should be 'vllm'"),
         ("server", "base_url=http://localhost:1/v1,model=m,media=vllm,concurency=3", "Did you mean concurrency?"),
     ],
@@ -144,8 +175,17 @@ def test_nothing_is_refused_if_the_arguments_of_vllm_cannot_be_read(text: str, v
     first_checks.check(with_vllm("gpu_memory_utilisation=0.5"))
 
 
-@pytest.mark.parametrize("tasks", ["humansense_sample", "humansense_sample_t*,mmmu_val", "humansense_sample_think"])
-@pytest.mark.parametrize("more", [(), ("--limit=3", "-b", "2", "--use_cache", "kept")], ids=["plain", "more"])
+@pytest.mark.parametrize("tasks", ["humansense_sample", "humansense_sample_e?,mmmu_val", "humansense_sample_think"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        (),
+        ("--limit=3", "-b", "2", "--use_cache", "kept", "--verbosity", "DEBUG", "--device", "cpu"),
+        ("--gen_kwargs", "max_new_tokens=5,top_p=0.5,guidance_scale=2,presence_penalty=1"),
+        ("--gen_kwargs", 'until=["max_new_tokens", "b"]', "--system_instruction", "Answer with yes/no."),
+    ],
+    ids=["plain", "more", "generation", "texts"],
+)
 def test_what_can_work_passes(tasks: str, more: tuple[str, ...]) -> None:
     first_checks.check((*MODEL, tasks, *more))
 
@@ -214,3 +254,130 @@ def test_nothing_heavy_is_imported_for_an_answer(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "2 []\n"
     assert done.stderr.count("did you mean") == 1
+
+
+def test_a_folder_with_a_similar_name_is_meant(tmp_path: Path) -> None:
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "config.json").write_text("{}")
+    for given, said in (("tinyy", "did you mean tiny?"), ("./tinyy", "no such folder; did you mean tiny?")):
+        asked = ("--model", "humansense_omni", "--model_args", f"pretrained={given}", "--tasks", "humansense_sample")
+        assert said in refusal(*asked)
+    first_checks.check(SAMPLE)
+
+
+def test_a_device_is_refused_only_if_it_is_certain(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: str) -> None:
+        raise OSError
+
+    monkeypatch.setattr("ctypes.CDLL", fail)
+    monkeypatch.setattr("sys.platform", "linux")
+    for build, sentence in (
+        ("2.9.0+cpu", "is one for the CPU"),
+        ("2.9.0", "no NVIDIA driver"),
+        ("2.9.0+cu130", "no NV"),
+    ):
+        monkeypatch.setattr("importlib.metadata.version", lambda _, build=build: build)
+        with pytest.raises(ValueError, match=sentence):
+            device_checks.check_device("cuda:1")
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "2.9.0+rocm6.4")
+    for device in ("cuda", "auto", "cpu", "mps", "npu:0", "xpu", "a_new_kind"):
+        device_checks.check_device(device)
+
+
+@pytest.mark.parametrize("name", ["auto", "eager", "paged|sdpa", "kernels-community/flash-attn", "my_own_attention"])
+def test_names_of_attention_that_may_be_known_pass(name: str) -> None:
+    device_checks.check_attention(name)
+
+
+def test_nothing_is_refused_if_the_names_of_the_libraries_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generation_checks, "generation_arguments", lambda: None)
+    generation_checks.check_generation("max_new_token=3")
+    monkeypatch.setattr(device_checks, "source_of", lambda *_: "")
+    device_checks.check_attention("sdpaa")
+
+
+SERVER = (
+    "--model",
+    "humansense_server",
+    "--model_args",
+    "base_url=http://localhost:1/v1,model=m,media=vllm",
+    "--tasks",
+)
+
+
+def test_a_server_and_the_hub_have_to_be_within_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first_checks.check((*SERVER, "humansense_sample", "--batch_size", "1"))
+    assert "makes no batches (batch_size=4)" in refusal(*SERVER, "humansense_sample", "--batch_size", "4")
+    first_checks.check((*MODEL, "humansense"))
+    reach(monkeypatch, "Connection refused")
+    assert "base_url=http://localhost:1/v1 cannot be reached (Connection refused)" in refusal(
+        *SERVER, "humansense_sample"
+    )
+    assert "pretrained=owner/name is no folder and not in the Hub's cache, and https" in refusal(*SAMPLE)
+    said = refusal(*MODEL, "humansense")
+    assert said.startswith("The questions are not in the Hub's cache, and https://")
+    assert "run `lmms-humansense prepare` with a network" in said
+    first_checks.check((*SERVER, "humansense_sample"), loads=False)
+    first_checks.check(SAMPLE, loads=False)
+    monkeypatch.setenv("HUMANSENSE_DATA", str(ROOT))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    (tmp_path / "models--owner--name").mkdir()
+    first_checks.check((*MODEL, "humansense"))
+
+
+def test_each_evaluation_of_a_file_is_checked(tmp_path: Path) -> None:
+    def asked(*evaluations: dict[str, object]) -> tuple[str, str]:
+        (tmp_path / "all.yaml").write_text(json.dumps(evaluations))
+        return ("--config", "all.yaml")
+
+    fine = {"model": "humansense_omni", "model_args": {"pretrained": "o/n"}, "tasks": "humansense_sample", "limit": 2}
+    first_checks.check(asked(fine, {**fine, "log_samples": True, "cache_requests": True}))
+    first_checks.check(asked({**fine, "tasks": "humansense_thin", "env": {"HUMANSENSE_DATA": "/data"}}))
+    assert "--config all.yaml, evaluation 2: There is no task 'humansense_thin'" in refusal(
+        *asked(fine, {**fine, "tasks": "humansense_thin"})
+    )
+    assert "evaluation 1: humansense_omni has no argument 'ftp'" in refusal(
+        *asked({**fine, "model_args": {"pretrained": "o/n", "ftp": 1}})
+    )
+    assert "taskss in --config all.yaml is not an option of lmms-eval; did you mean tasks?" in refusal(
+        *asked(fine, {**fine, "taskss": "x"})
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "arguments", "said"),
+    [
+        ("qwen2_5_omni", "pretraned=x", "--model qwen2_5_omni has no argument 'pretraned'; did you mean pretrained?"),
+        ("qwen2_5_omni", "pretrained", "--model_args contains 'pretrained', which is not of the form name=value"),
+    ],
+)
+def test_an_argument_of_a_model_of_lmms_eval_is_checked(model: str, arguments: str, said: str) -> None:
+    assert said in refusal("--model", model, "--model_args", arguments, "--tasks", "humansense_sample")
+
+
+@pytest.mark.parametrize(
+    ("model", "arguments"),
+    [
+        ("qwen2_5_omni", "pretrained=x,device_map=auto,fps=1"),
+        ("qwen2_5_omni", "an_argument_of_another_release=1"),
+        ("dummy", "responses=x"),
+        ("openai", "modelversion=x"),
+    ],
+)
+def test_arguments_that_a_model_of_lmms_eval_may_take_pass(model: str, arguments: str) -> None:
+    first_checks.check(("--model", model, "--model_args", arguments, "--tasks", "humansense_sample"))
+
+
+def test_what_a_model_of_lmms_eval_does_with_others_has_to_be_certain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken(signature: str, body: str = "pass") -> None:
+        source = f"class A:\n    def __init__({signature}):\n        {body}\n"
+        monkeypatch.setattr(wrapper_arguments, "source_of", lambda _, file: source if "simple" in file else "")
+        wrapper_arguments.check_wrapper_args("a", "pretraned=x")
+
+    taken("self, pretrained='', **more")
+    taken("self, pretrained='', **more", "assert more, 'some'")
+    for signature, body in (("self, pretrained=''", "pass"), ("self, *, pretrained='', **more", "assert more == {}")):
+        with pytest.raises(ValueError, match="did you mean pretrained"):
+            taken(signature, body)

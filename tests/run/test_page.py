@@ -140,3 +140,27 @@ def test_the_summary_says_whose_questions_it_counts(shown: Any, monkeypatch: pyt
     monkeypatch.setenv("WORLD_SIZE", "2")
     report("progress", **state(20))
     assert made.summary().startswith("20 of this process's 40 questions were answered in ")
+
+
+def test_a_log_gets_fewer_lines_with_time_and_none_twice(shown: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, report, printed = shown
+    clock = [made._last]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    report("begun")
+    for _ in range(400):  # loading takes an hour and a half
+        clock[0] += 15
+        made._look()
+    assert printed.getvalue().splitlines() == ["Loading lmms-eval, the model and the questions …"]
+    report("asking")
+    for number in range(36_000 // 15):
+        clock[0] += 15
+        report("progress", **{**state(number), "total": 4000})
+    lines = printed.getvalue().splitlines()
+    assert 40 <= len(lines) <= 50
+    assert len(set(lines)) == len(lines)
+
+
+def test_one_question_is_one_question(shown: Any) -> None:
+    made, report, _ = shown
+    report("progress", **{**state(1), "total": 1})
+    assert made.summary().startswith("1 of 1 question was answered in ")

@@ -79,7 +79,7 @@ def test_a_run_that_is_killed_and_terminated_ends_as_one_of_the_local_model_that
     assert "lmms-eval was ended by signal 9 (Killed)." in said
     assert run(asked, tmp_path, 2, lambda watching: os.killpg(watching, signal.SIGTERM)) == 3
     said = (tmp_path / "log").read_text()
-    assert "The run was ended by SIGTERM." in said
+    assert "The run was interrupted (SIGTERM)." in said
     assert "requests failed" not in said
     assert run(asked, tmp_path) == 0
     info = results_of(tmp_path / "out")["model_info"]

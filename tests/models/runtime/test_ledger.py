@@ -130,8 +130,7 @@ def test_answers_that_cannot_be_kept_end_the_run() -> None:
         run.keep(sample(1))
     assert stopped.value.reason == (
         "The run was stopped. Answers can no longer be written to /results/cache: the disk is full. "
-        "Answers kept by this process in /results/cache: 1. The same command continues from there "
-        "and asks the failed requests again."
+        "Answers kept by this process in /results/cache: 1. The same command continues from there."
     )
     assert isinstance(stopped.value.__cause__, KeepingError)
     assert run.failures == []
