@@ -83,6 +83,7 @@ class SampleCounts(TokenCounts):
             "seconds_present": round(self.stats.seconds_present, 3),
             "time_axis": self.stats.time_axis,
             "truncated": self.truncated,
+            **({"vllm_faults": list(self.stats.vllm_faults)} if self.stats.vllm_faults else {}),
             **({"reasoning": self.reasoning} if self.reasoning else {}),
         }
 

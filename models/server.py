@@ -4,18 +4,21 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
+from threading import Event
 from typing import Any
 
 import torch
 from lmms_eval.models.model_utils import usage_metrics
 from loguru import logger
 
-from .caching.cache_key import digest_of_code, frame_limits, versions_of
+from .caching.cache_key import digest_of, digest_of_code, frame_limits, versions_of
 from .chat import ChatModel
 from .endpoint.client import KNOWN_ARGUMENTS, EndpointClient
 from .endpoint.encoder import EndpointEncoder
+from .endpoint.kept_senses import keep_senses, read_senses
 from .endpoint.runner import EndpointRunner
-from .endpoint.senses import fault_of, find_senses
+from .endpoint.senses import fault_of, find_senses, needed_media
 from .endpoint.settings import EndpointSettings, read_endpoint_settings
 from .inputs.senses import Senses
 from .runtime.ledger import Ledger
@@ -160,9 +163,11 @@ class HumanSenseServer(ChatModel):
             self.start_workers(self._make_encoder, None)
         pipeline = Pipeline(self.reader, self._workers, ledger, self.settings)
         spending = HarnessSpending(self.settings.model)
-        runner = EndpointRunner(
-            self.client, self.settings, pipeline, ledger, guard, spending, before_asking=self._check_senses
-        )
+        kept = self._kept_senses(ledger)
+        if not requests and self._senses is None and kept is not None:
+            self._senses = read_senses(kept)
+        check = partial(self._check_senses, requests, kept)
+        runner = EndpointRunner(self.client, self.settings, pipeline, ledger, guard, spending, before_asking=check)
         try:
             yield from runner.run(requests, on_response)
         finally:
@@ -187,15 +192,38 @@ class HumanSenseServer(ChatModel):
             SystemExit: They do not arrive. The message says what to start the server with.
         """
         found = find_senses(self.client, self._encoder)
+        assert found is not None, "no run has ended"
         if fault := fault_of(found, self.settings):
             raise SystemExit(f"HumanSense: {fault}")
-        if "unknown" in (found.sight, found.sound):
-            logger.warning("Whether the model gets all pictures and sounds is not known: {}", found.because)
+        _warn_of_unknown(found)
         return found
 
-    def _check_senses(self) -> None:
-        if self._senses is None and self.settings.senses == "check":
-            self._senses = self.find_senses()
+    def _kept_senses(self, ledger: Ledger) -> Path | None:
+        """The file in which a run finds what earlier ones found, if it has all their answers and asks nothing."""
+        if ledger.folder is None or self.settings.senses != "check":
+            return None
+        return Path(ledger.folder) / f"senses-{digest_of(self.identity())[:16]}.json"
+
+    def _check_senses(self, requests: Sequence[Request], kept: Path | None, ended: Event) -> None:
+        """Find out what arrives at the model, before the first request is sent. Of several processes, the first asks.
+
+        Raises:
+            SystemExit: Something does not arrive that a request needs.
+        """
+        if self._senses is not None or self.settings.senses != "check" or self.rank != 0:
+            return
+        self._senses = found = find_senses(self.client, self._encoder, ended)
+        if found is None:
+            return
+        _warn_of_unknown(found)
+        if kept is not None:
+            keep_senses(found, kept)
+        if not found.faults:
+            return
+        wrong = needed_media(requests, self.reader, set(found.faults), ended)
+        if fault := fault_of(found, self.settings, wrong):
+            raise SystemExit(f"HumanSense: {fault}")
+        logger.warning("{}. No question of this run needs them.", (fault_of(found, self.settings) or "").split("; ")[0])
 
     def _begin_again(self) -> None:
         super()._begin_again()
@@ -205,3 +233,8 @@ class HumanSenseServer(ChatModel):
         """End the workers and all connections. The next requests start them again."""
         self.client.close()
         super().clean()
+
+
+def _warn_of_unknown(found: Senses) -> None:
+    if "unknown" in (found.sight, found.sound):
+        logger.warning("Whether the model gets all pictures and sounds is not known: {}", found.because)

@@ -4,6 +4,7 @@ The settings of the release are taken from its code (arXiv 2508.10576): its Qwen
 scorers.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -160,7 +161,8 @@ def _senses(run: Run) -> Iterator[Setting]:
         if unknown:
             yield Setting("senses", f"not known whether {' and '.join(unknown)} arrive at the model", "they do")
     elif found is not None:
-        yield Setting("senses", f"not checked (senses={found})", "pictures and sounds arrive")
+        why = "earlier runs had all answers" if found == "check" else f"senses={found}"
+        yield Setting("senses", f"not checked ({why})", "pictures and sounds arrive")
 
 
 def _heard(run: Run) -> Iterator[Setting]:
@@ -189,7 +191,7 @@ def _model(run: Run) -> Iterator[Setting]:
 
 
 def _engine(run: Run) -> Iterator[Setting]:
-    """What runs the model, if it is vLLM, and how many answers its known faults concern."""
+    """What runs the model, if it is vLLM, and how many answers each of its known faults concerns."""
     if run.settings.get("engine") == "vllm":
         version = (run.info.get("versions") or {}).get("vllm", NOT_REPORTED)
         mends = run.settings.get("vllm_mends") or {}
@@ -197,18 +199,24 @@ def _engine(run: Run) -> Iterator[Setting]:
     elif run.settings.get("media") == "vllm":
         server = run.settings.get("vllm_server") or {}
         version = server.get("version") or NOT_REPORTED
-        open_faults = [] if server.get("mended") else ["positions of heard clips, ends of sounds"]
+        open_faults = [] if server.get("mended") else ["all of its faults"]
     else:
         return
-    here = f"vLLM {version}, its faults corrected"
-    if open_faults:
-        concerned = {
-            code: int(((leaf.samples["frames"] > 0) & (leaf.samples["seconds_heard"] > 0)).sum())
-            for code, leaf in run.leaves.items()
-        }
-        answers = f"; answers to heard clips may differ: {_counted(concerned)}" if any(concerned.values()) else ""
-        here = f"vLLM {version}, not corrected: {', '.join(open_faults)}{answers}"
-    yield Setting("engine", here, "transformers")
+    marked = _marked(run)
+    corrected = "its other faults corrected" if marked else "its faults corrected"
+    state = f"not corrected: {', '.join(open_faults)}" if open_faults else corrected
+    concerned = [f"{fault} ({_counted(counts)})" for fault, counts in marked.items()]
+    answers = f"; answers that may differ: {'; '.join(concerned)}" if concerned else ""
+    yield Setting("engine", f"vLLM {version}, {state}{answers}", "transformers")
+
+
+def _marked(run: Run) -> dict[str, dict[str, int]]:
+    """How many samples of each task have the mark of each fault of vLLM."""
+    marked: dict[str, dict[str, int]] = {}
+    for code, leaf in run.leaves.items():
+        for fault, count in Counter(fault for faults in leaf.samples["vllm_faults"] for fault in faults).items():
+            marked.setdefault(fault, {})[code] = count
+    return marked
 
 
 def _software(run: Run) -> Iterator[Setting]:

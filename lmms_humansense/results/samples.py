@@ -59,6 +59,7 @@ def row(sample: Any, code: str) -> dict[str, Any]:
         "seconds_heard": told.amount("seconds_heard"),
         "seconds_present": told.amount("seconds_present"),
         "time_axis": told.text_or_none("time_axis"),
+        "vllm_faults": told.texts("vllm_faults") if told.get("vllm_faults") is not None else [],
         "output_tokens": told.amount("output_tokens"),
     }
 

@@ -25,7 +25,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -317,7 +317,7 @@ def _restored(request: Request, stored: str, media: tuple[str, ...], key: str | 
             str(found["text"]),
             int(found["input_tokens"]),
             int(found["output_tokens"]),
-            MediaStats(**found["shown"]),
+            _stats(found["shown"]),
             tuple((str(what), str(file)) for what, file in found["remarks"]),
             media,
             key,
@@ -326,6 +326,11 @@ def _restored(request: Request, stored: str, media: tuple[str, ...], key: str | 
         )
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _stats(stored: Mapping[str, Any]) -> MediaStats:
+    stats = MediaStats(**stored)
+    return replace(stats, vllm_faults=tuple(map(str, stats.vllm_faults)))  # JSON has lists only
 
 
 def _own_name() -> str:

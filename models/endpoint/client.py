@@ -4,7 +4,9 @@ import json
 import ssl
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from http import HTTPStatus
 from typing import Any, cast
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import openai
 from loguru import logger
@@ -13,6 +15,7 @@ from ..inputs.generation import generate_arguments, stops_of
 from ..inputs.omni_families import OMNI_FAMILIES
 from .payload import ByteParts, Payload
 from .reply import RefusedError, Reply, TroubleError, UnknownFormError, reply_of, text_of, trouble_of
+from .retries import some_tries
 from .settings import NO_KEY, EndpointSettings
 from .vllm import VllmServer
 
@@ -26,6 +29,9 @@ _UNSUPPORTED = ("unsupported_parameter", "unsupported_value")
 """The error codes of OpenAI's endpoint for an argument that a model does not take."""
 
 _LENGTH, _NEW_LENGTH, _TEMPERATURE = "max_tokens", "max_completion_tokens", "temperature"
+
+_NO_SUCH_ADDRESS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
+"""The status codes of a server that lacks an address, or keeps it to itself."""
 
 _MOST_FORMS = 10
 """How many unknown forms of replies are named at most."""
@@ -49,8 +55,10 @@ class EndpointClient:
         self._settings = settings
         # No retries here: the runner retries, and then also lowers the limit of open requests.
         self._client = openai.OpenAI(
-            base_url=settings.base_url, api_key=settings.api_key, max_retries=0, timeout=settings.timeout
-        )
+            base_url=settings.base_url, api_key=settings.api_key, max_retries=0, timeout=settings.timeout,
+            # The parts of a body cannot be sent twice, and a key is for the address that was given.
+            http_client=openai.DefaultHttpxClient(follow_redirects=False),
+        )  # fmt: skip
         self.refused_arguments: set[str] = set()
         self._naming = threading.Lock()
         self._named: set[str] = set()
@@ -59,7 +67,7 @@ class EndpointClient:
         """Request the list of models, to check the address and the key. A server without such a list passes.
 
         Raises:
-            ValueError: No server answers, or the server does not accept the key.
+            ValueError: No server answers, the server sends to another address, or does not accept the key.
         """
         try:
             self._client.get("/models", cast_to=str)
@@ -68,8 +76,10 @@ class EndpointClient:
                 f"{self._settings.shown_url} does not accept the key in the environment variable "
                 f"{self._settings.api_key_env} ({self._message(error)})."
             ) from None
-        except openai.APIStatusError:
-            return
+        except openai.APIStatusError as error:
+            elsewhere = _location(error).removesuffix("/models")
+            if elsewhere != _location(error):  # another form of its own address says nothing about /chat/completions
+                raise ValueError(f"{self._sent_away(error)}; give base_url={elsewhere} instead.") from None
         except openai.APIConnectionError as error:
             message = self._message(error.__cause__ or error)
             raise ValueError(
@@ -80,7 +90,7 @@ class EndpointClient:
         """Ask a vLLM server for its version and, unless the settings say it, for the family of its model.
 
         Raises:
-            ValueError: The family cannot be found out, or is none whose media we know how to send.
+            ValueError: The family cannot be found out, or is none whose media we know how to send, or the server fails.
         """
         root = self._settings.base_url.rstrip("/").removesuffix("/v1")
         said = self._asked("GET", f"{root}/version")
@@ -98,15 +108,31 @@ class EndpointClient:
         )
 
     def _asked(self, method: str, url: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-        """Return what a server says at an address besides those of OpenAI's API; nothing if it has no such address."""
+        """Return what a server says at an address besides those of OpenAI's API; nothing if it has no such address.
+
+        Raises:
+            ValueError: It says neither, after several tries.
+        """
+
+        def once() -> Any:
+            try:
+                if method == "GET":
+                    return self._client.get(url, cast_to=object)
+                return self._client.post(url, cast_to=object, body=body)
+            except openai.APIStatusError as error:
+                if error.status_code in _NO_SUCH_ADDRESS:
+                    return None
+                raise self._status(error) from None
+            except openai.APIError as error:
+                raise self._failure(error, self._settings.timeout) from error
+
         try:
-            said = (
-                self._client.get(url, cast_to=object)
-                if method == "GET"
-                else self._client.post(url, cast_to=object, body=body)
-            )
-        except openai.APIError:
-            return {}
+            said = some_tries(once)
+        except (TroubleError, RefusedError) as error:
+            raise ValueError(
+                f"{self._settings.shown_url} may be a vLLM server, but its address {urlsplit(url).path} cannot be "
+                f"used ({error}), so it is not known how it takes media; try again, or use media=frames."
+            ) from None
         return said if isinstance(said, dict) else {}
 
     def close(self) -> None:
@@ -151,14 +177,10 @@ class EndpointClient:
                 "/chat/completions", cast_to=bytes, content=cast(Iterable[bytes], iter(content)),
                 options={"timeout": timeout, "headers": headers},
             )  # fmt: skip
-        except openai.APITimeoutError as error:
-            raise TroubleError(f"no reply within {timeout:.0f} s", crowded=True) from error
-        except openai.APIConnectionError as error:
-            raise self._connection_failure(error) from error
         except openai.APIStatusError as error:
             raise self._status(error) from None  # its text may contain the key, which the new message does not
         except openai.APIError as error:
-            raise TroubleError(f"the reply cannot be read ({self._message(error)})") from error
+            raise self._failure(error, timeout) from error
         except UnicodeError as error:  # the text of an error whose header names an odd encoding
             raise TroubleError(f"the reply cannot be read ({self._message(error)})", faulty=True) from error
         try:
@@ -180,6 +202,14 @@ class EndpointClient:
             self._settings.shown_url, error, self._message(error.excerpt) or "nothing",
         )  # fmt: skip
 
+    def _failure(self, error: openai.APIError, timeout: float) -> Exception:
+        """Make the error for a request that got no reply, or none that can be read."""
+        if isinstance(error, openai.APITimeoutError):
+            return TroubleError(f"no reply within {timeout:.0f} s", crowded=True)
+        if isinstance(error, openai.APIConnectionError):
+            return self._connection_failure(error)
+        return TroubleError(f"the reply cannot be read ({self._message(error)})")
+
     def _connection_failure(self, error: openai.APIConnectionError) -> Exception:
         causes = list(_causes(error))
         message = self._message(causes[-1])
@@ -189,6 +219,8 @@ class EndpointClient:
 
     def _status(self, error: openai.APIStatusError) -> Exception:
         status = error.status_code
+        if 300 <= status < 400:
+            return RefusedError(f"{self._sent_away(error)}; give base_url= the address of the server itself")
         body = error.body if isinstance(error.body, dict) else {}
         reason = f"HTTP {status}: {self._message(body.get('message') or error)}"
         if error.code in _UNSUPPORTED and error.param in (_LENGTH, _TEMPERATURE):
@@ -197,6 +229,10 @@ class EndpointClient:
         if error.code == _NO_QUOTA:
             return RefusedError(reason)
         return trouble_of(status, reason, _seconds(error.response.headers.get("retry-after")))
+
+    def _sent_away(self, error: openai.APIStatusError) -> str:
+        where = self._message(_location(error) or "no address")
+        return f"base_url={self._settings.shown_url} sends to another address (HTTP {error.status_code}: {where})"
 
     def _note_refusal(self, argument: str) -> None:
         if argument in self.refused_arguments:
@@ -222,6 +258,13 @@ def _decoding(generation_kwargs: Mapping[str, Any]) -> dict[str, Any]:
     stops = stops_of(generation_kwargs)
     fields = {"max_tokens": given["max_new_tokens"], **sampled, "stop": stops or None}
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _location(error: openai.APIStatusError) -> str:
+    """The address to which a server sends, without user name, password and query; empty if there is none."""
+    location = str(error.response.headers.get("location") or "") if 300 <= error.status_code < 400 else ""
+    parts = urlsplit(urljoin(str(error.request.url), location) if location else "")
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

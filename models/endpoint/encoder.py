@@ -19,6 +19,7 @@ from ..inputs.media_cache import MediaCache
 from ..inputs.omni_families import QWEN2_5_OMNI
 from ..inputs.policy import Policy, system_prompt_text
 from ..inputs.stats import MediaStats
+from ..inputs.vllm_faults import CORRECTED, faults_of
 from ..media.digests import FileState, state_of
 from ..runtime.request import NOTHING_SHOWN, EncodingResult, error_result
 from .payload import (
@@ -219,7 +220,8 @@ class _VllmForm(_DecodedForm):
         return replace(super().payload(decoded), fields=fields_of(decoded, self._server.family))
 
     def stats(self, decoded: DecodedConversation) -> MediaStats:
-        return decoded.stats
+        faults = faults_of(decoded, self._server.family.name, CORRECTED if self._server.mended else ())
+        return replace(decoded.stats, vllm_faults=faults)
 
     def _clip(self, frames: torch.Tensor, sound: NDArray[np.float32] | None) -> bytes:
         content = movie(frames, None if sound is None else heard_as(sound, self._server))

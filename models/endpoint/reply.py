@@ -46,11 +46,13 @@ class OnlyReasoningError(RefusedError):
 
     Attributes:
         reasoning: What the model thought.
+        prompt_tokens: Number of tokens of the prompt; 0 if the server does not report it.
     """
 
-    def __init__(self, reasoning: str) -> None:
+    def __init__(self, reasoning: str, prompt_tokens: int = 0) -> None:
         super().__init__("only reasoning, no answer; does the server's reasoning parser fit the model?")
         self.reasoning = reasoning
+        self.prompt_tokens = prompt_tokens
 
 
 class TroubleError(Exception):
@@ -151,9 +153,10 @@ def reply_of(text: str) -> Reply:
     if not (response or thought or "content" in message):
         raise UnknownFormError(f"its message has no content (its fields: {_fields(message)})", text)
     truncated = True if reason in _TRUNCATED else False if reason in _COMPLETE else None
+    usage = _usage(reply.get("usage"))
     if thought.strip() and not response.strip() and not truncated:
-        raise OnlyReasoningError(thought)
-    return Reply(response, *_usage(reply.get("usage")), truncated, thought)
+        raise OnlyReasoningError(thought, usage[0])
+    return Reply(response, *usage, truncated, thought)
 
 
 def trouble_of(status: int, reason: str, wait: float | None = None) -> Exception:

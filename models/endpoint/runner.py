@@ -4,7 +4,7 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -23,11 +23,8 @@ from .limiter import Entry, Limiter
 from .outage import Outage, Tries
 from .payload import ByteParts, Payload
 from .reply import OnlyReasoningError, Reply, TroubleError
+from .retries import until_answered
 from .settings import EndpointSettings
-
-_FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
-"""The first and the longest pause between tries, in seconds. Each pause is twice the one before; of it, a random part
-from a half to all is waited."""
 
 _GRACE = 5.0
 """Seconds that open requests get after SIGTERM to end."""
@@ -37,9 +34,6 @@ _SHORTEST_LIMIT = 1.0
 
 _SLOW = 0.5
 """A try that takes more than this share of `timeout` is a sign that the server is crowded."""
-
-_MOST_TRIES = 7
-"""Tries of a question outside a run. They take half a minute, if the server answers at once with an error."""
 
 NOT_ASKED = EncodingResult(
     reason="[LMMS_EVAL_BUDGET_EXCEEDED] The question was not asked, because the token budget (--max_tokens) is spent."
@@ -118,7 +112,8 @@ class EndpointRunner:
         ledger: Keeps answers and counts failures.
         guard: Ends a run after SIGTERM, while it waits for replies.
         spending: The token budget of the run.
-        before_asking: Called once before the first request is sent, if one is. What it raises ends the run.
+        before_asking: Called once before the first request is sent, if one is, with an event that is set when the run
+            ends. What it raises ends the run.
 
     Attributes:
         usage: What the run has used so far.
@@ -134,14 +129,14 @@ class EndpointRunner:
         ledger: Ledger,
         guard: SigtermGuard,
         spending: Spending | None = None,
-        before_asking: Callable[[], Any] = lambda: None,
+        before_asking: Callable[[threading.Event], Any] = lambda ended: None,
     ) -> None:
         self._client = client
         self._settings = settings
         self._pipeline = pipeline
         self._ledger = ledger
         self._guard = guard
-        self._before_asking: Callable[[], Any] | None = before_asking
+        self._before_asking: Callable[[threading.Event], Any] | None = before_asking
         self.usage = Usage()
         self.limiter = Limiter(settings.concurrency)
         self._outage = Outage()
@@ -253,7 +248,7 @@ class EndpointRunner:
                     del left[response.request]
                     state.events.put(response)
                 if job.ready and self._before_asking is not None:
-                    self._before_asking()
+                    self._before_asking(state.ended)
                     self._before_asking = None
                 for request, share in job.ready:
                     del left[request.request]
@@ -300,18 +295,10 @@ class EndpointRunner:
             content = self._client.content(payload, generation_kwargs)
             return self._one_try(call, content, min(settings.timeout, max(_SHORTEST_LIMIT, left)), entry)
 
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(TroubleError),
-            wait=_wait,
-            stop=tenacity.stop_before_delay(settings.deadline)
-            | tenacity.stop_when_event_set(state.ended)
-            | tenacity.stop_when_event_set(call.hopeless),
-            sleep=tenacity.sleep_using_event(state.ended),
-            before_sleep=partial(_count_retry, call),
-            reraise=True,
-        )
         try:
-            call.reply = retrying(one_try)
+            call.reply = until_answered(
+                one_try, settings.deadline, state.ended, call.hopeless, partial(_count_retry, call)
+            )
         except TroubleError as error:
             effort = f"{call.retries + 1} tries in {time.monotonic() - started:.0f} s"
             why = ", as the server repeats it and answers nothing" if call.hopeless.is_set() else ""
@@ -336,34 +323,6 @@ class EndpointRunner:
             self.limiter.leave(entry, crowded or slow)
 
 
-def ask_until_answered(
-    client: EndpointClient, settings: EndpointSettings, payload: Payload, generation_kwargs: Mapping[str, Any]
-) -> Reply:
-    """Ask one question outside a run, with the pauses of a run between tries.
-
-    Args:
-        client: The client of the server.
-        settings: The time limits.
-        payload: The question.
-        generation_kwargs: The arguments of generation.
-
-    Returns:
-        The reply.
-
-    Raises:
-        TroubleError: There is none after several tries.
-        RefusedError: The server will not answer.
-    """
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(TroubleError),
-        wait=_wait,
-        stop=tenacity.stop_after_attempt(_MOST_TRIES) | tenacity.stop_before_delay(settings.deadline),
-        reraise=True,
-    )
-    # The body is made for each try, because it depends on what the server refused before.
-    return retrying(lambda: client.ask(client.content(payload, generation_kwargs), settings.timeout))
-
-
 def _response(request: EncodedRequest, reply: Reply) -> Response:
     text = cut_at(reply.text, stops_of(request.request.generation_kwargs))
     truncated = False if text != reply.text else reply.truncated  # a stop string ended it
@@ -374,15 +333,6 @@ def _next_event(state: _State) -> _Event:
     while True:
         with contextlib.suppress(queue.Empty):
             return state.events.get(timeout=WAKE_INTERVAL)
-
-
-def _wait(state: tenacity.RetryCallState) -> float:
-    """Compute the seconds before the next try: exponential with jitter, plus the time that the server asks for."""
-    error = state.outcome.exception() if state.outcome else None
-    longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (state.attempt_number - 1))
-    drawn = tenacity.wait_random(longest / 2, longest)(state)
-    asked_for = error.wait if isinstance(error, TroubleError) else None
-    return drawn if asked_for is None else asked_for + drawn
 
 
 def _count_retry(call: _Call, state: tenacity.RetryCallState) -> None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..inputs.decoding import DecodedConversation
 from ..inputs.omni_families import QWEN3_OMNI, OmniFamily
+from ..inputs.vllm_faults import HOP
 from ..media.types import SAMPLE_RATE
 
 _FRAMES_PER_STEP = 2
@@ -25,9 +26,6 @@ _FRAMES_PER_STEP = 2
 
 _RATE = 2
 """The frame rate of the files. Nothing depends on it."""
-
-_HOP = 160
-"""Audio samples between two frames of the mel spectrogram (`hop_length` of the feature extractor)."""
 
 _CHUNK = 1 << 16
 """Samples that are given to the encoder at once."""
@@ -112,7 +110,7 @@ def heard_as(sound: NDArray[np.float32], server: VllmServer) -> NDArray[np.float
     """
     if server.family is not QWEN3_OMNI or server.mended:
         return sound
-    return sound[: len(sound) // _HOP * _HOP]
+    return sound[: len(sound) // HOP * HOP]
 
 
 def movie(frames: torch.Tensor, sound: NDArray[np.float32] | None) -> bytes:

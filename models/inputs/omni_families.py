@@ -11,6 +11,8 @@ class OmniFamily:
         name: The `model_type` of its checkpoints.
         frame_factor: Height and width of frames are multiples of it, in pixels (patch size times merge size).
         assumed_rate: Frames per second that its processor assumes if it is given none.
+        exact_positions: Positions for each second of its time axis (`position_id_per_seconds`), if a frame may lie
+            between two of them; None if they are rounded down.
         system_prompt: The system prompt if the user gives none; None for no system prompt.
         marks: The texts of the tokens that stand for frames and for sound. In its tokenizer, each is one token.
     """
@@ -18,6 +20,7 @@ class OmniFamily:
     name: str
     frame_factor: int
     assumed_rate: float
+    exact_positions: int | None
     system_prompt: str | None
     marks: tuple[str, str]
 
@@ -26,6 +29,7 @@ QWEN2_5_OMNI = OmniFamily(
     "qwen2_5_omni",
     frame_factor=28,
     assumed_rate=2.0,
+    exact_positions=None,
     # From the model's documentation; the talker needs exactly this system prompt.
     system_prompt=(
         "You are Qwen, a virtual human developed by the Qwen Team, Alibaba Group, capable of perceiving auditory and "
@@ -39,6 +43,7 @@ QWEN3_OMNI = OmniFamily(
     "qwen3_omni_moe",
     frame_factor=32,
     assumed_rate=1.0,
+    exact_positions=13,
     system_prompt=None,  # its authors evaluate it without one (model card)
     marks=("<|video_pad|>", "<|audio_pad|>"),
 )

@@ -1,7 +1,7 @@
 """Small questions about a clip, from whose outcomes one sees whether pictures and sounds arrive at a model."""
 
 from collections.abc import Hashable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -9,14 +9,18 @@ import torch
 from numpy.typing import NDArray
 
 from ..media.types import SAMPLE_RATE
+from .conversation import AudioPart, Conversation, VideoPart, media_of
 from .decoding import DecodedConversation
 
-TEXT, LONGER, CLIP, OTHER_FRAMES, HEARD, OTHER_SOUND = (
-    "text alone", "longer text", "clip", "clip with other frames", "clip with sound", "clip with another sound"
+TEXT, LONGER, CLIP, OTHER_FRAMES, HEARD, OTHER_SOUND, ALONE, OTHER_ALONE = (
+    "text alone", "longer text", "clip", "clip with other frames", "clip with sound", "clip with another sound",
+    "sound alone", "another sound alone",
 )  # fmt: skip
 """The names of the questions."""
 
 State = Literal["arrives", "dropped", "refused", "unknown", "not sent"]
+
+Medium = Literal["pictures", "sounds"]
 
 _SIDE = 224
 """Height and width of frames in pixels: a multiple of 28 and of 32."""
@@ -25,9 +29,12 @@ _FRAMES = 4
 _SECONDS = 2
 """Duration of the sounds."""
 
-_LEAST_TOKENS = 8
-"""Tokens that frames or a sound of this size add at least, as opposed to a mere mark that something was left out.
-Qwen2.5-Omni has 128 for the frames and 50 for a sound, Qwen3-Omni 98 and 26."""
+_OF_MARK = 8
+"""Up to so many tokens, less one, a server adds to a prompt if it only marks that something was left out."""
+
+_OF_FRAMES, _OF_SOUND = 8 * _FRAMES, 20
+"""So many tokens, frames or a sound of this size have at least. Qwen2.5-Omni has 128 and 50, Qwen3-Omni 98 and 26, and
+OpenAI's models count ten for each second of sound. Fewer may be those of a sentence that something was left out."""
 
 _NOISE = 1e-4
 """Differences of logits up to this come from the order of computations."""
@@ -43,12 +50,19 @@ class Outcome:
     Attributes:
         tokens: Tokens of the prompt; 0 if they are not known.
         said: What the model said: a text, or something else that two equal answers have in common.
-        refused: Why the question was refused; empty if it was answered.
+        refused: Why the question was refused; empty if it was not.
+        unanswered: Why there is no answer, if the question was not refused: what went wrong in the last try.
     """
 
     tokens: int = 0
     said: Hashable = None
     refused: str = ""
+    unanswered: str = ""
+
+    @property
+    def answered(self) -> bool:
+        """Whether there is an answer."""
+        return not (self.refused or self.unanswered)
 
 
 @dataclass(frozen=True)
@@ -59,14 +73,22 @@ class Senses:
         sight: Whether pictures do. "arrives", "dropped" (taken, but the model does not get them), "refused", "unknown",
             or "not sent".
         sound: The same for sounds.
-        because: What showed it, or why nothing could be concluded; for "refused", the words of the refusal.
-        prompt_tokens: The tokens of the questions, as far as they are known.
+        because: What showed it, or why nothing could be concluded.
+        prompt_tokens: The tokens of the questions; 0 where they are not known.
+        refusals: The words of the server that refuses pictures or sounds.
     """
 
     sight: State
     sound: State
     because: str
     prompt_tokens: Mapping[str, int]
+    refusals: Mapping[Medium, str] = field(default_factory=dict)
+
+    @property
+    def faults(self) -> dict[Medium, State]:
+        """The media that are known not to arrive."""
+        states: dict[Medium, State] = {"pictures": self.sight, "sounds": self.sound}
+        return {medium: state for medium, state in states.items() if state in ("dropped", "refused")}
 
     @property
     def info(self) -> dict[str, Any]:
@@ -89,8 +111,27 @@ def probes(sees: bool = True, hears: bool = True) -> dict[str, DecodedConversati
     if sees:
         asked |= {CLIP: _asked(_QUESTION, frames), OTHER_FRAMES: _asked(_QUESTION, _frames(1))}
     if hears:
-        asked |= {HEARD: _asked(_QUESTION, frames, _tone()), OTHER_SOUND: _asked(_QUESTION, frames, _clicks())}
+        one, other = (HEARD, OTHER_SOUND) if sees else (ALONE, OTHER_ALONE)
+        asked |= {one: _asked(_QUESTION, frames, _tone()), other: _asked(_QUESTION, frames, _clicks())}
     return asked
+
+
+def needed(conversation: Conversation) -> set[Medium]:
+    """Find out what has to arrive at a model for a question.
+
+    Args:
+        conversation: The question.
+
+    Returns:
+        The kinds of its media.
+    """
+    found: set[Medium] = set()
+    for part in media_of(conversation):
+        if not isinstance(part, AudioPart) or part.clip is not None:
+            found.add("pictures")
+        if isinstance(part, AudioPart) or (isinstance(part, VideoPart) and part.heard):
+            found.add("sounds")
+    return found
 
 
 def _asked(
@@ -138,41 +179,71 @@ def served_senses(outcomes: Mapping[str, Outcome]) -> Senses:
     """Conclude from the replies of a server what arrives at its model.
 
     Args:
-        outcomes: The outcome of each question of `probes`, by its name.
+        outcomes: The outcome of each question that was asked, by its name. Sounds may have been asked about with the
+            clip or alone.
 
     Returns:
         The conclusion. Nothing is "dropped" because of equal answers alone: models may answer two questions alike.
     """
+    counted = 0 < outcomes[TEXT].tokens < outcomes[LONGER].tokens
+    without, heard, other = (TEXT, ALONE, OTHER_ALONE) if ALONE in outcomes else (CLIP, HEARD, OTHER_SOUND)
+    sight = _sense(outcomes, (TEXT, CLIP, OTHER_FRAMES), counted, _OF_FRAMES)
+    sound = _sense(outcomes, (without, heard, other), counted, _OF_SOUND)
+    if sound == "dropped" and _is_seen_uncounted(outcomes):
+        sound = "unknown"  # the server may not count sounds either
+    refusals: dict[Medium, str] = {}
+    if sight == "refused":
+        refusals["pictures"] = outcomes[CLIP].refused
+    if sound == "refused":
+        refusals["sounds"] = outcomes[heard].refused
     tokens = {name: outcome.tokens for name, outcome in outcomes.items()}
-    refused = [outcome.refused for name, outcome in outcomes.items() if outcome.refused and name in (CLIP, HEARD)]
-    text, longer = outcomes[TEXT], outcomes[LONGER]
-    counted = 0 < text.tokens < longer.tokens
-    sight = _sense(outcomes, TEXT, CLIP, OTHER_FRAMES, counted)
-    sound = _sense(outcomes, CLIP if CLIP in outcomes else TEXT, HEARD, OTHER_SOUND, counted)
-    if refused:
-        because = refused[0]
-    elif text.refused or longer.refused:
-        because = f"Texts alone are refused ({text.refused or longer.refused}), so nothing can be concluded."
-    elif counted:
-        because = f"Prompt tokens: {', '.join(f'{name} {count:,}' for name, count in tokens.items())}."
-    else:
-        because = "The server reports no prompt tokens, or as many for every text, so nothing can be concluded."
-    return Senses(sight, sound, because, tokens)
+    return Senses(sight, sound, _because(outcomes, counted), tokens, refusals)
 
 
-def _sense(outcomes: Mapping[str, Outcome], without: str, given: str, other: str, counted: bool) -> State:
-    """Compare a question with a medium with the one without it, and with the one with another medium."""
-    if given not in outcomes:
+def _sense(outcomes: Mapping[str, Outcome], names: tuple[str, str, str], counted: bool, real: int) -> State:
+    """Compare the question without a medium, the one with it, and the one with another medium, which have these names.
+
+    `real` is how many tokens the medium has at least.
+    """
+    if names[1] not in outcomes:
         return "not sent"
-    before, after = outcomes[without], outcomes[given]
+    before, after, other = (outcomes[name] for name in names)
     if after.refused:
-        return "unknown" if before.refused else "refused"
-    if before.refused or not counted:
+        return "refused" if before.answered else "unknown"
+    if not (counted and before.tokens and after.tokens):
         return "unknown"
-    if after.tokens - before.tokens >= _LEAST_TOKENS:
+    added, added_by_other = after.tokens - before.tokens, other.tokens - before.tokens
+    if added >= real:
         return "arrives"
-    said = {after.said, outcomes[other].said}
-    return "dropped" if len(said) == 1 else "unknown"
+    if not other.answered:
+        return "unknown"
+    differ = after.said != other.said
+    if added >= _OF_MARK:
+        return "arrives" if differ else "unknown"
+    is_dropped = not differ and added >= 0 and 0 <= added_by_other < _OF_MARK
+    return "dropped" if is_dropped else "unknown"
+
+
+def _is_seen_uncounted(outcomes: Mapping[str, Outcome]) -> bool:
+    """Whether the answers about two clips differ, and the server does not count the tokens of their frames."""
+    text, clip, other = outcomes[TEXT], outcomes.get(CLIP), outcomes.get(OTHER_FRAMES)
+    if clip is None or other is None or not (clip.answered and other.answered):
+        return False
+    return clip.said != other.said and clip.tokens - text.tokens < _OF_MARK
+
+
+def _because(outcomes: Mapping[str, Outcome], counted: bool) -> str:
+    text, longer = outcomes[TEXT], outcomes[LONGER]
+    if why := text.refused or longer.refused:
+        return f"Texts alone are refused ({why}), so nothing can be concluded."
+    unanswered = next(((name, one.unanswered) for name, one in outcomes.items() if one.unanswered), None)
+    if unanswered:
+        name, why = unanswered
+        return f"The server gave no answer to one question ({name}): {why.rstrip('.')}."
+    if not counted:
+        return "The server reports no prompt tokens, or as many for every text, so nothing can be concluded."
+    counts = (f"{name} {one.tokens or 'not reported'}" for name, one in outcomes.items() if one.answered)
+    return f"Prompt tokens: {', '.join(counts)}."
 
 
 def local_senses(outcomes: Mapping[str, Outcome]) -> Senses:
@@ -191,6 +262,7 @@ def local_senses(outcomes: Mapping[str, Outcome]) -> Senses:
         one, another = (np.array(outcomes[name].said) for name in (given, other))
         return "dropped" if np.allclose(one, another, rtol=_NOISE, atol=_NOISE) else "arrives"
 
-    sight, sound = sense(CLIP, OTHER_FRAMES), sense(HEARD, OTHER_SOUND)
+    heard = (ALONE, OTHER_ALONE) if ALONE in outcomes else (HEARD, OTHER_SOUND)
+    sight, sound = sense(CLIP, OTHER_FRAMES), sense(*heard)
     tokens = {name: outcome.tokens for name, outcome in outcomes.items()}
     return Senses(sight, sound, "Logits with one clip or sound and with another one were compared.", tokens)

@@ -7,6 +7,7 @@ from ..inputs.conversation import AudioPart, Conversation, media_of, read_messag
 from ..inputs.decoding import DecodedConversation, decode
 from ..inputs.media_cache import MediaCache
 from ..inputs.policy import system_prompt_text
+from ..inputs.stats import MediaStats
 from ..runtime.request import NOTHING_SHOWN, Encoded, EncodingResult, error_result
 from .families import family_of
 from .families.base import Family
@@ -94,6 +95,10 @@ class LocalEncoder(LocalReader):
         """
         return decode(conversation, self.family.frame_factor, media)
 
+    def stats(self, decoded: DecodedConversation) -> MediaStats:
+        """Say how much of its media a model gets of one decoded conversation."""
+        return decoded.stats
+
     def prompt(self, decoded: DecodedConversation) -> Encoded:
         """Make the prompt of one decoded conversation, an `EncodedPrompt`."""
         return self.family.encode(decoded)
@@ -116,7 +121,7 @@ class LocalEncoder(LocalReader):
         # An error of one request must not affect the others. It is counted, and never scored as an answer.
         try:
             decoded = self.decode(conversation, media)
-            stats = decoded.stats
+            stats = self.stats(decoded)
             return EncodingResult(self.prompt(decoded), stats, tuple(decoded.remarks))
         except Exception as error:
             return error_result(error, stats)

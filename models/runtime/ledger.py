@@ -74,6 +74,11 @@ class Ledger:
         return self._answers is not None
 
     @property
+    def folder(self) -> str | None:
+        """The folder in which answers are kept; None if they are not."""
+        return self._answers.folder if self._answers else None
+
+    @property
     def recalled(self) -> int:
         """How many answers come from earlier runs."""
         return self._answers.recalled if self._answers else 0

@@ -1,9 +1,12 @@
 """Turns conversations into prompts for vLLM: those of a local model, with the places of their media."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..inputs.conversation import Conversation
 from ..inputs.decoding import DecodedConversation
+from ..inputs.stats import MediaStats
+from ..inputs.vllm_faults import faults_of
 from ..local.encoder import LocalEncoder
 from ..local.settings import CheckpointSettings
 from ..runtime.request import EncodingResult
@@ -37,6 +40,10 @@ class VllmEncoder(LocalEncoder):
             return super().encode(conversations)
         finally:
             self._digests = MediaDigests()  # the media are not kept longer
+
+    def stats(self, decoded: DecodedConversation) -> MediaStats:
+        """Add the faults of vLLM that may change the answer, if they are not corrected."""
+        return replace(decoded.stats, vllm_faults=faults_of(decoded, self.model_type))
 
     def prompt(self, decoded: DecodedConversation) -> VllmPrompt:
         """Make the prompt of one decoded conversation.

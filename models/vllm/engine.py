@@ -10,6 +10,7 @@ from transformers import BatchFeature, GenerationConfig
 
 from ..inputs.generation import KNOWN, cut_at, generate_arguments, stops_of
 from ..inputs.senses import Outcome, Senses, local_senses, probes
+from ..inputs.vllm_faults import corrected_by
 from ..local.collation import IDS, MASK
 from ..local.families.base import Answer, end_tokens
 from ..local.loading import Loading, read_config
@@ -40,6 +41,7 @@ class VllmEngine:
         encoder: Turns messages into prompts.
         info: What a result depends on, for the results file. JSON can represent it.
         capacity: How many prompts the engine works on at once.
+        corrected: The faults of vLLM that it does not have; see `inputs.vllm_faults`.
     """
 
     def __init__(self, settings: VllmSettings, loading: Loading) -> None:
@@ -62,6 +64,7 @@ class VllmEngine:
         self._context = int(config.model_config.max_model_len)
         self.capacity = int(config.scheduler_config.max_num_seqs)
         self.info = description(settings, loading, self.encoder, config)
+        self.corrected = corrected_by(self.info["vllm_mends"])
 
     def fitting(self, prompt: VllmPrompt) -> VllmPrompt:
         """Return the prompt unchanged if it fits into the model's context, with at least one new token.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..inputs.vllm_faults import without
 from ..local.families.base import Answer
 from ..runtime.ledger import Ledger
 from ..runtime.pipeline import MemoryShare, Pipeline, PreparedJob, put_until
@@ -138,7 +139,9 @@ class VllmRunner:
             self._given += 1
             name = str(self._given)
             # The engine's process has its own copy of the media, so the memory here is free for the next ones.
-            sent = replace(request, encoded=SentPrompt(prompt.tokens))
+            sent = replace(
+                request, encoded=SentPrompt(prompt.tokens), stats=without(request.stats, self._engine.corrected)
+            )
             try:
                 self._engine.add(name, prompt, request.request.generation_kwargs)
                 self._open[name] = sent

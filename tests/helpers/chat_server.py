@@ -56,10 +56,10 @@ def answer(text: str | None, *, when: When = at_once, **changes: Any) -> Reply:
     return Reply(json.dumps(content), when=when)
 
 
-def message(content: Any, finish_reason: Any = "stop", **fields: Any) -> Reply:
+def message(content: Any, finish_reason: Any = "stop", usage: Any = None, **fields: Any) -> Reply:
     """A reply whose message has this content and these fields."""
     choice = {"message": {"role": "assistant", "content": content, **fields}, "finish_reason": finish_reason}
-    return answer("", choices=[choice])
+    return answer("", choices=[choice], **({} if usage is None else {"usage": usage}))
 
 
 def refusal(status: int, message: str = "no", code: str | None = None, **headers: Any) -> Reply:
@@ -70,7 +70,8 @@ def refusal(status: int, message: str = "no", code: str | None = None, **headers
 class ChatServer:
     """Serves `replies` until the block ends.
 
-    `addresses` are other addresses, each with a function from what is sent there (None for GET) to the reply in JSON.
+    `addresses` are other addresses, each with a function from what is sent there (None for GET) to the reply: its JSON,
+    or a `Reply`.
     `asked` counts requests by the number in the question's text ("Question 7"). `open` is the number of requests that
     wait for their reply, `most_open` the most at one time.
     """
@@ -130,6 +131,10 @@ class _Server(ThreadingHTTPServer):
         """Do nothing: in some tests a client disconnects."""
 
 
+def _reply(said: Any) -> Reply:
+    return said if isinstance(said, Reply) else Reply(json.dumps(said))
+
+
 def _handler(server: ChatServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -139,7 +144,7 @@ def _handler(server: ChatServer) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             if self.path in server.addresses:
-                self._send(Reply(json.dumps(server.addresses[self.path](None))))
+                self._send(_reply(server.addresses[self.path](None)))
             else:
                 self._send(Reply('{"object": "list", "data": []}', 200 if self.path == "/v1/models" else 404))
 
@@ -147,7 +152,7 @@ def _handler(server: ChatServer) -> type[BaseHTTPRequestHandler]:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             if self.path != "/v1/chat/completions":
                 known = server.addresses.get(self.path)
-                self._send(Reply(json.dumps(known(request))) if known else Reply("{}", 404))
+                self._send(_reply(known(request)) if known else Reply("{}", 404))
                 return
             headers = {name.lower(): value for name, value in self.headers.items()}
             self._send(server.reply(request, headers))

@@ -1,16 +1,28 @@
 """The served model: what it sends, the token budget of a run, and another run of the same object."""
 
 import json
-from collections.abc import Iterator
-from typing import Any
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 from lmms_eval.models.model_utils import usage_metrics
 from loguru import logger
 
 from lmms_humansense.models.chat import FAILURE_MARK
+from lmms_humansense.models.endpoint import retries
+from lmms_humansense.models.endpoint.senses import find_senses
+from lmms_humansense.models.runtime.ledger import Recalled
+from lmms_humansense.models.runtime.request import Request, Response
+from lmms_humansense.models.runtime.signals import EXIT_INCOMPLETE
 from lmms_humansense.models.server import HumanSenseServer
-from tests.helpers.chat_server import ChatServer, Replies, Reply, answer, refusal
+from lmms_humansense.tasks.humansense_sample.utils import ROOT
+from tests.helpers.chat_server import ChatServer, Replies, Reply, answer, message, refusal
+from tests.helpers.waits import LIMIT, all_ended, until
 
 GENERATION = {"max_new_tokens": 8, "temperature": 0, "do_sample": False, "num_beams": 1, "until": []}
 """What the YAML files of the benchmark set."""
@@ -21,14 +33,15 @@ class Question:
 
     read = 0
 
-    def __init__(self, number: int, **generation_kwargs: Any) -> None:
+    def __init__(self, number: int, *media: dict[str, Any], **generation_kwargs: Any) -> None:
         self.metadata: dict[str, Any] = {}
-        self.args = ("", lambda doc: self._messages(number), {**GENERATION, **generation_kwargs}, 0, "task", "test")
+        generation = {**GENERATION, **generation_kwargs}
+        self.args = ("", lambda doc: self._messages(number, media), generation, 0, "task", "test")
 
     @classmethod
-    def _messages(cls, number: int) -> list[dict[str, Any]]:
+    def _messages(cls, number: int, media: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
         cls.read += 1
-        return [{"role": "user", "content": [{"type": "text", "text": f"Question {number}"}]}]
+        return [{"role": "user", "content": [*media, {"type": "text", "text": f"Question {number}"}]}]
 
 
 def served(server: ChatServer, **arguments: Any) -> HumanSenseServer:
@@ -167,13 +180,20 @@ def replying(pictures: int, sound: int, counts: bool = True, text: str = "Nothin
 server_of_test: list[ChatServer] = []
 
 
-def senses_of(replies: Replies, **arguments: Any) -> dict[str, Any] | str:
-    """What a run finds, or the sentence that ends it."""
+CLIP = [{"type": "video", "url": str(ROOT / "videos" / "count" / "parade.mp4"), "nframes": 2}]
+HEARD = [*CLIP, {"type": "audio", "url": CLIP[0]["url"]}]
+SOUND = [{"type": "audio", "url": CLIP[0]["url"]}]
+
+
+def senses_of(
+    replies: Replies, shown: Sequence[dict[str, Any]] = HEARD, task: str = "task", **arguments: Any
+) -> dict[str, Any] | str:
+    """What a run of two questions finds, or the sentence that ends it. The second question shows this."""
     with ChatServer(replies) as server:
         server_of_test[:] = [server]
         model = served(server, **{"senses": "check", **arguments})
         try:
-            assert ask(model, Question(1), Question(2)) == ["Nothing."] * 2
+            ask(model, Question(1), Question(2, *shown))
         except SystemExit as ending:
             assert len(server.requests) <= 6
             return str(ending.code)
@@ -206,6 +226,173 @@ def test_a_deaf_and_a_blind_server_end_the_run_with_a_sentence() -> None:
     blind = senses_of(replying(pictures=0, sound=50))
     assert "takes pictures and its model does not get them" in str(blind)
     assert senses_of(replying(pictures=0, sound=0), senses="off") == "off"
+    both = str(senses_of(replying(pictures=0, sound=0)))
+    assert "takes pictures and sounds and its model does not get them" in both
+    assert "serve a model that sees, or run the group humansense_audio, and serve a model that hears" in both
+
+
+@pytest.mark.parametrize(
+    ("pictures", "sound", "shown"), [(32, 0, CLIP), (0, 50, SOUND), (0, 0, [])], ids=["deaf", "blind", "both"]
+)
+def test_what_no_question_needs_ends_no_run(
+    warnings: list[str], pictures: int, sound: int, shown: list[dict[str, Any]]
+) -> None:
+    found = senses_of(replying(pictures, sound), shown)
+    assert isinstance(found, dict)
+    assert "dropped" in (found["sight"], found["sound"])
+    assert any(said.endswith("No question of this run needs them.\n") for said in warnings)
+
+
+def test_a_server_that_takes_sounds_only_is_asked_about_sounds_alone() -> None:
+    """Of its words about pictures, none are given for the sound."""
+
+    def replies(sound: int) -> Replies:
+        def replies(number: int, asked: int) -> Reply:
+            if "image_url" in json.dumps(server_of_test[0].requests[-1]):
+                return refusal(400, "At most 0 image(s) may be provided in one prompt.")
+            return replying(pictures=0, sound=sound)(number, asked)
+
+        return replies
+
+    hearing = senses_of(replies(50), SOUND, concurrency=1)
+    assert isinstance(hearing, dict)
+    assert (hearing["sight"], hearing["sound"]) == ("refused", "arrives")
+    assert "refuses pictures (HTTP 400: At most 0 image(s)" in str(senses_of(replies(50), CLIP, concurrency=1))
+    deaf = str(senses_of(replies(0), SOUND, concurrency=1))
+    assert "takes sounds and its model does not get them. Prompt tokens: text alone" in deaf
+    assert "image" not in deaf
+
+
+def test_a_server_without_time_is_tried_again_and_is_no_server_that_refuses(
+    warnings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retries, "LONGEST_WAIT", 0.001)
+    busy: list[int] = []
+    most = 20
+
+    def replies(number: int, asked: int) -> Reply:
+        is_about_media = "image_url" in json.dumps(server_of_test[0].requests[-1]) and not number
+        if is_about_media and len(busy) < most:
+            busy.append(number)
+            return refusal(429, "Rate limit reached")
+        return replying(pictures=32, sound=50)(number, asked)
+
+    with ChatServer(replies) as server:
+        server_of_test[:] = [server]
+        found = served(server, senses="check", concurrency=1).find_senses()
+    assert len(busy) == 20
+    assert (found.sight, found.sound) == ("arrives", "arrives")
+    monkeypatch.setattr(retries, "LONGEST_WAIT", 0.5)
+    busy, most = [], 1_000_000
+    with ChatServer(replies) as server:
+        server_of_test[:] = [server]
+        found = served(server, senses="check", timeout=2, deadline=2).find_senses()
+    assert (found.sight, found.faults) == ("unknown", {})
+    assert found.because.startswith("The server gave no answer to one question (clip")
+
+
+def test_what_was_found_is_kept_for_a_run_that_asks_nothing(tmp_path: Path) -> None:
+    class Keeping:
+        """Keeps answers in memory."""
+
+        folder, recalled, kept = str(tmp_path / "cache"), 0, 0
+        known: ClassVar[dict[int, Any]] = {}
+
+        def recall(self, request: Request, conversation: Any) -> Recalled:
+            known = self.known.get(request.doc_id)
+            return Recalled("key", known and replace(known, request=request))
+
+        def keep(self, response: Response) -> None:
+            self.known[response.request.doc_id] = response
+
+    def run(model: HumanSenseServer) -> Any:
+        assert [one.text for one in model.generate_until([Question(0)], Keeping())] == ["Nothing."]
+        return model.get_model_info()["senses"]
+
+    with ChatServer(replying(pictures=32, sound=50)) as server:
+        server_of_test[:] = [server]
+        found = run(served(server, senses="check"))
+        assert found["sight"] == "arrives"
+        again = served(server, senses="check")
+        assert run(again) == found
+        assert len(server.requests) == 7
+        for file in (tmp_path / "cache").glob("senses-*.json"):
+            file.write_text("[")
+        assert run(served(server, senses="check")) == "check"
+
+
+def test_reasoning_alone_is_counted_like_an_answer() -> None:
+    def replies(number: int, asked: int) -> Reply:
+        if number or "image_url" not in json.dumps(server_of_test[0].requests[-1]):
+            return replying(0, 0)(number, asked)
+        usage = {"prompt_tokens": 300, "completion_tokens": 16}
+        return message("", None, reasoning_content="I see", usage=usage)
+
+    found = senses_of(replies, CLIP)
+    assert isinstance(found, dict)
+    assert (found["sight"], found["prompt_tokens"]["clip"]) == ("arrives", 300)
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_no_more_questions_are_open_than_the_settings_allow(concurrency: int) -> None:
+    asking: list[int] = []
+
+    def replies(number: int, _: int) -> Reply:
+        asking.append(sum(thread.name.endswith("(ask)") for thread in threading.enumerate()))
+        return answer("Nothing.", when=lambda: server.open == concurrency or len(server.requests) > 3)
+
+    with ChatServer(replies) as server:
+        served(server, concurrency=concurrency).find_senses()
+        assert (max(asking), server.most_open, len(server.requests)) == (concurrency, concurrency, 6)
+
+
+def test_of_several_processes_the_first_asks() -> None:
+    with ChatServer(replying(pictures=0, sound=0)) as server:
+        server_of_test[:] = [server]
+        model = served(server, senses="check")
+        model._rank = 1
+        assert ask(model, Question(1, *CLIP)) == ["Nothing."]
+        assert len(server.requests) == 1
+
+
+def test_the_end_of_a_run_ends_the_questions_about_a_server_that_hangs() -> None:
+    ended = threading.Event()
+    with ChatServer(lambda number, _: answer("Nothing.", when=ended.is_set)) as server:
+        model = served(server, senses="check")
+        asking = threading.Thread(target=lambda: found.append(find_senses(model.client, model.reader, ended)))
+        found: list[Any] = []
+        before = {*threading.enumerate()}
+        asking.start()
+        until(lambda: server.open == 4)
+        started = {*threading.enumerate()} - before - {asking}
+        assert all(thread.daemon for thread in started), "another one holds the end of the program"
+        ended.set()
+        all_ended([asking])
+        assert found == [None]
+        assert len(server.requests) == 4
+
+
+@pytest.mark.slow
+def test_after_sigterm_a_run_ends_while_the_server_hangs() -> None:
+    over, arrived = threading.Event(), threading.Event()
+    program = (
+        "from tests.models.test_server import Question; from lmms_humansense.models.server import HumanSenseServer\n"
+        "model = HumanSenseServer(base_url=URL, model='m', media='frames', media_workers=0)\n"
+        "model.task_dict = {'task': {'test': [None]}}\n"
+        "list(model.generate_until([Question(1)]))"
+    )
+
+    def replies(number: int, _: int) -> Reply:
+        if server.open == 4:
+            arrived.set()
+        return answer("Nothing.", when=over.is_set)
+
+    with ChatServer(replies) as server:
+        run = subprocess.Popen([sys.executable, "-c", program.replace("URL", repr(server.url))])
+        assert arrived.wait(5 * LIMIT), "imports take a while on a busy machine"
+        run.terminate()
+        assert run.wait(timeout=LIMIT / 2) == EXIT_INCOMPLETE
+        over.set()
 
 
 def test_a_server_that_refuses_sounds_ends_the_run_with_its_own_words() -> None:
@@ -267,6 +454,44 @@ def test_a_vllm_server_is_asked_what_it_serves(marks: str, version: str, family:
     with ChatServer(lambda number, _: answer("B"), addresses=vllm_addresses(marks, "0.33.0")) as newer:
         ours, theirs = model.identity(), served(newer, media="vllm").identity()
         assert {name for name in ours if ours[name] != theirs[name]} == {"base_url", "vllm_server"}
+
+
+@pytest.mark.parametrize("address", ["/version", "/tokenize"])
+def test_a_vllm_server_without_time_is_asked_again(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setattr(retries, "FIRST_WAIT", 0.001)
+    addresses, failures = vllm_addresses("<|VIDEO|><|AUDIO|>", "0.32.0+humansense"), [2]
+    right = addresses[address]
+
+    def faulty(sent: Any) -> Any:
+        failures[0] -= 1
+        return refusal(503, "starting") if failures[0] >= 0 else right(sent)
+
+    addresses[address] = faulty
+    with ChatServer(lambda number, _: answer("B"), addresses=addresses) as server:
+        assert served(server, media="vllm").get_model_info()["vllm_server"]["mended"]
+        failures[0] = 1000
+        with pytest.raises(ValueError, match=rf"its address {address} cannot be used \(HTTP 503: starting\)"):
+            served(server, media="vllm")
+        assert failures[0] == 1000 - retries.MOST_TRIES
+
+
+def test_an_address_that_is_not_for_everyone_is_as_good_as_none() -> None:
+    addresses = {name: lambda _: refusal(403) for name in ("/version", "/tokenize")}
+    with ChatServer(lambda number, _: answer("B"), addresses=addresses) as server:
+        named = served(server, media="vllm", family="qwen2_5_omni").get_model_info()["vllm_server"]
+        assert named == {"family": "qwen2_5_omni", "version": None, "mended": False}
+
+
+def test_a_server_that_sends_everything_elsewhere_is_refused_at_the_start() -> None:
+    elsewhere: dict[str, Any] = {"/v1/models": lambda _: Reply("{}", 308, Location="https://other.example/api/models")}
+    with (
+        ChatServer(lambda number, _: answer("B"), addresses=elsewhere) as server,
+        pytest.raises(ValueError, match=r"\(HTTP 308: .*\); give base_url=https://other.example/api instead\."),
+    ):
+        served(server)
+    moved: dict[str, Any] = {"/v1/models": lambda _: Reply("{}", 307, Location="/v1/models/")}
+    with ChatServer(lambda number, _: answer("B"), addresses=moved) as server:
+        assert ask(served(server), Question(1)) == ["B"]
 
 
 def test_a_server_that_does_not_say_what_it_serves_needs_a_name() -> None:

@@ -147,7 +147,7 @@ CHANGED: dict[str, tuple[dict[str, Any], str, str]] = {
     "engine": (
         {"model_info": {**AS_RELEASED, "engine": "vllm", "vllm_mends": {"one": "applied", "two": "off"}}},
         "engine",
-        "vLLM not reported, not corrected: two (off); answers to heard clips may differ: TR 4",
+        "vLLM not reported, not corrected: two (off)",
     ),
     "corrected server": (
         {
@@ -163,12 +163,17 @@ CHANGED: dict[str, tuple[dict[str, Any], str, str]] = {
     "server": (
         {"model_info": {**AS_RELEASED, "media": "vllm", "vllm_server": {"version": "0.32.0", "mended": False}}},
         "engine",
-        "vLLM 0.32.0, not corrected: positions of heard clips, ends of sounds; answers to heard clips may differ: TR 4",
+        "vLLM 0.32.0, not corrected: all of its faults",
     ),
     "senses": (
         {"model_info": {**AS_RELEASED, "senses": {"sight": "arrives", "sound": "unknown"}}},
         "senses",
         "not known whether sounds arrive at the model",
+    ),
+    "senses not asked": (
+        {"model_info": {**AS_RELEASED, "senses": "check"}},
+        "senses",
+        "not checked (earlier runs had all answers)",
     ),
     "senses off": ({"model_info": {**AS_RELEASED, "senses": "off"}}, "senses", "not checked (senses=off)"),
     "no temperature": (
@@ -189,9 +194,19 @@ def test_a_setting_that_differs_is_listed(what: str, tmp_path: Path) -> None:
     assert here in listed(run_of(tmp_path, count=4, tasks="TR", **changes))[setting][0]
 
 
-def edited(folder: Path, code: str, edit: Any) -> Run:
+def test_samples_that_a_fault_of_vllm_concerns_are_counted(tmp_path: Path) -> None:
+    def mark(sample: Any) -> None:
+        sample["token_counts"][0]["vllm_faults"] = ["one", "two"] if sample["doc_id"] else ["one"]
+
+    server = {"version": "0.32.0+humansense", "mended": True}
+    run = edited(tmp_path, "TR", mark, model_info={**AS_RELEASED, "media": "vllm", "vllm_server": server})
+    counted = "answers that may differ: one (TR 4); two (TR 3)"
+    assert listed(run)["engine"][0] == f"vLLM 0.32.0+humansense, its other faults corrected; {counted}"
+
+
+def edited(folder: Path, code: str, edit: Any, **changes: Any) -> Run:
     """A run whose samples of one task are changed in place by `edit`."""
-    run_of(folder, count=4)
+    run_of(folder, count=4, **changes)
     (path,) = folder.glob(f"*_{code.lower()}.jsonl")
     samples = [json.loads(line) for line in path.read_text().splitlines()]
     for sample in samples:

@@ -3,6 +3,7 @@
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from lmms_humansense.models.endpoint.encoder import EndpointEncoder
 from lmms_humansense.models.endpoint.runner import EndpointRunner
 from lmms_humansense.models.endpoint.senses import fault_of, find_senses
 from lmms_humansense.models.endpoint.settings import EndpointSettings
+from lmms_humansense.models.inputs.vllm_faults import BETWEEN, ENDS, ORDER, PARTS, POSITIONS
 from lmms_humansense.models.local.settings import read_local_settings
 from lmms_humansense.models.runtime.pipeline import Pipeline
 from lmms_humansense.models.runtime.request import Request, Response
@@ -25,6 +27,7 @@ from lmms_humansense.tasks.humansense.variants import BENCHMARK
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
 from tests.helpers.commands import run
 from tests.helpers.ledgers import open_ledger
+from tests.helpers.proxies import proxy
 from tests.helpers.vllm_runs import (
     Answered,
     between_whole_positions,
@@ -120,15 +123,29 @@ def between(checkpoint: Callable[[str], Path]) -> set[str]:
     return between_whole_positions(settings, requests_of(asked_on("true")))
 
 
+@cache
+def faults_by_question(settings: EndpointSettings) -> dict[str, tuple[str, ...]]:
+    """The faults of vLLM that each question is marked with."""
+    encoder = EndpointEncoder(settings, EndpointClient(settings).vllm_server())
+    requests = requests_of(asked_on(settings.time_axis))
+    return {
+        request.task: encoder.encode([encoder.read(request.messages())])[0].stats.vllm_faults for request in requests
+    }
+
+
 # The tests are in the order of their servers, each of which takes minutes to start.
 
 
 def test_qwen3_omni_on_the_true_axis_differs_only_between_whole_positions(
     server_of: ServerOf, differing: DifferingOf, between: set[str]
 ) -> None:
-    prompts, answers = differing(settings_for(server_of(QWEN3, True, TRUST), time_axis="true"), QWEN3)
+    settings = settings_for(server_of(QWEN3, True, TRUST), time_axis="true")
+    prompts, answers = differing(settings, QWEN3)
     assert not prompts
     assert answers <= between
+    marked = faults_by_question(settings)
+    assert {name for name, faults in marked.items() if faults} == between
+    assert {fault for faults in marked.values() for fault in faults} == {BETWEEN}
 
 
 @pytest.mark.parametrize(("family", "axis"), [(QWEN3, "release"), (QWEN2_5, "release"), (QWEN2_5, "true")])
@@ -146,7 +163,10 @@ def settings(server_of: ServerOf) -> Callable[..., EndpointSettings]:
 
 
 def test_64_requests_at_once(settings: Callable[..., EndpointSettings], local_of: LocalOf) -> None:
-    responses = run_served(settings(concurrency=64), requests_of(questions()))
+    given = settings(concurrency=64)
+    with proxy(given.base_url, together=64) as counting:
+        responses = run_served(replace(given, base_url=counting.url), requests_of(questions()))
+    assert counting.most_open == 64
     theirs = local_of("qwen2_5_omni", "release")
     assert {name: one.text for name, one in responses.items()} == {name: one.text for name, one in theirs.items()}
     assert {name: one.input_tokens for name, one in responses.items()} == {
@@ -243,19 +263,27 @@ def test_without_the_package_only_heard_clips_differ(server_of: ServerOf, differ
     settings = settings_for(server_of(QWEN2_5, False, TRUST), time_axis=axis)
     assert not EndpointClient(settings).vllm_server().mended
     prompts, answers = differing(settings, QWEN2_5)
-    about_heard_clips = {name for name, said in questions().items() if heard(said)}
+    marked = faults_by_question(settings)
     assert answers
-    assert answers <= about_heard_clips
-    assert prompts <= (about_heard_clips if axis == "true" else set())
+    assert answers <= {name for name, faults in marked.items() if POSITIONS in faults}
+    assert prompts <= {name for name, faults in marked.items() if ORDER in faults}
+    assert {name for name, faults in marked.items() if faults} == {
+        name for name, said in asked_on(axis).items() if heard(said)
+    }
 
 
 @pytest.mark.parametrize("axis", ["release", "true"])
 def test_qwen3_omni_without_the_package(
     server_of: ServerOf, differing: DifferingOf, between: set[str], axis: str
 ) -> None:
-    prompts, answers = differing(settings_for(server_of(QWEN3, False, TRUST), time_axis=axis), QWEN3)
+    settings = settings_for(server_of(QWEN3, False, TRUST), time_axis=axis)
+    prompts, answers = differing(settings, QWEN3)
     assert not prompts
     assert answers <= (between if axis == "true" else set())
+    marked = faults_by_question(settings)
+    assert {name for name, faults in marked.items() if BETWEEN in faults} == (between if axis == "true" else set())
+    assert all((POSITIONS in faults) == (axis == "true" and PARTS in faults) for faults in marked.values())
+    assert any(faults == (ENDS,) for faults in marked.values())
 
 
 def test_a_server_without_the_flag_or_without_pictures_is_stopped_by_name(server_of: ServerOf) -> None:
@@ -267,7 +295,9 @@ def test_a_server_without_the_flag_or_without_pictures_is_stopped_by_name(server
         settings = settings_for(server, media=media)
         client = EndpointClient(settings)
         encoder = EndpointEncoder(settings, client.vllm_server() if media == "vllm" else None)
-        fault = fault_of(find_senses(client, encoder), settings)
+        found = find_senses(client, encoder)
+        assert found is not None
+        fault = fault_of(found, settings)
         assert fault is not None
         assert said in fault
     done = run(

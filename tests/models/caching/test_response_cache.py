@@ -24,6 +24,7 @@ from lmms_humansense.demo.tiny_model import write_tiny_model
 from lmms_humansense.models import chat, omni
 from lmms_humansense.models.caching.response_cache import AnswerCache, EarlierRuns, _restored
 from lmms_humansense.models.chat import FAILURE_MARK
+from lmms_humansense.models.inputs.stats import MediaStats
 from lmms_humansense.models.local import description as descriptions
 from lmms_humansense.models.local import engine as engines
 from lmms_humansense.models.media.digests import FileDigests, SeenFile
@@ -451,9 +452,11 @@ def test_how_an_answer_ended_is_kept(model: HumanSenseOmni, asked: Asked, cache:
 def test_all_that_a_server_says_of_an_answer_is_kept(cache: Path) -> None:
     first = opened(cache)
     first._identity = "x" * 64
+    stats = MediaStats(4, 1.5, 2.0, "true", ("one", "two"))
     for number, truncated in enumerate((True, False, None)):
         asked = Request("task", number, GENERATION, list)
-        first.keep(Response(asked, "B", 3, 4, key=f"key {number}", truncated=truncated, reasoning="A or B?"))
+        response = Response(asked, "B", 3, 4, stats, key=f"key {number}", truncated=truncated, reasoning="A or B?")
+        first.keep(response)
     first.finalize(success=True)
     again = EarlierRuns(cache, cache / "no run")
     for number, truncated in enumerate((True, False, None)):
@@ -462,6 +465,7 @@ def test_all_that_a_server_says_of_an_answer_is_kept(cache: Path) -> None:
         restored = _restored(asked, found, (), None)
         assert restored is not None
         assert (restored.text, restored.truncated, restored.reasoning) == ("B", truncated, "A or B?")
+        assert restored.stats == stats
     again.close()
 
 

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import wave
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from lmms_humansense.models.endpoint.payload import Payload
 from lmms_humansense.models.endpoint.settings import read_endpoint_settings
 from lmms_humansense.models.endpoint.vllm import MENDED, VllmServer, heard_as, identity_of, movie
 from lmms_humansense.models.inputs.omni_families import QWEN2_5_OMNI, QWEN3_OMNI
+from lmms_humansense.models.inputs.vllm_faults import BETWEEN, ENDS, PARTS, POSITIONS, faults_of
 from lmms_humansense.models.local.engine import Engine
 from lmms_humansense.models.local.settings import read_local_settings
 from lmms_humansense.models.runtime.request import EncodingResult, bytes_of
@@ -264,7 +266,16 @@ def test_vllm_gets_exactly_what_the_local_model_gets(name: str, axis: str, engin
         assert processor.get("fps") == local.rates[0]
     elif local.sounds:
         assert np.array_equal(exact_waveform(media[0]), local.sounds[0])
-    assert result.stats == local.stats
+    faults = faults_of(local, "qwen2_5_omni")
+    assert result.stats == replace(local.stats, vllm_faults=faults)
+    assert bool(faults) == local.interleaved
+
+
+def test_what_a_server_may_do_otherwise_is_noted_with_each_sample() -> None:
+    for version, faults in (("0.32.0", (POSITIONS, PARTS, ENDS, BETWEEN)), ("0.32.0" + MENDED, (BETWEEN,))):
+        settings = encoder_for("vllm", time_axis="true").settings
+        (result,) = sent(EndpointEncoder(settings, VllmServer(QWEN3_OMNI, version)), messages_of("tr"))
+        assert result.stats.vllm_faults == faults
 
 
 def test_qwen3_omni_gets_its_own_sizes_and_rate_and_no_system_prompt() -> None:

@@ -21,6 +21,7 @@ from loguru import logger
 from lmms_humansense.models.endpoint import client as client_module
 from lmms_humansense.models.endpoint import limiter as limiter_module
 from lmms_humansense.models.endpoint import outage as outage_module
+from lmms_humansense.models.endpoint import retries as retries_module
 from lmms_humansense.models.endpoint import runner as runner_module
 from lmms_humansense.models.endpoint.client import EndpointClient
 from lmms_humansense.models.endpoint.encoder import EndpointEncoder
@@ -73,7 +74,7 @@ def runner_for(settings: EndpointSettings, ledger: Ledger, guard: SigtermGuard |
 @pytest.fixture
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the waits before another try short."""
-    monkeypatch.setattr(runner_module, "_FIRST_WAIT", 0.01)
+    monkeypatch.setattr(retries_module, "FIRST_WAIT", 0.01)
 
 
 class Clock:
@@ -254,6 +255,17 @@ def test_a_request_that_cannot_succeed_is_sent_once(reply: Reply, reason: str) -
     assert (ledger.lost, server.asked[0]) == ([0], 1)
 
 
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_request_that_is_sent_elsewhere_fails_and_says_where(status: int) -> None:
+    (one,), _, server, _ = answer_all(lambda number, _: Reply("", status, Location="/v2/chat/completions"))
+    host = server.url.removesuffix("/v1")
+    assert one.error == (
+        f"RefusedError: base_url={server.url} sends to another address (HTTP {status}: {host}/v2/chat/completions); "
+        "give base_url= the address of the server itself"
+    )
+    assert sum(server.asked.values()) == 1
+
+
 def test_models_that_take_other_arguments_get_them(quickly: None) -> None:
     def replies(number: int, time: int) -> Reply:
         asked_with = server.requests[-1]
@@ -384,7 +396,7 @@ def test_the_wait_that_the_server_asks_for_is_kept(clock: Clock) -> None:
     assert text_and_tokens(one) == ("A", 2)
     assert runner.usage.retries == 1
     (wait,) = clock.waits
-    assert 7 < wait <= 7 + runner_module._FIRST_WAIT
+    assert 7 < wait <= 7 + retries_module.FIRST_WAIT
 
 
 def test_waits_grow_and_are_random() -> None:
@@ -394,7 +406,7 @@ def test_waits_grow_and_are_random() -> None:
 
     def waits(attempt: int) -> list[float]:
         State.attempt_number = attempt
-        return [runner_module._wait(State()) for _ in range(200)]  # type: ignore[arg-type]
+        return [retries_module.pause(State()) for _ in range(200)]  # type: ignore[arg-type]
 
     for attempt, longest in ((1, 0.5), (2, 1), (5, 8), (30, 60)):
         drawn = waits(attempt)

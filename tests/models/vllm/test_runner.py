@@ -3,12 +3,14 @@
 import os
 import signal
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lmms_humansense.models.inputs.vllm_faults import PARTS, POSITIONS, corrected_by
 from lmms_humansense.models.local.engine import Engine
 from lmms_humansense.models.local.families.base import Answer
 from lmms_humansense.models.local.settings import read_local_settings
@@ -34,6 +36,7 @@ class InThisProcess:
         self.settings = local.settings
         self.encoder = VllmEncoder(local.settings, "qwen2_5_omni")
         self.capacity = 4
+        self.corrected = corrected_by({POSITIONS: "applied"})
         self.open: dict[str, tuple[VllmPrompt, Mapping[str, Any]]] = {}
         self.most = 0
         self.aborted: list[str] = []
@@ -84,6 +87,14 @@ def questions(count: int = 12) -> list[Request]:
 
 def runner(engine: Any, workers: WorkerPool | None = None, ledger: Ledger | None = None) -> VllmRunner:
     return VllmRunner(engine, workers, ledger or open_ledger(), SigtermGuard())
+
+
+def test_a_response_is_marked_with_the_faults_that_are_not_corrected(engine: Any) -> None:
+    heard = question(0, COUNT / "parade.mp4")
+    messages: Any = list(heard.messages())
+    messages[0]["content"].insert(1, {"type": "audio", "url": str(COUNT / "parade.mp4")})
+    silent, loud = runner(engine).run([question(1, COUNT / "park.mp4"), replace(heard, messages=lambda: messages)])
+    assert (silent.stats.vllm_faults, loud.stats.vllm_faults) == ((), (PARTS,))
 
 
 def answers(responses: list[Response]) -> list[tuple[str | None, int, int]]:
