@@ -185,12 +185,16 @@ class HumanSenseOmni(ChatModel):
 
         Raises:
             SystemExit: The checkpoint cannot be loaded.
+            Terminated: The process got SIGTERM.
             RunStopped: Its files are not those that the keys of answers name.
         """
+        seed = torch.initial_seed()  # before the engine, which may set its own
         try:
             self.start_workers(self._make_encoder, self._device)
-            loaded = self._current()
+            with guard.waiting():  # also for vLLM's processes, whose answers never come if SIGTERM has ended them
+                loaded = self._current()
         except ValueError as error:
+            guard.check_late()  # they may have been ended by SIGTERM
             raise SystemExit(f"HumanSense: {error}") from error
         if self._is_another_checkpoint():
             raise RunStopped(
@@ -199,7 +203,7 @@ class HumanSenseOmni(ChatModel):
             )
         loaded.encoder.system_prompt = self._reader.system_prompt
         if isinstance(loaded, VllmEngine):
-            return VllmRunner(loaded, self._workers, ledger, guard)
+            return VllmRunner(loaded, self._workers, ledger, guard, seed)
         return LocalRunner(loaded, self._workers, ledger, guard)
 
     def _is_another_checkpoint(self) -> bool:

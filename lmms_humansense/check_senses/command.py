@@ -35,8 +35,9 @@ def check_senses(model: str, model_args: str) -> int:
     console = Console(highlight=False, soft_wrap=True)
     try:
         found = _found(model, model_args)
-    except SystemExit as ending:
-        console.print(str(ending.code).removeprefix("HumanSense: "), style="red", markup=False)
+    except (SystemExit, ValueError) as ending:
+        reason = str(ending.code) if isinstance(ending, SystemExit) else str(ending)
+        console.print(reason.removeprefix("HumanSense: "), style="red", markup=False)
         return DEAF_OR_BLIND
     console.print(f"pictures: {_MEANING[found.sight]}\nsounds: {_MEANING[found.sound]}\n{found.because}", markup=False)
     return DEAF_OR_BLIND if "dropped" in (found.sight, found.sound) else 0

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
@@ -70,6 +71,16 @@ class SigtermGuard:
         """
         if self._received:
             raise Terminated
+
+    def check_late(self) -> None:
+        """Check for SIGTERM after something broke. A signal to a group of processes may reach another one of it first.
+
+        Raises:
+            Terminated: The process got SIGTERM, before or soon after the call.
+        """
+        if not self._received:
+            time.sleep(WAKE_INTERVAL)
+        self.check()
 
     @contextmanager
     def waiting(self) -> Iterator[None]:

@@ -20,7 +20,8 @@ _WITHOUT_EFFECT = {
     "gpu_memory_utilization", "kv_cache_memory_bytes", "max_num_seqs", "max_num_batched_tokens", "disable_log_stats",
     "enable_prefix_caching", "enable_chunked_prefill", "enforce_eager", "seed", "download_dir", "use_tqdm_on_load",
 }  # fmt: skip
-"""Arguments of vLLM that answers do not depend on, except for the last bits of half precision."""
+"""Arguments of vLLM that answers do not depend on, except for the last bits of half precision, and unless a fault of
+vLLM is not corrected: then answers depend on where steps end, and on what else is asked."""
 
 
 def description(settings: VllmSettings, loading: Loading, reader: LocalReader, config: Any = None) -> dict[str, Any]:
@@ -71,12 +72,15 @@ def identity(settings: VllmSettings, described: Mapping[str, Any], files: FileDi
     Returns:
         What distinguishes the answers of this model from those of others. JSON can represent it.
     """
+    corrected = set(described["vllm_mends"].values()) <= {"applied"}
     names = ("engine", "model_type", "dtype", "quantization", "tensor_parallel_size", "vllm_mends", "versions")
     arguments = {name: settings.engine_args[name] for name in sorted(settings.engine_args)}
     others = modules_of_others(family_of(described["model_type"]))
     return {
         **{name: described[name] for name in names},
-        "engine_args": {name: repr(value) for name, value in arguments.items() if name not in _WITHOUT_EFFECT},
+        "engine_args": {
+            name: repr(value) for name, value in arguments.items() if not (corrected and name in _WITHOUT_EFFECT)
+        },
         "checkpoint": checkpoint_digest(described, files),
         "code": [digest_of_code("local", left_out=others), digest_of_code("vllm")],
         "frame_limits": frame_limits(),

@@ -20,6 +20,7 @@ from .description import description
 from .encoder import VllmEncoder
 from .prompts import VllmPrompt
 from .settings import VllmSettings
+from .worker import Asked
 
 _MOST_PROBABLE = 20
 """How many probabilities of a token vLLM tells, by default."""
@@ -30,6 +31,9 @@ KNOWN_ARGUMENTS = KNOWN - {"length_penalty", "no_repeat_ngram_size"}
 _OF_LAUNCHERS = ("RANK", "LOCAL_RANK", "GROUP_RANK", "ROLE_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR",
                  "MASTER_PORT")  # fmt: skip
 """Variables of torchrun and accelerate about their own processes. An engine's processes are others."""
+
+_TO_RAY = "VLLM_RAY_EXTRA_ENV_VARS_TO_COPY"
+"""Names, separated by commas, the variables that vLLM's processes get on the nodes of Ray besides vLLM's own."""
 
 
 class VllmEngine:
@@ -52,7 +56,7 @@ class VllmEngine:
             loading: What `plan` returned for them.
 
         Raises:
-            ValueError: The engine cannot start. The message is one sentence that names the checkpoint.
+            ValueError: The engine cannot start, or its processes lack corrections. The message is one sentence.
         """
         self.settings = settings
         self.device = loading.device
@@ -65,6 +69,7 @@ class VllmEngine:
         self.capacity = int(config.scheduler_config.max_num_seqs)
         self.info = description(settings, loading, self.encoder, config)
         self.corrected = corrected_by(self.info["vllm_mends"])
+        self._ask_workers()
 
     def fitting(self, prompt: VllmPrompt) -> VllmPrompt:
         """Return the prompt unchanged if it fits into the model's context, with at least one new token.
@@ -79,18 +84,20 @@ class VllmEngine:
             )
         return prompt
 
-    def add(self, name: str, prompt: VllmPrompt, generation_kwargs: Mapping[str, Any]) -> None:
+    def add(self, name: str, prompt: VllmPrompt, generation_kwargs: Mapping[str, Any], seed: int = 0) -> None:
         """Give the engine a prompt.
 
         Args:
             name: Names the prompt in `step`. It must not be that of another prompt without an answer.
             prompt: The prompt. The engine's process gets a copy of its tensors.
             generation_kwargs: The arguments of generation, as a task gives them.
+            seed: What a sampled answer is drawn with, below 2**63.
 
         Raises:
             ValueError: vLLM refuses the prompt or the arguments.
         """
-        self._engine.add_request(name, self._input(prompt), self._sampling(generation_kwargs))
+        with _refusals():
+            self._engine.add_request(name, self._input(prompt), self._sampling(generation_kwargs, seed))
 
     def step(self) -> list[tuple[str, Answer | ValueError]]:
         """Wait until the engine has made a step.
@@ -102,14 +109,19 @@ class VllmEngine:
         return [(output.request_id, self._answer(output)) for output in self._engine.step() if output.finished]
 
     def senses(self) -> Senses:
-        """Find out from the largest logarithms of probabilities which media have an effect on the model's answers."""
+        """Find out from the largest logarithms of probabilities which media have an effect on the model's answers.
+
+        Raises:
+            ValueError: The questions do not fit into the model's context, or vLLM refuses them.
+        """
         from vllm import SamplingParams
 
         one_token = SamplingParams(max_tokens=1, temperature=0.0, logprobs=_MOST_PROBABLE)
         outcomes = {}
         for name, question in probes(sees=self.encoder.family.sees).items():
-            prompt = self.encoder.prompt(question)
-            self._engine.add_request(name, self._input(prompt), one_token)
+            prompt = self.fitting(self.encoder.prompt(question))
+            with _refusals():
+                self._engine.add_request(name, self._input(prompt), one_token)
             finished = [
                 output for _ in iter(self._engine.has_unfinished_requests, False) for output in self._engine.step()
             ]
@@ -121,6 +133,17 @@ class VllmEngine:
     def abort(self, names: list[str]) -> None:
         """Let the engine drop prompts without an answer."""
         self._engine.abort_request(names)
+
+    def _ask_workers(self) -> None:
+        """Make sure that all workers, which may be on other machines, have the corrections that results name."""
+        wanted = {name for name, state in self.info["vllm_mends"].items() if state == "applied"}
+        lacking = wanted - set.intersection(*map(set, self._engine.collective_rpc("humansense_mends")))
+        if lacking:
+            self.close()
+            raise ValueError(
+                f"Not all of vLLM's workers correct its faults ({', '.join(sorted(lacking))}): install the same "
+                f"lmms-humansense on all nodes and set {mends.VARIABLE}=1 there, or give vllm_mends=off."
+            )
 
     def close(self) -> None:
         """End the processes of the engine."""
@@ -146,13 +169,13 @@ class VllmEngine:
             places.setdefault(medium.kind, []).append(PlaceholderRange(medium.offset, medium.length, medium.tokens))
         return mm_input(ids, items, identities, places)
 
-    def _sampling(self, generation_kwargs: Mapping[str, Any]) -> Any:
+    def _sampling(self, generation_kwargs: Mapping[str, Any], seed: int) -> Any:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
         stops = stops_of(generation_kwargs)
         return SamplingParams(
-            **sampling_arguments(generation_kwargs),
+            **sampling_arguments(generation_kwargs, seed),
             stop=stops,
             stop_token_ids=self._ends,
             detokenize=bool(stops),
@@ -192,16 +215,29 @@ def plan(settings: VllmSettings) -> Loading:
         "generation_config": "vllm",  # only a task says how answers are generated
         "mm_processor_cache_gb": 0,  # media are processed once for all questions about them, before vLLM gets them
         "disable_log_stats": True,
+        "worker_extension_cls": f"{Asked.__module__}.{Asked.__qualname__}",
         **({"enforce_eager": True} if on_cpu else {}),  # compiling takes minutes there
     }
     return Loading(settings.pretrained, config, device, {**arguments, **settings.engine_args})
 
 
-def sampling_arguments(generation_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Within this context, what vLLM says about a single prompt is a ValueError: its own errors are none."""
+    from vllm.exceptions import VLLMClientError
+
+    try:
+        yield
+    except (VLLMClientError, TypeError) as error:
+        raise ValueError(f"vLLM refuses the question: {error}") from error
+
+
+def sampling_arguments(generation_kwargs: Mapping[str, Any], seed: int = 0) -> dict[str, Any]:
     """Return the arguments of vLLM's `SamplingParams`, without those that end a response early.
 
     Args:
         generation_kwargs: The arguments of generation, as a task gives them.
+        seed: What a sampled answer is drawn with.
 
     Returns:
         The arguments by name.
@@ -213,6 +249,8 @@ def sampling_arguments(generation_kwargs: Mapping[str, Any]) -> dict[str, Any]:
     if given["num_beams"] > 1:
         raise ValueError(f"num_beams={given['num_beams']}: engine=vllm has no beam search; engine=local has.")
     sampled = {name: given[name] for name in ("top_p", "top_k") if given[name] is not None}
+    if given["do_sample"]:
+        sampled["seed"] = seed
     return {
         "max_tokens": given["max_new_tokens"],
         "min_tokens": int(given.get("min_new_tokens", 0)),
@@ -255,7 +293,8 @@ def _environment(settings: VllmSettings, device: torch.device) -> Iterator[None]
     changes: dict[str, str | None] = {
         plugin.OWNER: str(os.getpid()),
         mends.VARIABLE: "1" if settings.vllm_mends == "on" else "0",
-        "VLLM_WORKER_MULTIPROCESSING_METHOD": "spawn",  # this process has threads, and copies would load no plugin
+        _TO_RAY: ",".join(filter(None, [os.environ.get(_TO_RAY), mends.VARIABLE])),
+        "VLLM_WORKER_MULTIPROC_METHOD": "spawn",  # this process has threads, and copies would load no plugin
     }
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and device.type == "cuda":
         changes["CUDA_VISIBLE_DEVICES"] = ",".join(own_gpus(settings, torch.cuda.device_count()))

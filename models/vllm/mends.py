@@ -9,7 +9,7 @@ import importlib
 import inspect
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from itertools import pairwise, zip_longest
@@ -27,20 +27,26 @@ MENDED = "+humansense"
 
 _QWEN2_5 = "vllm.model_executor.models.qwen2_5_omni_thinker"
 _QWEN3 = "vllm.model_executor.models.qwen3_omni_moe_thinker"
+_PROCESSOR = "transformers.models.qwen2_5_omni.processing_qwen2_5_omni"
+
+
+Replacement = tuple[Any, str, Callable[[Any], Any]]
+"""A class or module, the name of one of its functions, and what makes the new function of the original one."""
 
 
 @dataclass(frozen=True)
 class Mend:
-    """A correction of one module of vLLM.
+    """A correction of vLLM.
 
     Attributes:
         name: What it corrects, for results and messages.
         model_types: The types of checkpoints that need it with engine=vllm. None of them if only a server needs it,
             which makes its inputs itself.
-        module: The module.
-        sources: The functions of the module that it was written for.
+        module: The module that it corrects.
+        sources: The functions that it was written for, each as "module:name": those that it replaces, those that call
+            them, and those that it calls.
         digest: SHA-256 of their source.
-        change: Makes the correction.
+        replacements: Takes the module, and says which functions are replaced.
     """
 
     name: str
@@ -48,7 +54,7 @@ class Mend:
     module: str
     sources: tuple[str, ...]
     digest: str
-    change: Callable[[Any], None]
+    replacements: Callable[[Any], Iterator[Replacement]]
 
 
 def apply() -> None:
@@ -80,8 +86,8 @@ def states(model_type: str, wanted: bool) -> dict[str, str]:
         wanted: Whether they are asked for.
 
     Returns:
-        For each correction that concerns the model: "applied", "off", or "not applied" if the source is another one, or
-        if vLLM does not load the plugin.
+        For each correction that concerns the model: "applied", "off", or "not applied" if the source is another one, if
+        it cannot be made, or if vLLM does not load the plugin.
     """
     concerned = [mend for mend in MENDS if model_type.removesuffix("_thinker") in mend.model_types]
     if not wanted:
@@ -90,6 +96,11 @@ def states(model_type: str, wanted: bool) -> dict[str, str]:
         logger.warning("vLLM does not load the plugin of lmms-humansense, so its faults are not corrected.")
         return dict.fromkeys((mend.name for mend in concerned), "not applied")
     return {mend.name: "applied" if _applied(mend) else "not applied" for mend in concerned}
+
+
+def made() -> list[str]:
+    """The names of the corrections that this process has."""
+    return [name for name, applied in _done.items() if applied]
 
 
 def _is_called() -> bool:
@@ -101,17 +112,17 @@ def _is_called() -> bool:
 
 
 def source_digest(mend: Mend) -> str:
-    """Compute the digest of the installed source that a correction changes; "" if vLLM no longer has it."""
+    """Compute the digest of the installed source that a correction was written for; "" if some of it is missing."""
     try:
-        module = importlib.import_module(mend.module)
-        return hashlib.sha256("".join(_source(module, name) for name in mend.sources).encode()).hexdigest()
-    except (ImportError, AttributeError, OSError):
+        return hashlib.sha256("".join(map(_source, mend.sources)).encode()).hexdigest()
+    except (ImportError, AttributeError, OSError, TypeError):
         return ""
 
 
-def _source(module: Any, name: str) -> str:
-    found = module
-    for part in name.split("."):
+def _source(name: str) -> str:
+    module, _, path = name.partition(":")
+    found: Any = importlib.import_module(module)
+    for part in path.split("."):
         found = getattr(found, part)
     return inspect.getsource(getattr(found, "mended", found))
 
@@ -122,35 +133,46 @@ _done: dict[str, bool] = {}
 def _applied(mend: Mend) -> bool:
     """Make a correction, unless this process has it already. Returns whether it is made."""
     if mend.name not in _done:
-        _done[mend.name] = source_digest(mend) == mend.digest
-        if _done[mend.name]:
-            mend.change(importlib.import_module(mend.module))
-        else:
+        _done[mend.name] = False
+        reason = "its source is not the one that lmms-humansense corrects"
+        if source_digest(mend) == mend.digest:
+            try:
+                _make(mend)
+                _done[mend.name] = True
+            except Exception as error:  # an error here would end every process of vLLM
+                reason = f"{type(error).__name__}: {error}"
+        if not _done[mend.name]:
             logger.warning(
-                "This release of vLLM has another source for the {} than the one that lmms-humansense corrects, so it "
-                "is left as it is; docs/vllm.md says what may be wrong.", mend.name,
+                "The {} are left as this release of vLLM has them, because {}; docs/vllm.md says what may be wrong.",
+                mend.name, reason,
             )  # fmt: skip
     return _done[mend.name]
 
 
-def _replace(owner: Any, name: str, made: Callable[[Any], Any]) -> None:
-    original = getattr(owner, name)
-    new = made(original)
-    getattr(new, "__func__", new).mended = original
-    setattr(owner, name, new)
+def _make(mend: Mend) -> None:
+    """Make all replacements of a correction, or none of them."""
+    new = []
+    for owner, name, made in mend.replacements(importlib.import_module(mend.module)):
+        original = getattr(owner, name)
+        function = made(original)
+        plain: Any = getattr(function, "__func__", function)
+        plain.mended = original
+        new.append((owner, name, function))
+    for owner, name, function in new:
+        setattr(owner, name, function)
 
 
 # --- The positions of heard clips ---
 
 
-def _positions_of_qwen2_5(module: Any) -> None:
+def _positions_of_qwen2_5(module: Any) -> Iterator[Replacement]:
     model = module.Qwen2_5OmniThinkerForConditionalGeneration
-    _replace(model, "get_mrope_input_positions", lambda original: _mended_positions(original, shared_marks=True))
+    yield model, "get_mrope_input_positions", lambda original: _mended_positions(original, shared_marks=True)
 
 
-def _positions_of_qwen3(module: Any) -> None:
+def _positions_of_qwen3(module: Any) -> Iterator[Replacement]:
     model = module.Qwen3OmniMoeThinkerForConditionalGeneration
-    _replace(model, "get_mrope_input_positions", lambda original: _mended_positions(original, shared_marks=False))
+    yield model, "get_mrope_input_positions", lambda original: _mended_positions(original, shared_marks=False)
 
 
 def _mended_positions(original: Callable[..., Any], shared_marks: bool) -> Callable[..., Any]:
@@ -219,7 +241,7 @@ def _place(positions: torch.Tensor, video: Any, sound: Any, grid: dict[str, Any]
 # --- Which embeddings are those of frames, and which those of sound ---
 
 
-def _merging(module: Any) -> None:
+def _merging(module: Any) -> Iterator[Replacement]:
     """Let vLLM tell frames and sounds apart by their tokens wherever a step has both.
 
     vLLM does so only if it finds them interleaved. A part of a heard clip that begins with sound and ends with frames
@@ -229,18 +251,14 @@ def _merging(module: Any) -> None:
     def check_interleaved_audio_video(is_video: Any, is_audio: Any, num_video: int, num_audio: int) -> bool:
         return num_video > 0 and num_audio > 0
 
-    for name in (_QWEN2_5, _QWEN3):
-        _replace(
-            importlib.import_module(name),
-            "check_interleaved_audio_video",
-            lambda original: check_interleaved_audio_video,
-        )
+    for owner in (module, importlib.import_module(_QWEN3)):
+        yield owner, "check_interleaved_audio_video", lambda original: check_interleaved_audio_video
 
 
 # --- What a server makes of clips and sounds itself ---
 
 
-def _layout_of_qwen2_5(module: Any) -> None:
+def _layout_of_qwen2_5(module: Any) -> Iterator[Replacement]:
     """Order the tokens of a heard clip as transformers' processor does.
 
     vLLM puts a chunk of sound after each chunk of frames that is not empty, and rounds the times of frames down. So the
@@ -264,32 +282,38 @@ def _layout_of_qwen2_5(module: Any) -> None:
             tokens += [thinker_config.audio_token_index] * (sound[1] - sound[0])
         return [*tokens, thinker_config.audio_end_token_id]
 
-    _replace(
+    yield (
         module.Qwen2_5OmniThinkerMultiModalProcessor,
         "omni_get_updates_use_audio_in_video",
         lambda original: classmethod(omni_get_updates_use_audio_in_video),
     )
 
 
-def _sounds_of_qwen3(module: Any) -> None:
+def _sounds_of_qwen3(module: Any) -> Iterator[Replacement]:
     """Give sounds as they are to the processor of Qwen3-Omni, and take its number of frames of the spectrogram.
 
     vLLM pads each sound to a whole number of such frames, and so has one more than transformers.
     """
     plain = module.Qwen2_5OmniThinkerMultiModalProcessor
 
-    def as_in_qwen2_5(name: str) -> None:
+    def as_in_qwen2_5(name: str) -> Callable[..., Any]:
         def inherited(self: Any, *args: Any) -> Any:
             return getattr(plain, name)(self, *args)
 
-        _replace(module.Qwen3OmniMoeThinkerMultiModalProcessor, name, lambda original: inherited)
+        return lambda original: inherited
 
-    as_in_qwen2_5("_get_hf_mm_inputs")
-    as_in_qwen2_5("_postprocess_hf_mm_data")
+    for name in _OF_SOUNDS:
+        yield module.Qwen3OmniMoeThinkerMultiModalProcessor, name, as_in_qwen2_5(name)
 
 
 _OMNI = ("qwen2_5_omni", "qwen3_omni_moe")
-_POSITIONS = (
+_MODEL2_5 = f"{_QWEN2_5}:Qwen2_5OmniThinkerForConditionalGeneration"
+_MODEL3 = f"{_QWEN3}:Qwen3OmniMoeThinkerForConditionalGeneration"
+_INPUTS2_5 = f"{_QWEN2_5}:Qwen2_5OmniThinkerMultiModalProcessor"
+_INPUTS3 = f"{_QWEN3}:Qwen3OmniMoeThinkerMultiModalProcessor"
+_OF_MERGING = ("check_interleaved_audio_video", "merge_interleaved_embeddings")
+_OF_SOUNDS = ("_get_hf_mm_inputs", "_postprocess_hf_mm_data")
+_OF_POSITIONS = (
     "get_mrope_input_positions",
     "iter_mm_features",
     "_get_audio_for_video_mapping",
@@ -301,43 +325,46 @@ MENDS = (
         name="positions of heard clips",
         model_types=("qwen2_5_omni",),
         module=_QWEN2_5,
-        sources=tuple(f"Qwen2_5OmniThinkerForConditionalGeneration.{name}" for name in _POSITIONS),
+        sources=tuple(f"{_MODEL2_5}.{name}" for name in _OF_POSITIONS),
         digest="d7f56c050058a217895a890cddf6dc1c09fe5aadf6a3b5ecb5c9bd6c66dd8d48",
-        change=_positions_of_qwen2_5,
+        replacements=_positions_of_qwen2_5,
     ),
     Mend(
         name="positions of heard clips (Qwen3-Omni)",
         model_types=("qwen3_omni_moe",),
         module=_QWEN3,
-        sources=tuple(f"Qwen3OmniMoeThinkerForConditionalGeneration.{name}" for name in _POSITIONS),
+        sources=tuple(f"{_MODEL3}.{name}" for name in _OF_POSITIONS),
         digest="490a3beaead7f85bdf6a12adfdd367a3f45bf352165c791fdedc77716cf79be6",
-        change=_positions_of_qwen3,
+        replacements=_positions_of_qwen3,
     ),
     Mend(
         name="frames and sounds of parts of heard clips",
         model_types=_OMNI,
         module=_QWEN2_5,
-        sources=("check_interleaved_audio_video", "merge_interleaved_embeddings"),
-        digest="e92600aa72773fb4a2cc996fa78e4a7d5a1edbf62be0f6b1297436a192896dab",
-        change=_merging,
+        sources=(
+            *(f"{module}:{name}" for module in (_QWEN2_5, _QWEN3) for name in _OF_MERGING),
+            *(f"{model}.embed_input_ids" for model in (_MODEL2_5, _MODEL3)),
+        ),
+        digest="36c1dd7bd960f31a193b54ed533b40ffe806ae2614ca181d28b58fe7b75ddb93",
+        replacements=_merging,
     ),
     Mend(
         name="order of tokens of heard clips",
         model_types=(),
         module=_QWEN2_5,
-        sources=("Qwen2_5OmniThinkerMultiModalProcessor.omni_get_updates_use_audio_in_video",),
-        digest="eb4ddded51f4dba8d4eb15b6472d698824fbc9b22d1731f7591abc7df2fcb570",
-        change=_layout_of_qwen2_5,
+        sources=(
+            f"{_INPUTS2_5}.omni_get_updates_use_audio_in_video",
+            f"{_PROCESSOR}:Qwen2_5OmniProcessor.get_chunked_index",
+        ),
+        digest="b4a05141ad1d056710e8308f2301c7f2987850ddf94ff8868c75433402bd0354",
+        replacements=_layout_of_qwen2_5,
     ),
     Mend(
         name="ends of sounds (Qwen3-Omni)",
         model_types=(),
         module=_QWEN3,
-        sources=tuple(
-            f"Qwen3OmniMoeThinkerMultiModalProcessor.{name}"
-            for name in ("_get_hf_mm_inputs", "_postprocess_hf_mm_data")
-        ),
-        digest="f099505f919e6946349402457cecf8e7ffe09ce5deffb9421d99b19c6cf61a87",
-        change=_sounds_of_qwen3,
+        sources=tuple(f"{inputs}.{name}" for inputs in (_INPUTS3, _INPUTS2_5) for name in _OF_SOUNDS),
+        digest="e1b568352b435a72c43f7fb6e20fc3cd90cb32f922388dd97d9f98167074be52",
+        replacements=_sounds_of_qwen3,
     ),
 )

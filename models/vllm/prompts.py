@@ -26,7 +26,8 @@ class Placed:
         tokens: Which of these tokens are its own, if others lie between them: a heard video and its sound share one
             range. Bool of shape (length,); None if all are its own.
         identity: Equal for media that are shown in the same way, whatever their files are called. Different media never
-            have the same.
+            have the same. That of a heard video names its sound as well, because vLLM's prefix cache knows the tokens
+            of the range that both share by the identity of the video.
     """
 
     kind: str
@@ -89,12 +90,16 @@ def placed(
             raise ValueError("vLLM confuses a sound with that of a heard video after it; engine=local does not.")
         margin = 1 if heard else 0
         length = len(run) + 2 * margin
-        for kind in (VIDEO, AUDIO) if heard else (run[0],):
+        in_run = (VIDEO, AUDIO) if heard else (run[0],)
+        named = {kind: next(identities[kind]) for kind in in_run}
+        if heard:
+            named[VIDEO] = _identity(VIDEO, named[VIDEO], named[AUDIO])
+        for kind in in_run:
             own = None
             if heard:
                 own = torch.zeros(length, dtype=torch.bool)
                 own[margin : margin + len(run)] = torch.tensor([token == kind for token in run])
-            found.append(Placed(kind, offset - margin, length, own, next(identities[kind])))
+            found.append(Placed(kind, offset - margin, length, own, named[kind]))
     assert not any(True for rest in identities.values() for _ in rest), "a medium has no token in its prompt"
     return tuple(found)
 

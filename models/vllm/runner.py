@@ -1,9 +1,10 @@
 """Answers requests with vLLM's engine, which gets new ones as soon as it has room, and keeps the order of responses."""
 
+import hashlib
 import queue
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -55,12 +56,15 @@ class VllmRunner:
         workers: Processes that prepare media ahead of the engine; None to prepare them in a thread of this process.
         ledger: Keeps answers and counts failures.
         guard: Ends the run after SIGTERM.
+        seed: What sampled answers depend on.
 
     Attributes:
         usage: What the run has used so far.
     """
 
-    def __init__(self, engine: VllmEngine, workers: WorkerPool | None, ledger: Ledger, guard: SigtermGuard) -> None:
+    def __init__(
+        self, engine: VllmEngine, workers: WorkerPool | None, ledger: Ledger, guard: SigtermGuard, seed: int = 0
+    ) -> None:
         self._engine = engine
         self._ledger = ledger
         self._guard = guard
@@ -71,6 +75,8 @@ class VllmRunner:
         self._prepared: deque[tuple[EncodedRequest, MemoryShare]] = deque()
         self._open: dict[str, EncodedRequest] = {}
         self._given = 0
+        self._seed = seed
+        self._seeds: dict[Request, int] = {}
         self.usage = EngineUsage()
 
     def run(self, requests: Sequence[Request], on_response: Callable[[], Any] = lambda: None) -> Generator[Response]:
@@ -87,6 +93,7 @@ class VllmRunner:
             RunStopped: The ledger ended the run, or the engine broke down.
             Terminated: The process received SIGTERM.
         """
+        self._seeds = seeds_of(requests, self._seed)
         feeder = threading.Thread(target=self._feed, args=[requests], daemon=True)
         feeder.start()
         try:
@@ -130,7 +137,12 @@ class VllmRunner:
         return event.responses
 
     def _give(self) -> list[Response]:
-        """Give the engine prepared requests while it has room. Returns the responses of those that it refuses."""
+        """Give the engine prepared requests while it has room. Returns the responses of those that it refuses.
+
+        Raises:
+            RunStopped: The engine broke down.
+            Terminated: The same, because of SIGTERM.
+        """
         refused = []
         while self._prepared and len(self._open) < self._room:
             request, share = self._prepared.popleft()
@@ -143,10 +155,12 @@ class VllmRunner:
                 request, encoded=SentPrompt(prompt.tokens), stats=without(request.stats, self._engine.corrected)
             )
             try:
-                self._engine.add(name, prompt, request.request.generation_kwargs)
+                self._engine.add(name, prompt, request.request.generation_kwargs, self._seeds[request.request])
                 self._open[name] = sent
             except ValueError as error:
                 refused.append(self._failed(sent, error))
+            except Exception as error:  # the engine is gone
+                raise self._broken(error) from error
             self._pipeline.release(share)
         self.usage.most_open = max(self.usage.most_open, len(self._open))
         return refused
@@ -181,9 +195,8 @@ class VllmRunner:
     def _broken(self, error: Exception) -> BaseException:
         """What ends the run when the engine breaks down: SIGTERM, which may reach its processes first, or the error."""
         self._open.clear()
-        time.sleep(WAKE_INTERVAL)
         try:
-            self._guard.check()
+            self._guard.check_late()
         except Terminated as ending:
             return ending
         reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
@@ -214,3 +227,24 @@ class VllmRunner:
                     return
         except BaseException as error:  # raised again where the responses are yielded
             put_until(self._events, error, self._ended)
+
+
+def seeds_of(requests: Sequence[Request], seed: int) -> dict[Request, int]:
+    """Choose what the answer to each request is drawn with, if it is sampled.
+
+    Args:
+        requests: The requests of a run. Several may be about the same doc.
+        seed: The seed of the run.
+
+    Returns:
+        A number below 2**63 for each request. It depends on the seed of the run, the doc, and how many earlier requests
+        are about the same doc, but not on the other requests of the run.
+    """
+    asked = Counter[tuple[str, int]]()
+    seeds = {}
+    for request in requests:
+        doc = request.task, request.doc_id
+        asked[doc] += 1
+        digest = hashlib.sha256(repr((seed, *doc, asked[doc])).encode()).digest()
+        seeds[request] = int.from_bytes(digest[:8], "big") >> 1
+    return seeds

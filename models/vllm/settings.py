@@ -8,8 +8,14 @@ from typing import Any, Literal
 from ..local.settings import CheckpointSettings
 from ..runtime.arguments import read_settings
 
-_SET_HERE = ("model", "generation_config", "mm_processor_cache_gb", "video_pruning_rate")
+_SET_HERE = ("model", "generation_config", "mm_processor_cache_gb", "video_pruning_rate", "worker_extension_cls")
 """Arguments of vLLM on which it depends that the model gets what this package prepares."""
+
+_OTHER_FILES = (
+    "revision", "code_revision", "tokenizer", "tokenizer_revision", "tokenizer_mode", "hf_config_path", "config_format",
+    "hf_overrides", "model_weights",
+)  # fmt: skip
+"""Arguments by which vLLM would read other files, or otherwise, than the encoder of prompts and the results."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +64,23 @@ def read_vllm_settings(arguments: Mapping[str, Any]) -> VllmSettings:
     if str(given.pop("device", "auto")) not in ("auto", _device_type()):
         raise ValueError(f"The installed vLLM runs on {_device_type()} only; leave device out.")
     known = {one.name for one in fields(EngineArgs)} - {one.name for one in fields(VllmSettings)}
-    for name in _SET_HERE:
-        if name in given:
-            raise ValueError(f"engine=vllm sets {name} itself; leave it out.")
+    _refuse(given)
     ours = {name: value for name, value in given.items() if name not in known}
     engine_args = {name: value for name, value in given.items() if name in known}
     needed = {"pretrained": "the folder or Hub name of a checkpoint"}
     return read_settings(VllmSettings, {**ours, "engine_args": engine_args}, needed, "humansense_omni")
+
+
+def _refuse(given: Mapping[str, Any]) -> None:
+    """Refuse arguments of vLLM by which answers would not be those that results say."""
+    for name in given:
+        if name in _SET_HERE:
+            raise ValueError(f"engine=vllm sets {name} itself; leave it out.")
+        if name in _OTHER_FILES:
+            raise ValueError(
+                f"engine=vllm does not take {name}, because only vLLM would follow it, not the prompts and results; "
+                "put the files of the checkpoint that you mean into a folder, and give pretrained=FOLDER."
+            )
 
 
 def _device_type() -> str:

@@ -1,5 +1,6 @@
 """`lmms-humansense check-senses` with local models and with servers that are not what they should be."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,16 @@ def test_a_local_model_on_which_sound_has_no_effect_is_deaf(tiny_model: Path, mo
     status, said = checked("--model", "humansense_omni", "--model_args", arguments)
     assert status == 2
     assert "pictures: arrive\nsounds: have no effect\n" in said
+
+
+def test_a_checkpoint_that_cannot_be_loaded_ends_with_status_2_and_a_sentence(tiny_model: Path, tmp_path: Path) -> None:
+    checkpoint = Path(shutil.copytree(tiny_model, tmp_path / "checkpoint"))
+    (checkpoint / "model.safetensors").write_bytes(b"cut off")
+    arguments = f"pretrained={checkpoint},device=cpu,media_workers=0"
+    status, said = checked("--model", "humansense_omni", "--model_args", arguments)
+    assert status == 2
+    assert said.splitlines()[0].startswith(f"pretrained={checkpoint} cannot be loaded: SafetensorError")
+    assert "Traceback" not in said
 
 
 def test_a_server_of_which_nothing_is_known_is_no_error() -> None:

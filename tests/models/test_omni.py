@@ -1,7 +1,10 @@
 """The model class with the tiny checkpoint: inputs, answers, failures, and what the results report."""
 
 import json
+import os
 import shutil
+import signal
+import threading
 import weakref
 from pathlib import Path
 from typing import Any
@@ -18,10 +21,12 @@ from lmms_humansense.models.local.engine import Engine
 from lmms_humansense.models.local.settings import read_local_settings
 from lmms_humansense.models.media.types import FrameRule
 from lmms_humansense.models.runtime.progress import Progress
+from lmms_humansense.models.runtime.signals import RunStopped
 from lmms_humansense.tasks.humansense import utils
 from lmms_humansense.tasks.humansense.metrics import scoring
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
 from tests.helpers.engines import decoded
+from tests.helpers.waits import LIMIT
 
 SENSES = {"wrapper": "humansense_omni"}
 SOUNDLESS_CLIP = ROOT / "videos" / "action" / "ball.mp4"
@@ -347,6 +352,25 @@ def test_a_checkpoint_that_cannot_be_loaded_ends_the_run_with_a_sentence(tiny_mo
     broken.task_dict = {"task": {"test": [None]}}
     with pytest.raises(SystemExit, match=f"HumanSense: pretrained={checkpoint} cannot be loaded: SafetensorError"):
         list(broken.generate_until([Request(sample("hc"))]))
+
+
+@pytest.mark.parametrize("first", ["vLLM's processes", "this process"])
+def test_sigterm_while_vllm_starts_ends_the_run_as_sigterm(
+    tiny_model: Path, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scheduler sends it to all processes of a job. If vLLM's end by it, this one gets an error, or waits forever."""
+    starting = omni.HumanSenseOmni(str(tiny_model), device="cpu", media_workers=0)
+    starting.task_dict = {"task": {"test": [None]}}
+
+    def current() -> Any:
+        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        if first == "this process":
+            threading.Event().wait(LIMIT)
+        raise ValueError("vLLM cannot run pretrained=x: RuntimeError: Engine core initialization failed.")
+
+    monkeypatch.setattr(starting, "_current", current)
+    with pytest.raises(RunStopped, match=r"The run was ended by SIGTERM\."):
+        list(starting.generate_until([Request(sample("hc"))]))
 
 
 @pytest.mark.parametrize("family", ["tiny_model", "tiny_qwen3", "tiny_qwen2_audio"])

@@ -107,13 +107,22 @@ def test_positions_are_those_of_transformers(
 def test_a_mend_is_not_applied_to_another_source(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mends, "_done", {})
     monkeypatch.setattr(mends, "MENDS", [replace(mend, digest="0" * 64) for mend in mends.MENDS])
-    monkeypatch.setattr(mends, "_replace", lambda *_: pytest.fail("vLLM was changed"))
+    monkeypatch.setattr(mends, "_make", lambda *_: pytest.fail("vLLM was changed"))
     assert set(mends.states("qwen2_5_omni", wanted=True).values()) == {"not applied"}
 
 
 @pytest.mark.parametrize(
     ("script", "said"),
-    [("positions.py", "tokens have other positions"), ("merging.py", "wrong")],
+    [
+        ("positions.py", "tokens have other positions; token"),
+        ("positions_qwen3.py", "a step of 0.7 s: 37 of 155 tokens have other positions; token"),
+        ("merging.py", "wrong"),
+        ("prefixes.py", "wrong"),
+        ("order.py", "a step of 4 s: wrong order"),
+        ("sounds.py", "40 tokens: wrong"),
+        ("pairs.py", "wrong"),
+        ("heads.py", "wrong"),
+    ],
 )
 def test_the_scripts_show_vllms_faults(script: str, said: str) -> None:
     done = subprocess.run([sys.executable, str(FAULTS / script)], capture_output=True, text=True, check=True)

@@ -64,6 +64,15 @@ def session(leader: int) -> list[psutil.Process]:
     return found
 
 
+def end_all_while_vllm_starts(watching: int) -> None:
+    """Send SIGTERM to all processes, as a scheduler does, as soon as the one with vLLM's engine is there."""
+    until = time.monotonic() + LIMIT
+    while not any("EngineCore" in " ".join(one.cmdline()) for one in session(watching)):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    os.killpg(watching, signal.SIGTERM)
+
+
 def kill_lmms_eval(watching: int) -> None:
     (child,) = psutil.Process(watching).children()
     child.kill()
@@ -91,3 +100,13 @@ def test_a_run_that_is_killed_and_terminated_ends_as_one_of_the_local_model_that
     assert results_of(tmp_path / "out")["results"] == results_of(tmp_path / "alone")["results"]
     assert responses_of(tmp_path / "out") == responses_of(tmp_path / "alone")
     assert len(responses_of(tmp_path / "out")) > earlier
+
+
+def test_sigterm_while_the_engine_starts_ends_a_run_as_sigterm(
+    checkpoint: Callable[[str], Path], tmp_path: Path
+) -> None:
+    asked = command(checkpoint("qwen2_5_omni"), "out", engine="vllm")
+    assert run(asked, tmp_path, disturb=end_all_while_vllm_starts) == 3
+    said = (tmp_path / "log").read_text()
+    assert "The run was ended by SIGTERM." in said
+    assert "vLLM cannot run" not in said

@@ -46,6 +46,18 @@ def test_sigterm_is_raised_by_the_next_check_only(received: list[int]) -> None:
     assert received == []
 
 
+def test_sigterm_that_comes_soon_is_raised_by_a_late_check() -> None:
+    with SigtermGuard() as guard:
+        guard.check_late()
+        timer = threading.Timer(0.1, send_sigterm)
+        timer.start()
+        with pytest.raises(Terminated):
+            guard.check_late()
+        timer.join()
+        with pytest.raises(Terminated):
+            guard.check_late()
+
+
 def test_a_wait_is_ended_at_once() -> None:
     began, never = threading.Event(), threading.Event()
     waited: list[bool] = []

@@ -1,16 +1,24 @@
 """The arguments of engine=vllm, and what they become in vLLM."""
 
 import importlib.util
+import os
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
+from loguru import logger
 
 from lmms_humansense.models import omni
 from lmms_humansense.models.local.families.base import Answer
+from lmms_humansense.models.media.digests import FileDigests
 from lmms_humansense.models.vllm import mends
-from lmms_humansense.models.vllm.engine import cut_answer, own_gpus, sampling_arguments
-from lmms_humansense.models.vllm.settings import VllmSettings, read_vllm_settings
+from lmms_humansense.models.vllm.description import identity
+from lmms_humansense.models.vllm.engine import _environment, cut_answer, own_gpus, sampling_arguments
+from lmms_humansense.models.vllm.settings import VllmSettings, _refuse, read_vllm_settings
 
 DEFAULTS = {"max_tokens": 1024, "min_tokens": 0, "temperature": 0.0, "repetition_penalty": 1.0}
 
@@ -29,19 +37,71 @@ def test_an_unknown_engine_is_refused(tiny_model: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("generation_config", "engine=vllm sets generation_config itself; leave it out"),
+        ("revision", "engine=vllm does not take revision, because .* give pretrained=FOLDER"),
+        ("tokenizer", "engine=vllm does not take tokenizer"),
+        ("hf_config_path", "engine=vllm does not take hf_config_path"),
+    ],
+)
+def test_arguments_that_only_vllm_would_follow_are_refused(name: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        _refuse({"max_num_seqs": 4, name: "main"})
+
+
+@pytest.mark.parametrize(
+    ("states", "left_out"),
+    [
+        ({}, True),
+        ({"one": "applied"}, True),
+        ({"one": "applied", "two": "not applied"}, False),
+        ({"one": "off"}, False),
+    ],
+)
+def test_what_only_decides_how_fast_it_is_changes_answers_unless_faults_are_corrected(
+    states: dict[str, str], left_out: bool, tiny_model: Path
+) -> None:
+    names = ("engine", "dtype", "quantization", "tensor_parallel_size", "versions")
+    described = {**dict.fromkeys(names), "vllm_mends": states, "model_type": "qwen2_5_omni", "checkpoint": {}}
+
+    def key(**engine_args: Any) -> Any:
+        made = VllmSettings(str(tiny_model), engine_args=engine_args)
+        return identity(made, {**described, "pretrained": str(tiny_model)}, FileDigests())
+
+    assert (key(max_num_batched_tokens=96) == key(max_num_batched_tokens=8192)) is left_out
+    assert key(max_model_len=96) != key(max_model_len=8192)
+
+
+@pytest.mark.parametrize(
+    ("before", "within"), [(None, mends.VARIABLE), ("A,B", f"A,B,{mends.VARIABLE}")], ids=["none", "some"]
+)
+def test_the_processes_of_ray_get_the_variable_of_the_mends(
+    before: str | None, within: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "VLLM_RAY_EXTRA_ENV_VARS_TO_COPY"
+    monkeypatch.delenv(name, raising=False)
+    if before:
+        monkeypatch.setenv(name, before)
+    with _environment(settings(), torch.device("cpu")):
+        assert (os.environ[name], os.environ[mends.VARIABLE]) == (within, "1")
+    assert os.environ.get(name) == before
+
+
+@pytest.mark.parametrize(
     ("given", "expected"),
     [
         ({}, {}),
         ({"max_new_tokens": 7, "min_new_tokens": 3}, {"max_tokens": 7, "min_tokens": 3}),
-        ({"temperature": 0.5, "top_p": 0.9, "top_k": 5}, {"temperature": 0.5, "top_p": 0.9, "top_k": 5}),
+        ({"temperature": 0.5, "top_p": 0.9, "top_k": 5}, {"temperature": 0.5, "top_p": 0.9, "top_k": 5, "seed": 7}),
         ({"temperature": 0, "top_p": 0.9}, {}),
-        ({"do_sample": True}, {"temperature": 1.0}),
-        ({"do_sample": False, "temperature": 0.7}, {"temperature": 0.7}),
+        ({"do_sample": True}, {"temperature": 1.0, "seed": 7}),
+        ({"do_sample": False, "temperature": 0.7}, {"temperature": 0.7, "seed": 7}),
         ({"repetition_penalty": 1.2, "num_beams": 1}, {"repetition_penalty": 1.2}),
     ],
 )
 def test_arguments_of_generation(given: dict[str, Any], expected: dict[str, Any]) -> None:
-    assert sampling_arguments(given) == {**DEFAULTS, **expected}
+    assert sampling_arguments(given, seed=7) == {**DEFAULTS, **expected}
 
 
 def test_beam_search_is_refused() -> None:
@@ -110,5 +170,58 @@ def test_the_plugin_does_nothing_in_other_programs(monkeypatch: pytest.MonkeyPat
 def test_another_source_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Here, the module has another source: it does not exist."""
     monkeypatch.setattr(mends, "_done", {})
-    mend = mends.Mend("x", ("a",), "no.such.module", ("f",), "0" * 64, lambda module: pytest.fail("it was changed"))
+    mend = mends.Mend("x", ("a",), "no.such", ("no.such:f",), "0" * 64, lambda module: pytest.fail("it was changed"))
     assert not mends._applied(mend)
+
+
+def plain() -> str:
+    return "plain"
+
+
+def mend_of_this_module(replacements: Any) -> mends.Mend:
+    found = mends.Mend("answers", ("a",), __name__, (f"{__name__}:plain",), "", replacements)
+    return replace(found, digest=mends.source_digest(found))
+
+
+@pytest.fixture
+def no_mends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mends, "_done", {})
+    monkeypatch.setitem(globals(), "plain", plain)  # put back at the end
+
+
+def other(original: Any) -> Any:
+    return lambda: f"not {original()}"
+
+
+def test_a_mend_is_made_once_and_knows_the_source_that_it_replaced(no_mends: None) -> None:
+    mend = mend_of_this_module(lambda module: iter([(module, "plain", other)]))
+    assert mends._applied(mend)
+    assert mends._applied(mend)
+    assert plain() == "not plain"
+    assert mends.source_digest(mend) == mend.digest
+    assert mends.made() == ["answers"]
+
+
+def test_a_mend_that_cannot_be_made_changes_nothing_and_is_named(no_mends: None) -> None:
+    """An error would end every process of vLLM, also those of other programs' servers."""
+
+    def replacements(module: ModuleType) -> Iterator[mends.Replacement]:
+        yield module, "plain", other
+        yield module, "not_there", other
+
+    said: list[str] = []
+    heard = logger.add(lambda line: said.append(str(line)), level="WARNING", format="{message}")
+    try:
+        assert not mends._applied(mend_of_this_module(replacements))
+    finally:
+        logger.remove(heard)
+    assert plain() == "plain"
+    assert mends.made() == []
+    assert "The answers are left as this release of vLLM has them, because AttributeError: " in said[0]
+    assert "not_there" in said[0]
+
+
+@pytest.mark.parametrize("mend", mends.MENDS, ids=lambda mend: mend.name.replace(" ", "_"))
+def test_the_source_of_every_module_that_a_mend_changes_is_known(mend: mends.Mend) -> None:
+    assert mend.module in {source.partition(":")[0] for source in mend.sources}
+    assert all(source.count(":") == 1 for source in mend.sources)

@@ -61,6 +61,19 @@ def test_a_heard_video_and_its_sound_share_a_place_with_the_marks_of_the_sound()
     assert heard.tokens.tolist() == [False, False, False, True, False, True, False]
 
 
+def test_the_identity_of_a_heard_video_names_its_sound() -> None:
+    """vLLM knows all tokens of the range of a heard video by the identity of the video, also those of its sound."""
+
+    def identities(value: float) -> list[str]:
+        ids = [BEGIN, 2, 3, 2, 3, END, TEXT]
+        made = prompt(ids, video() | sound(value), heard=True)
+        return [one.identity for one in placed(made, [frames()], TOKENS, MediaDigests())]
+
+    (seen, heard), (seen_with_other, other) = identities(0.0), identities(1.0)
+    assert identities(0.0) == [seen, heard]
+    assert len({seen, heard, seen_with_other, other}) == 4
+
+
 def test_a_sound_before_a_heard_video_is_refused() -> None:
     """vLLM pairs heard videos with the first sounds."""
     ids = [BEGIN, 3, END, BEGIN, 2, 3, END]

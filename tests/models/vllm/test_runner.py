@@ -21,7 +21,7 @@ from lmms_humansense.models.runtime.signals import RunStopped, SigtermGuard, Ter
 from lmms_humansense.models.runtime.worker_pool import WorkerPool
 from lmms_humansense.models.vllm.encoder import VllmEncoder
 from lmms_humansense.models.vllm.prompts import VllmPrompt
-from lmms_humansense.models.vllm.runner import VllmRunner
+from lmms_humansense.models.vllm.runner import VllmRunner, seeds_of
 from lmms_humansense.tasks.humansense_sample.utils import ROOT
 from tests.helpers.ledgers import open_ledger
 
@@ -41,15 +41,17 @@ class InThisProcess:
         self.most = 0
         self.aborted: list[str] = []
         self.newest_first = True
+        self.seeds: dict[str, int] = {}
 
     def fitting(self, prompt: VllmPrompt) -> VllmPrompt:
         self._local.fitting(prompt.prompt)
         return prompt
 
-    def add(self, name: str, prompt: VllmPrompt, generation_kwargs: Mapping[str, Any]) -> None:
+    def add(self, name: str, prompt: VllmPrompt, generation_kwargs: Mapping[str, Any], seed: int) -> None:
         if generation_kwargs.get("num_beams", 1) > 1:
             raise ValueError("no beams")
         self.open[name] = prompt, generation_kwargs
+        self.seeds[name] = seed
         self.most = max(self.most, len(self.open))
 
     def step(self) -> list[tuple[str, Answer | ValueError]]:
@@ -143,13 +145,28 @@ def test_too_many_failures_end_the_run(engine: Any) -> None:
     assert engine.aborted
 
 
-def test_a_broken_engine_ends_the_run_and_says_how_to_go_on(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def step() -> Any:
+@pytest.mark.parametrize("where", ["step", "add"])
+def test_a_broken_engine_ends_the_run_and_says_how_to_go_on(
+    engine: Any, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
         raise RuntimeError("out of memory\nand more")
 
-    monkeypatch.setattr(engine, "step", step)
+    monkeypatch.setattr(engine, where, broken)
     with pytest.raises(RunStopped, match=r"vLLM broke down \(RuntimeError: out of memory\)\. Answers are not kept"):
         list(runner(engine).run(questions()))
+
+
+def test_seeds_depend_on_the_run_the_doc_and_the_repeat_alone(engine: Any) -> None:
+    asked = [question(number) for number in (0, 1, 0, 2, 0)]
+    seeds = seeds_of(asked, 5)
+    assert len(set(seeds.values())) == 5
+    assert all(0 <= seed < 2**63 for seed in seeds.values())
+    assert seeds_of([asked[3]], 5)[asked[3]] == seeds[asked[3]]
+    assert seeds_of([asked[0], asked[2]], 5) == {asked[0]: seeds[asked[0]], asked[2]: seeds[asked[2]]}
+    assert not set(seeds_of(asked, 6).values()) & set(seeds.values())
+    list(VllmRunner(engine, None, open_ledger(), SigtermGuard(), seed=5).run(asked))
+    assert engine.seeds == {str(place): seed for place, seed in enumerate(seeds.values(), 1)}
 
 
 class Kept:
