@@ -3,18 +3,20 @@
 
 It learns in five stages (`tiny_stages.py`). The first three share no weights, so they can run at the same time in
 several processes, each with --only. The state of each is written now and then, and the same command continues from
-there. The same seed, number of threads and libraries give the same weights. espeak-ng is needed.
+there. A training with another seed or size, or of other scenes, is refused in the same folder. The same seed, number of
+threads and libraries give the same weights. espeak-ng is needed.
 
     python scripts/train_tiny_model.py OUT --only eyes &
     python scripts/train_tiny_model.py OUT --only ears && python scripts/train_tiny_model.py OUT --only words
-    wait; python scripts/train_tiny_model.py OUT
+    wait; python scripts/train_tiny_model.py OUT --threads 2
+
+The weights in the package were made by these commands.
 """
 
 import math
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 import typer
@@ -23,11 +25,12 @@ from tiny_learning import Writer, give_meanings, new_model, save, write_config
 from tiny_stages import Ears, Eyes, Progress, Together, Words
 from tqdm import tqdm
 from training_inputs import SpeechBank
+from training_states import VOICES, OtherTrainingError, Training, refuse_others, save_state
 
 SAVE_EVERY = 50  # steps
 WARM_UP = 40  # steps
 LEAST_RATE = 0.03  # of the highest one, at the end of a stage
-VOICES = 8  # for each line and kind of person
+EACH = 8  # voices for each line and kind of person
 
 Stage = Words | Eyes | Ears | Together
 
@@ -50,8 +53,8 @@ def learn(stage: Stage, optimizer: torch.optim.Optimizer, step: int) -> Progress
     return progress
 
 
-def train(stage: Stage, file: Path) -> None:
-    """Run a stage, from the state in `file` on if there is one."""
+def train(stage: Stage, training: Training, file: Path) -> None:
+    """Run a stage of a training, from its state in `file` on if there is one."""
     optimizer = torch.optim.AdamW(stage.parameters, lr=stage.rate, betas=(0.9, 0.98), weight_decay=0.02)
     start = 0
     if file.exists():
@@ -68,14 +71,8 @@ def train(stage: Stage, file: Path) -> None:
             bar.set_postfix({"loss": f"{progress.loss.item():.3f}", **progress.shown})
             if (step + 1) % SAVE_EVERY == 0 or step + 1 == stage.steps:
                 parameters = [parameter.detach() for parameter in stage.parameters]
-                keep({"step": step + 1, "parameters": parameters, "optimizer": optimizer.state_dict()}, file)
-
-
-def keep(state: dict[str, Any], file: Path) -> None:
-    """Write the state, so that at every moment there is a whole one."""
-    with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as scratch:
-        torch.save(state, scratch)
-    Path(scratch.name).replace(file)
+                state = {"step": step + 1, "parameters": parameters, "optimizer": optimizer.state_dict()}
+                save_state(state, training, file)
 
 
 def main(
@@ -86,9 +83,11 @@ def main(
     only: Annotated[str, typer.Option(help="Run one stage alone: eyes, ears or words.")] = "",
 ) -> None:
     """Train the tiny model."""
+    training = Training(seed, size)
     try:
         check_tools()
-    except SampleError as error:
+        refuse_others(out, training)
+    except (SampleError, OtherTrainingError) as error:
         raise SystemExit(f"train_tiny_model: {error}") from error
     torch.set_num_threads(threads)
     write_config(out)
@@ -101,7 +100,7 @@ def main(
         return max(1, round(usual * size))
 
     def bank() -> SpeechBank:
-        return SpeechBank(out / "voices.npz", VOICES, name)
+        return SpeechBank(out / VOICES, EACH, name, training)
 
     stages: dict[str, Callable[[], Stage]] = {
         "eyes": lambda: Eyes(writer, model, name, steps(1500), batch=16),
@@ -113,7 +112,7 @@ def main(
     if only and only not in ("eyes", "ears", "words"):
         raise SystemExit(f"train_tiny_model: --only {only} is not a stage that runs alone: eyes, ears or words.")
     for stage in [only] if only else stages:
-        train(stages[stage](), out / f"{stage}.pt")
+        train(stages[stage](), training, out / f"{stage}.pt")
     if not only:
         save(model, out)
         print(f"{out / 'model.safetensors'}: {(out / 'model.safetensors').stat().st_size:,} bytes")

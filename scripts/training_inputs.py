@@ -25,12 +25,14 @@ from sample_clips import Voice
 from sample_drawing import draw_frame
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.functional import resize
-from training_scenes import CONCEPTS, FPS, SECONDS, SLOT, SMALL, Example, Speech
+from training_scenes import CONCEPTS, SECONDS, SLOT, SMALL, Example, Speech
 from training_speech import FILLERS, KINDS, SPOKEN, random_voice
+from training_states import Training, save_voices
 
 from lmms_humansense.tasks.humansense import messages, prompts
 from lmms_humansense.tasks.humansense.prompts import Pattern
 
+FPS = 25  # of the clips of the training; the demo's have fewer, so their frames are at slightly other times
 TOKEN = 28  # pixels of the side of a token
 SAMPLES_A_SECOND = 16_000
 TELEPHONE = 8000  # samples of the recordings in the demo's data
@@ -41,7 +43,7 @@ NUMBER = {name: index for index, name in enumerate(CONCEPTS)}
 
 
 def frame_times() -> list[float]:
-    """The times of the frames that the release's rule shows of a clip, in seconds."""
+    """The times of the frames that the release's rule shows of a clip of the training, in seconds."""
     total = round(SECONDS * FPS)
     rate = messages.frame_rate(total, FPS)
     count = qwen.smart_nframes({"fps": rate}, total_frames=total, video_fps=FPS)
@@ -110,17 +112,17 @@ class SpeechBank:
         file: Where the bank is kept.
         voices: Voices for each line and kind of person.
         seed: Chooses the voices.
+        training: Named in the file, as the bank belongs to it.
     """
 
-    def __init__(self, file: Path, voices: int, seed: str) -> None:
+    def __init__(self, file: Path, voices: int, seed: str, training: Training) -> None:
         rng = random.Random(f"voices {seed}")
         lines = [*FILLERS, *(text for texts in SPOKEN.values() for text in texts)]
         jobs = [(text, kind, random_voice(rng, kind)) for text in lines for kind in KINDS for _ in range(voices)]
         if not file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True)
             with ThreadPoolExecutor(2) as pool:
                 said = list(pool.map(lambda job: say(job[0], job[2]).astype(np.float16), jobs))
-            np.savez(file, sizes=[part.size for part in said], samples=np.concatenate(said))
+            save_voices(said, training, file)
         with np.load(file) as stored:
             parts = np.split(stored["samples"], np.cumsum(stored["sizes"])[:-1])
         self._parts: dict[tuple[str, str], list[NDArray[np.float16]]] = {}

@@ -35,7 +35,7 @@ SHIRTS = (RED, BLUE, GREEN, PURPLE, ORANGE, WHITE, PINK)
 SKINS = (LIGHT, TAN, BROWN, DARK)
 SMALL = (320, 240)
 SECONDS = 4.0
-FPS = 5  # so few frames make small files; the model is shown one frame a second
+FPS = 5  # of the demo's files, which few frames make small; the model is shown one frame a second
 SLOT = 2.0  # seconds of a spoken line with the pause after it: the audio tower encodes as much at once
 
 

@@ -136,26 +136,34 @@ def test_a_fault_lowers_the_score(
     assert acc(engine, tasks) - acc(engine, tasks, fault) >= loss
 
 
-def test_a_batch_that_swaps_the_pictures_of_two_questions_is_felt(
-    engine: Engine, asked: dict[str, list[Asked]]
+@pytest.mark.parametrize(
+    ("codes", "tensor"),
+    [
+        pytest.param(("AR", "ER", "GR", "AC", "LD"), "pixel_values_videos", id="pictures"),
+        pytest.param(HEARD, "input_features", id="sounds"),
+    ],
+)
+def test_a_batch_that_swaps_the_media_of_two_questions_is_felt(
+    codes: Sequence[str], tensor: str, engine: Engine, asked: dict[str, list[Asked]]
 ) -> None:
     def answers(prompts: list[EncodedPrompt]) -> list[str]:
         return [answer.text for answer in engine.respond(prompts, {"max_new_tokens": 8})]
 
     right = swapped_right = total = 0
-    for code in ("AR", "ER", "GR", "AC", "LD"):
+    for code in codes:
         for (first, shown), (second, other) in zip(asked[code][::2], asked[code][1::2], strict=True):
             batch = [engine.family.encode(shown), engine.family.encode(other)]
-            pixels = [one.tensors["pixel_values_videos"] for one in batch]
+            media = [one.tensors[tensor] for one in batch]
+            assert media[0].shape == media[1].shape
             faulty = [
-                replace(one, tensors={**one.tensors, "pixel_values_videos": wrong})
-                for one, wrong in zip(batch, reversed(pixels), strict=True)
+                replace(one, tensors={**one.tensors, tensor: wrong})
+                for one, wrong in zip(batch, reversed(media), strict=True)
             ]
             golds = [first["answer"], second["answer"]]
             right += sum(map(str.__eq__, answers(batch), golds))
             swapped_right += sum(map(str.__eq__, answers(faulty), golds))
             total += 2
-    assert (right - swapped_right) / total >= 0.4
+    assert (right - swapped_right) / total >= 0.4, (right, swapped_right, total)
 
 
 def test_a_wrong_time_axis_is_not_felt(engine: Engine, asked: dict[str, list[Asked]]) -> None:

@@ -16,8 +16,9 @@ from tiny_learning import Writer, new_model, write_config
 from tiny_stages import Words, thinned, whole_item
 from train_tiny_model import train
 from training_files import balanced, write_examples
-from training_inputs import SAMPLES_A_SECOND, answer, frame_size, frames, prompt
+from training_inputs import SAMPLES_A_SECOND, answer, frame_size, frame_times, frames, prompt
 from training_scenes import CONCEPTS, MAKERS, SLOT, Example, meanings, random_example
+from training_states import Training
 
 from lmms_humansense.models.local.encoder import LocalEncoder
 from lmms_humansense.models.local.settings import LocalSettings
@@ -108,6 +109,10 @@ def test_the_demo_asks_for_every_answer_about_as_often() -> None:
             assert max(counts.values()) - min(counts.values()) <= 2, (code, counts)
 
 
+def test_frames_are_shown_at_the_times_of_the_training_that_made_the_weights() -> None:
+    assert frame_times() == [0.0, 1.32, 2.64, 3.96]
+
+
 def test_items_are_what_the_encoder_makes(writer: Writer) -> None:
     for code in ("AR", "HC", "TR", "PC"):
         example = random_example(code, "encoder")
@@ -180,4 +185,4 @@ def run(stage: Words, file: Path, stop: int) -> None:
 
     stage.step = stopping  # type: ignore[method-assign]
     with contextlib.suppress(KeyboardInterrupt):
-        train(stage, file)
+        train(stage, Training(0, 1.0), file)
