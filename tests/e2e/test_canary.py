@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lmms_humansense.demo.command import CHECKPOINT, WORLD
-from lmms_humansense.models.media.store import ENDING, write_entry
+from lmms_humansense.models.media.entries import ENDING, OF, write_entry
 
 SEEN, HEARD = ("ar", "gr"), ("fr2", "pc")
 EXCHANGED = {"gr": "videos", "pc": "audios"}  # tasks, and the folders of their media
@@ -19,7 +19,7 @@ EXCHANGED = {"gr": "videos", "pc": "audios"}  # tasks, and the folders of their 
 def exchange_media(store: Path, files: Path) -> None:
     """Give each entry of these files the pictures or the sound of the next one, and leave everything else as it is."""
     tables = {place: pq.read_table(place) for place in store.rglob(f"*{ENDING}")}
-    places = {facts_of(table)["of"]["sha256"]: place for place, table in tables.items()}
+    places = {facts_of(table)[OF]["sha256"]: place for place, table in tables.items()}
     chosen = [places[hashlib.sha256(file.read_bytes()).hexdigest()] for file in sorted(files.iterdir())]
     for place, other in zip(chosen, [*chosen[1:], chosen[0]], strict=True):
         write_entry(place, tables[other], facts_of(tables[place]))
