@@ -313,8 +313,8 @@ def test_the_command_says_what_it_cannot_do(tmp_path: Path) -> None:
     refused = CliRunner().invoke(app, ["parity", str(tmp_path), "--against", "GPT-5"])
     assert (refused.exit_code, refused.output.startswith("The paper has no row 'GPT-5'")) == (1, True)
     nothing = CliRunner().invoke(app, ["parity", str(tmp_path / "b")])
-    assert nothing.exit_code == 1
-    assert nothing.output.endswith("There is nothing to compare.\n")
+    assert nothing.exit_code == 2
+    assert f"no file or folder {tmp_path / 'b'}" in nothing.output.replace("\n", "")
 
 
 def test_empty_and_blocked_responses_of_a_wrapper_are_listed_and_said_aloud(

@@ -171,7 +171,7 @@ def test_a_file_of_another_form_is_refused_with_its_name(what: str, tmp_path: Pa
 def test_files_of_unknown_kind_and_missing_files_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "answers.json", by_hand())
     assert "give it a name with VQA or AQA" in command("rescore", path, status=1)
-    assert "cannot be read (No such file" in command("rescore", tmp_path / "VQA.json", status=1)
+    assert f"no file or folder {tmp_path / 'VQA.json'}" in command("rescore", tmp_path / "VQA.json", status=2)
     first, second = (write(tmp_path / name, by_hand()) for name in ("VQA-1.json", "VQA-2.json"))
     assert "both contain responses of Some-Model" in command("rescore", first, second, status=1)
 

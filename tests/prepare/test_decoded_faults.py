@@ -340,21 +340,24 @@ def test_a_run_that_would_not_find_the_decoded_clips_is_refused_before_it_starts
 ) -> None:
     to, empty = tmp_path / "to", tmp_path / "empty"
     decoded_to(to)
+    checkpoint = tmp_path / "checkpoint"
+    checkpoint.mkdir()
+    (checkpoint / "config.json").write_text("{}")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HUMANSENSE_DATA", str(to))
     monkeypatch.delenv("HUMANSENSE_MEDIA_CACHE", raising=False)
     given = ["--model", "humansense_omni", "--tasks", "humansense_ar", "--model_args"]
     advice = rf"set HUMANSENSE_MEDIA_CACHE={to / 'decoded'}, or media_cache= in --model_args"
     with pytest.raises(ArgumentsError, match=f"no media_cache is named: {advice}"):
-        first_checks.check([*given, "pretrained=owner/name"])
+        first_checks.check([*given, f"pretrained={checkpoint}"])
     with pytest.raises(ArgumentsError, match=f"media_cache, {empty}, holds none: {advice}"):
-        first_checks.check([*given, f"pretrained=owner/name,media_cache={empty}"])
+        first_checks.check([*given, f"pretrained={checkpoint},media_cache={empty}"])
     with pytest.raises(ArgumentsError, match="--model qwen2_5_omni needs the clips themselves"):
         first_checks.check(["--model", "qwen2_5_omni", "--tasks", "humansense_ar"])
     assert (doctor._data(True).verdict, doctor._data(True).text) == ("wrong", find().problem_of_decoded(["VQA"], None))
-    first_checks.check([*given, f"pretrained=owner/name,media_cache={to / 'decoded'}"])
+    first_checks.check([*given, f"pretrained={checkpoint},media_cache={to / 'decoded'}"])
     monkeypatch.setenv("HUMANSENSE_MEDIA_CACHE", str(to / "decoded"))
-    first_checks.check([*given, "pretrained=owner/name"])
+    first_checks.check([*given, f"pretrained={checkpoint}"])
     assert doctor._data(True).verdict == "ok"
 
 
