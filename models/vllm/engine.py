@@ -1,6 +1,8 @@
 """vLLM's engine with a loaded checkpoint: prompts in, answers out, many at a time. It does not depend on lmms-eval."""
 
 import os
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -24,6 +26,9 @@ from .worker import Asked
 
 _MOST_PROBABLE = 20
 """How many probabilities of a token vLLM tells, by default."""
+
+_LOOKED_AGAIN = 1.0
+"""Seconds after which it is looked again whether the engine's process is alive."""
 
 KNOWN_ARGUMENTS = KNOWN - {"length_penalty", "no_repeat_ngram_size"}
 """The arguments of generation that vLLM has."""
@@ -64,6 +69,8 @@ class VllmEngine:
         self._tokenizer = self.encoder.family.processor.tokenizer
         self._ends = end_tokens(self._tokenizer, _generation_config(settings.pretrained))
         self._engine = _start(settings, loading)
+        if hasattr(self._engine.engine_core, "outputs_queue"):  # it is a process of its own
+            threading.Thread(target=_say_that_it_died, args=[self._engine.engine_core], daemon=True).start()
         config = self._engine.vllm_config
         self._context = int(config.model_config.max_model_len)
         self.capacity = int(config.scheduler_config.max_num_seqs)
@@ -285,6 +292,15 @@ def _start(settings: VllmSettings, loading: Loading) -> Any:
             raise ValueError(
                 f"vLLM cannot run pretrained={loading.pretrained}: {type(error).__name__}: {reason}"
             ) from error
+
+
+def _say_that_it_died(client: Any) -> None:
+    """Let `step` raise an error if the engine's process is killed. vLLM notices that, but waits on for its outputs."""
+    from vllm.v1.engine.exceptions import EngineDeadError
+
+    while not client.resources.engine_dead:
+        time.sleep(_LOOKED_AGAIN)
+    client.outputs_queue.put_nowait(EngineDeadError())
 
 
 @contextmanager
