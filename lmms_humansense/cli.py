@@ -143,11 +143,13 @@ def prepare(
 
     Ends with status 0 if everything is there and undamaged.
     """
+    if (decoded and keep_archives) or (model_args and not decoded):
+        _stop("--decoded keeps no archives, and --model-args is for --decoded only.")
+    if not check:
+        _refuse_unwritable(to)
     from .prepare.command import prepare as prepare_data
     from .prepare.command import prepare_decoded
 
-    if (decoded and keep_archives) or (model_args and not decoded):
-        _stop("--decoded keeps no archives, and --model-args is for --decoded only.")
     if decoded:
         raise typer.Exit(
             prepare_decoded(tasks, limit, to, model_args, workers=workers, check_only=check, as_json=as_json)

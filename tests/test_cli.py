@@ -160,6 +160,7 @@ def test_what_cannot_be_used_is_refused_before_anything_heavy_is_imported(tmp_pa
         ("report", ".", "--out", "/proc/x"): "/proc/x cannot be written",
         ("demo", "--output", "/proc/x"): "/proc/x cannot be written",
         ("tiny-model", "/proc/x"): "/proc/x cannot be written",
+        ("prepare", "--to", "/proc/x"): "/proc/x cannot be written",
         ("tiny-model", "x", "--family", "qwen2"): "did you mean qwen2_audio?",
         ("check-senses", "--model_args", "base_ur=x"): "no argument 'base_ur'. Did you mean base_url?",
     }

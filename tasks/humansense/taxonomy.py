@@ -5,6 +5,7 @@ Source: arXiv 2508.10576 (codes, names, levels, question counts) and the release
 finds their tasks.
 """
 
+import difflib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -134,8 +135,10 @@ def tasks_named(name: str) -> tuple[Task, ...]:
         **{task.code.lower(): (task,) for task in TASKS},
     }
     if not name.strip() or short not in groups:
-        known = ", ".join(f"humansense_{group}" for group in groups if group)
-        raise TaxonomyError(f"There is no task or group {name!r}; there are humansense, {known}.")
+        known = ["humansense", *(f"humansense_{group}" for group in groups if group)]
+        close = difflib.get_close_matches(name.strip().lower(), known, 1)
+        meant = f"did you mean {close[0]}? There are " if close else "there are "
+        raise TaxonomyError(f"There is no task or group {name!r}; {meant}{', '.join(known)}.")
     return groups[short]
 
 
