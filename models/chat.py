@@ -303,7 +303,7 @@ class ChatModel(lmms):
         finally:
             self._log_summary(len(asked))
             if stopped is not None:
-                logger.error("{}", stopped.reason)
+                logger.bind(said_at_end=True).error("{}", stopped.reason)
 
     def _responses(self, requests: list[Instance], ledger: Ledger) -> Iterator[GenerationResult]:
         """The responses to requests, in order."""

@@ -5,8 +5,8 @@ from typing import Any
 
 from . import run_events
 
-_REPEATED = (("lmms_eval.__main__", None), ("lmms_humansense.models.chat", "_all_results"))
-"""Modules whose warnings and errors the end of a run repeats: those of all functions (None), or of one."""
+_REPEATED = "lmms_eval.__main__"
+"""The module whose warnings and errors the end of a run repeats."""
 
 _EXPECTED = "generation_kwargs specified through cli"
 """The beginning of a message of lmms-eval about `--gen_kwargs`, which says what its user wants."""
@@ -31,6 +31,5 @@ def is_new(record: Any) -> bool:
     Returns:
         Whether the user has to see it during the run.
     """
-    places = ((record["name"], None), (record["name"], record["function"]))
-    is_repeated = any(place in _REPEATED for place in places) or record["extra"].get("said_at_end")
+    is_repeated = record["name"] == _REPEATED or record["extra"].get("said_at_end", False)
     return not is_repeated and not record["message"].startswith(_EXPECTED)
