@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import sys
 import threading
 from pathlib import Path
@@ -152,11 +153,12 @@ def test_a_local_model_runs_in_spawned_processes(tiny_model: Path, tmp_path: Pat
 
 @pytest.mark.slow
 def test_pickled_requests_end_the_command_with_the_status_of_bad_arguments(tmp_path: Path) -> None:
-    done = run(
-        sys.executable, "-m", "lmms_humansense", "run", "--model", "humansense_server", "--tasks", TASKS[0],
-        "--model_args", "base_url=http://127.0.0.1:9/v1,model=m,media=frames", "--cache_requests", "refresh",
-        cwd=tmp_path, check=False,
-    )  # fmt: skip
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        done = run(
+            sys.executable, "-m", "lmms_humansense", "run", "--model", "humansense_server", "--tasks", TASKS[0],
+            "--model_args", f"base_url=http://127.0.0.1:{silent.getsockname()[1]}/v1,model=m,media=frames",
+            "--cache_requests", "refresh", cwd=tmp_path, check=False,
+        )  # fmt: skip
     assert done.returncode == 2, done.stderr[-2000:]
     assert "--cache_requests loses the messages of chat models, so every question would fail" in done.stderr
 

@@ -108,5 +108,5 @@ def test_sigterm_while_the_engine_starts_ends_a_run_as_sigterm(
     asked = command(checkpoint("qwen2_5_omni"), "out", engine="vllm")
     assert run(asked, tmp_path, disturb=end_all_while_vllm_starts) == 3
     said = (tmp_path / "log").read_text()
-    assert "The run was ended by SIGTERM." in said
+    assert "SIGTERM" in said
     assert "vLLM cannot run" not in said
