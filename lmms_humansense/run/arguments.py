@@ -3,7 +3,7 @@
 import argparse
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NoReturn
@@ -33,6 +33,9 @@ _READ = (
     Option(("--repeats", "--num_samples", "-n")),
 )
 """The options of lmms-eval that are read here, for a release of it whose options are not known."""
+
+_OTHER_FORMS = frozenset("\"'[]{}")
+"""Characters of values that lmms-eval reads in its own way."""
 
 _SECRET = f"# A secret was left out. Where {REDACTED} stands, put it back before you run this file again.\n"
 """The first line of a file of arguments of which one was a secret."""
@@ -157,6 +160,42 @@ def check_options(arguments: Sequence[str]) -> None:
         raise ArgumentsError(f"{unknown[0]} is not an option of run or of lmms-eval{_hint(unknown, names)}")
 
 
+def plain_pairs(option: str, text: str) -> Iterator[tuple[str, str]]:
+    """Read the value of an option of the form name=value,name=value.
+
+    Args:
+        option: The option.
+        text: Its value.
+
+    Yields:
+        The names and values; none if there are quotes or brackets, which lmms-eval reads in its own way.
+
+    Raises:
+        ValueError: A part is not of the form name=value.
+    """
+    if set(text) & _OTHER_FORMS:
+        return
+    for part in filter(None, map(str.strip, text.split(","))):
+        name, equals, value = part.partition("=")
+        if not equals:
+            raise ValueError(f"{option} contains {part!r}, which is not of the form name=value.")
+        yield name, value
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence about a name that there is not: what was probably meant, or a full stop.
+
+    Args:
+        name: The name.
+        known: The names that there are.
+
+    Returns:
+        The end, which begins behind the last word.
+    """
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f"; did you mean {close[0]}?" if close else "."
+
+
 def _hint(unknown: Sequence[str], names: Sequence[str]) -> str:
     """What was probably meant by options that there are not."""
     name, equals, value = unknown[0].partition("=")
@@ -166,8 +205,7 @@ def _hint(unknown: Sequence[str], names: Sequence[str]) -> str:
     for option, arguments in (("--gen_kwargs", KNOWN), ("--model_args", _arguments_of_models())):
         if argument in arguments:
             return f"; did you mean {option} {argument}={value}?"
-    similar = difflib.get_close_matches(name, names, 1)
-    return f"; did you mean {similar[0]}?" if similar else "."
+    return meant(name, names)
 
 
 def _arguments_of_models() -> frozenset[str]:
@@ -251,9 +289,7 @@ def evaluations(arguments: Sequence[str]) -> list[list[str]]:
         return []
     known = {name.lstrip("-").replace("-", "_") for option in harness_names.known_options() for name in option.names}
     for name in (str(name) for each in listed for name in each if known and str(name) not in known):
-        close = difflib.get_close_matches(name, known, 1)
-        meant = f"; did you mean {close[0]}?" if close else "."
-        raise ArgumentsError(f"{name} in --config {given.config} is not an option of lmms-eval{meant}")
+        raise ArgumentsError(f"{name} in --config {given.config} is not an option of lmms-eval{meant(name, known)}")
     return [[part for name, value in each.items() for part in _typed(str(name), value)] + others for each in listed]
 
 

@@ -6,7 +6,7 @@ import re
 import sys
 from importlib import metadata
 
-from .generation_names import source_of
+from .sources import source_of
 
 _USUAL = ("auto", "cpu", "cuda", "mps")
 _DEVICES = frozenset({*_USUAL, "gcu", "hpu", "ipu", "maia", "meta", "mlu", "mtia", "musa", "npu", "sdaa", "xla", "xpu"})

@@ -18,7 +18,7 @@ from ..plugin import checks, harness_names
 from ..plugin.entry_points import task_folder
 from ..plugin.names import MODELS, SAMPLE, TASK_PREFIX
 from ..tasks.humansense.annotations import key_of
-from .arguments import OUTPUT, ArgumentsError, check_options, evaluations, read
+from .arguments import OUTPUT, ArgumentsError, check_options, evaluations, meant, read
 from .generation_checks import check_generation
 from .model_checks import check_model_args, checkpoint_to_fetch
 from .reach import why_out_of_reach
@@ -70,9 +70,8 @@ def _check(given: Mapping[str, Any], output: str | None, loads: bool) -> None:
 
 def _check_verbosity(level: str | None) -> None:
     if level is not None and level not in _LEVELS:
-        close = difflib.get_close_matches(level.upper(), _LEVELS, 1)
-        meant = f"; did you mean {close[0]}?" if close else "."
-        raise ArgumentsError(f"--verbosity {level}: the levels are {', '.join(_LEVELS)}{meant}")
+        near = meant(level.upper(), _LEVELS)
+        raise ArgumentsError(f"--verbosity {level}: the levels are {', '.join(_LEVELS)}{near}")
 
 
 def unknown_tasks(tasks: str | None, include_path: str | None) -> str | None:

@@ -4,10 +4,8 @@ import difflib
 
 from ..models.inputs.generation import KNOWN, check_arguments
 from ..models.runtime.arguments import value_of
+from .arguments import plain_pairs
 from .generation_names import generation_arguments
-
-_OTHER_FORMS = frozenset("\"'[]{}")
-"""What lmms-eval reads in its own way. Such arguments are checked once it has read them."""
 
 
 def check_generation(text: str) -> None:
@@ -17,16 +15,10 @@ def check_generation(text: str) -> None:
         text: The value of `--gen_kwargs`.
 
     Raises:
-        ValueError: One has no value, has a value that it does not take, or is not known.
+        ValueError: One has no value, has a value that it does not take, or is not known. What has quotes or brackets
+            is checked once lmms-eval has read it.
     """
-    if set(text) & _OTHER_FORMS:
-        return
-    given = {}
-    for part in filter(None, map(str.strip, text.split(","))):
-        name, equals, value = part.partition("=")
-        if not equals:
-            raise ValueError(f"--gen_kwargs contains {part!r}, which is not of the form name=value.")
-        given[name] = value_of(value)
+    given = {name: value_of(value) for name, value in plain_pairs("--gen_kwargs", text)}
     known = generation_arguments()
     unknown = [] if known is None else sorted(given.keys() - known)
     if unknown:

@@ -4,10 +4,8 @@ import ast
 import contextlib
 import difflib
 
-from .generation_names import source_of
-
-_OTHER_FORMS = frozenset("\"'[]{}")
-"""What lmms-eval reads in its own way. Such arguments are left to it."""
+from .arguments import plain_pairs
+from .sources import source_of
 
 _PASSED = frozenset({"batch_size", "max_batch_size", "device"})
 """The arguments that lmms-eval passes to every model."""
@@ -23,13 +21,8 @@ def check_wrapper_args(model: str, text: str) -> None:
     Raises:
         ValueError: A part is not of the form name=value, or the model refuses a name that is similar to one it takes.
     """
-    if set(text) & _OTHER_FORMS:
-        return
     known = _arguments(model)
-    for part in filter(None, map(str.strip, text.split(","))):
-        name, equals, _ = part.partition("=")
-        if not equals:
-            raise ValueError(f"--model_args contains {part!r}, which is not of the form name=value.")
+    for name, _ in plain_pairs("--model_args", text):
         close = difflib.get_close_matches(name, known, 1) if known and name not in known else []
         if close:
             raise ValueError(f"--model {model} has no argument {name!r}; did you mean {close[0]}?")

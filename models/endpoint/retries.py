@@ -40,17 +40,12 @@ def until_answered(
     Raises:
         TroubleError: The last try failed.
     """
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(TroubleError),
-        wait=pause,
-        stop=tenacity.stop_before_delay(deadline)
+    stop = (
+        tenacity.stop_before_delay(deadline)
         | tenacity.stop_when_event_set(ended)
-        | tenacity.stop_when_event_set(hopeless),
-        sleep=tenacity.sleep_using_event(ended),
-        before_sleep=before_pause,
-        reraise=True,
+        | tenacity.stop_when_event_set(hopeless)
     )
-    return retrying(one_try)
+    return _retrying(stop, sleep=tenacity.sleep_using_event(ended), before_sleep=before_pause)(one_try)
 
 
 def some_tries(one_try: Callable[[], T]) -> T:
@@ -65,13 +60,13 @@ def some_tries(one_try: Callable[[], T]) -> T:
     Raises:
         TroubleError: The last try failed.
     """
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(TroubleError),
-        wait=pause,
-        stop=tenacity.stop_after_attempt(MOST_TRIES),
-        reraise=True,
-    )
-    return retrying(one_try)
+    return _retrying(tenacity.stop_after_attempt(MOST_TRIES))(one_try)
+
+
+def _retrying(stop: Any, **how: Any) -> tenacity.Retrying:
+    """Tries again after trouble until `stop` says otherwise, and then raises the last trouble."""
+    again = tenacity.retry_if_exception_type(TroubleError)
+    return tenacity.Retrying(retry=again, wait=pause, stop=stop, reraise=True, **how)
 
 
 def pause(state: tenacity.RetryCallState) -> float:

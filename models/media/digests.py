@@ -150,14 +150,12 @@ def is_unchanged(content: SeenFile) -> bool:
         state = state_of(content.path)
         if state == content.state and content.settled:
             return True
-        return state._replace(touched=0) == content.state._replace(touched=0) and _read(content.path) == content.sha256
+        return (
+            state._replace(touched=0) == content.state._replace(touched=0)
+            and FileDigests().digest(content.path) == content.sha256
+        )
     except OSError:
         return False
-
-
-def _read(name: str) -> str:
-    stands_for = read_stand_in(name)
-    return sha256_of(Path(name)) if stands_for is None else stands_for.sha256
 
 
 def sha256_of(path: Path) -> str:

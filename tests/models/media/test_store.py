@@ -63,7 +63,7 @@ def entries(folder: Path) -> list[Path]:
 
 @contextmanager
 def unwritable(folder: Path) -> Iterator[None]:
-    """Within this context, nobody can write the folder, not even root."""
+    """Within this context, the folder cannot be written, not even by root."""
     if sys.platform != "linux" or os.geteuid() != 0:
         places = [folder, *(place for place in folder.iterdir() if place.is_dir())]
         for place in places:
